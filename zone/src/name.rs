@@ -1,0 +1,277 @@
+//! Names: what people write, made absolute, and put in canonical order.
+//!
+//! A name is [`domain::base::Name`] over shared octets: uncompressed wire form, at most 255 octets,
+//! compared without regard to case (RFC 4343) and ordered canonically (RFC 4034 §6.1). This room adds
+//! how text becomes a name, with errors that say what to write instead, and the [`SortKey`].
+
+use bytes::Bytes;
+
+/// An absolute domain name in uncompressed wire form, the root label included.
+pub type Name = domain::base::Name<Bytes>;
+
+/// Why a text is not a name. Display says what is wrong and what to write instead.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NameError {
+    /// Two dots in a row, or a dot at the beginning.
+    #[error("has an empty label: write one dot between labels and none at the beginning")]
+    EmptyLabel,
+    /// A label of more than 63 octets (RFC 1035 §2.3.4).
+    #[error("has a label of {0} octets: a label may have at most 63")]
+    LongLabel(usize),
+    /// More than 255 octets in wire form (RFC 1035 §2.3.4).
+    #[error("is too long: a name may have at most 255 octets in wire form")]
+    LongName,
+    /// A backslash that is not followed by three digits up to 255, or by one character.
+    #[error("has a bad escape: write \\DDD with a decimal number up to 255, or \\X with one character")]
+    BadEscape,
+    /// A character outside printable ASCII, written as it is.
+    #[error(
+        "has the character {0:?}: write internationalised names in their xn-- form, other octets as \\DDD"
+    )]
+    NotAscii(char),
+    /// No text at all.
+    #[error("is empty: write \"@\" for the apex of the zone")]
+    Empty,
+}
+
+/// Parses `text` as a name. With a last dot it is absolute; without one, `origin` is appended.
+/// `@` alone is the origin (RFC 1035 §5.1). Escapes are `\DDD` and `\X`.
+pub fn parse(text: &str, origin: &Name) -> Result<Name, NameError> {
+    if text == "@" {
+        return Ok(origin.clone());
+    }
+    let (mut wire, absolute) = parse_labels(text)?;
+    if absolute {
+        wire.push(0);
+    } else {
+        wire.extend_from_slice(origin.as_slice());
+    }
+    from_wire(wire)
+}
+
+/// Parses `text` as an absolute name whether or not it ends in a dot.
+pub fn parse_absolute(text: &str) -> Result<Name, NameError> {
+    parse(text, &root())
+}
+
+/// The root.
+pub fn root() -> Name {
+    Name::root_bytes()
+}
+
+/// The name as people write it, with the last dot. Octets outside printable ASCII are `\DDD`.
+pub fn display(name: &Name) -> String {
+    name.fmt_with_dot().to_string()
+}
+
+/// `name` relative to `apex` as people write it: `@` for the apex, absolute when it is not below it.
+pub fn display_relative(name: &Name, apex: &Name) -> String {
+    if name == apex {
+        return "@".to_owned();
+    }
+    if !name.ends_with(apex) || apex.is_root() {
+        return display(name);
+    }
+    let keep = name.label_count() - apex.label_count();
+    let labels: Vec<String> = name.iter().take(keep).map(|label| label.to_string()).collect();
+    labels.join(".")
+}
+
+fn from_wire(wire: Vec<u8>) -> Result<Name, NameError> {
+    Name::from_octets(Bytes::from(wire)).map_err(|_| NameError::LongName)
+}
+
+/// The labels of `text` in wire form, without the root label, and whether it ended in a dot.
+fn parse_labels(text: &str) -> Result<(Vec<u8>, bool), NameError> {
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if text == "." {
+        return Ok((Vec::new(), true));
+    }
+    let mut wire = Vec::with_capacity(text.len() + 2);
+    let mut label = Vec::with_capacity(64);
+    let mut chars = text.chars();
+    let mut absolute = false;
+    while let Some(c) = chars.next() {
+        absolute = false;
+        match c {
+            '.' => {
+                push_label(&mut wire, &mut label)?;
+                absolute = true;
+            }
+            '\\' => label.push(parse_escape(&mut chars)?),
+            ' '..='~' => label.push(c as u8),
+            other => return Err(NameError::NotAscii(other)),
+        }
+    }
+    if !absolute {
+        push_label(&mut wire, &mut label)?;
+    }
+    Ok((wire, absolute))
+}
+
+fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> {
+    match label.len() {
+        0 => Err(NameError::EmptyLabel),
+        length @ 1..=63 => {
+            wire.push(length as u8);
+            wire.append(label);
+            Ok(())
+        }
+        length => Err(NameError::LongLabel(length)),
+    }
+}
+
+/// What follows a backslash: three decimal digits, or one character that is not a digit.
+fn parse_escape(chars: &mut std::str::Chars<'_>) -> Result<u8, NameError> {
+    let first = chars.next().ok_or(NameError::BadEscape)?;
+    let Some(hundreds) = first.to_digit(10) else {
+        return u8::try_from(first)
+            .ok()
+            .filter(|octet| (0x20..0x7f).contains(octet))
+            .ok_or(NameError::BadEscape);
+    };
+    let mut digit = || chars.next().and_then(|c| c.to_digit(10)).ok_or(NameError::BadEscape);
+    let value = hundreds * 100 + digit()? * 10 + digit()?;
+    u8::try_from(value).map_err(|_| NameError::BadEscape)
+}
+
+/// A name as octets whose order as memory is the canonical order of names (RFC 4034 §6.1).
+///
+/// Labels from the right, lowercased, without the root; each ends in 0x00. So that nothing inside a
+/// label sorts before its end, 0x00 is written 0x01 0x01 and 0x01 is written 0x01 0x02. The key of an
+/// ancestor is a prefix of the key of its descendants, so a subtree is one run of keys.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SortKey(Box<[u8]>);
+
+impl SortKey {
+    /// The key of `name`, all its labels counted from the root.
+    pub fn of(name: &Name) -> Self {
+        Self::of_relative(name.as_slice())
+    }
+
+    /// The key of the labels in `wire` (wire form, with or without a root label at the end), such as a
+    /// name relative to the apex of its zone.
+    pub fn of_relative(wire: &[u8]) -> Self {
+        let mut key = Vec::with_capacity(wire.len() + 8);
+        Self::write(wire, &mut key);
+        SortKey(key.into_boxed_slice())
+    }
+
+    /// Appends the key of `wire` to `key`: the form for those who bring their own buffer.
+    pub fn write(wire: &[u8], key: &mut Vec<u8>) {
+        let mut starts = [0u8; 128];
+        let mut count = 0;
+        let mut at = 0;
+        while at < wire.len() && wire[at] != 0 {
+            starts[count] = at as u8;
+            count += 1;
+            at += 1 + usize::from(wire[at]);
+        }
+        for &start in starts[..count].iter().rev() {
+            let start = usize::from(start);
+            for &octet in &wire[start + 1..start + 1 + usize::from(wire[start])] {
+                match octet.to_ascii_lowercase() {
+                    0 => key.extend_from_slice(&[1, 1]),
+                    1 => key.extend_from_slice(&[1, 2]),
+                    other => key.push(other),
+                }
+            }
+            key.push(0);
+        }
+    }
+
+    /// The octets.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<[u8]> for SortKey {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(text: &str) -> Name {
+        parse_absolute(text).expect("a name")
+    }
+
+    /// RFC 4034 §6.1, its example of canonical order.
+    #[test]
+    fn rfc4034_6_1_canonical_order() {
+        let sorted = [
+            "example.",
+            "a.example.",
+            "yljkjljk.a.example.",
+            "Z.a.example.",
+            "zABC.a.EXAMPLE.",
+            "z.example.",
+            "\\001.z.example.",
+            "*.z.example.",
+            "\\200.z.example.",
+        ];
+        for pair in sorted.windows(2) {
+            assert!(SortKey::of(&name(pair[0])) < SortKey::of(&name(pair[1])), "{} < {}", pair[0], pair[1]);
+            assert!(name(pair[0]) < name(pair[1]));
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_name_are_one_name() {
+        let zone = name("example.com.");
+        let expected = name("www.example.com.");
+        for text in ["www", "WWW", "www.example.com.", "\\119ww", "w\\ww"] {
+            assert_eq!(parse(text, &zone), Ok(expected.clone()), "{text}");
+        }
+        assert_eq!(parse("@", &zone), Ok(zone.clone()));
+        assert_eq!(display_relative(&expected, &zone), "www");
+        assert_eq!(display_relative(&zone, &zone), "@");
+        assert_eq!(display_relative(&name("www.example.org"), &zone), "www.example.org.");
+    }
+
+    #[test]
+    fn bad_names_say_what_is_wrong() {
+        let parse = parse_absolute;
+        assert_eq!(parse("a..b"), Err(NameError::EmptyLabel));
+        assert_eq!(parse(".a"), Err(NameError::EmptyLabel));
+        assert_eq!(parse(&"a".repeat(64)), Err(NameError::LongLabel(64)));
+        assert_eq!(parse(&"a.".repeat(128)), Err(NameError::LongName));
+        assert_eq!(parse("\\256"), Err(NameError::BadEscape));
+        assert_eq!(parse("a\\"), Err(NameError::BadEscape));
+        assert_eq!(parse("bücher.example"), Err(NameError::NotAscii('ü')));
+        assert_eq!(parse(""), Err(NameError::Empty));
+    }
+
+    prop_compose! {
+        fn any_name()(labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20), 0..8)) -> Name {
+            let mut wire = Vec::new();
+            for label in labels {
+                wire.push(label.len() as u8);
+                wire.extend(label);
+            }
+            wire.push(0);
+            from_wire(wire).expect("short enough")
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sort_keys_order_as_names_do(a in any_name(), b in any_name()) {
+            prop_assert_eq!(SortKey::of(&a).cmp(&SortKey::of(&b)), a.cmp(&b));
+            let prefixed = SortKey::of(&b).as_slice().starts_with(SortKey::of(&a).as_slice());
+            prop_assert_eq!(prefixed, b.ends_with(&a));
+        }
+
+        #[test]
+        fn text_and_back(a in any_name()) {
+            prop_assert_eq!(parse_absolute(&display(&a)).expect("reads its own writing"), a);
+        }
+    }
+}
