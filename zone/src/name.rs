@@ -154,13 +154,30 @@ impl SortKey {
     /// The key of the labels in `wire` (wire form, with or without a root label at the end), such as a
     /// name relative to the apex of its zone.
     pub fn of_relative(wire: &[u8]) -> Self {
-        let mut key = Vec::with_capacity(wire.len() + 8);
-        Self::write(wire, &mut key);
-        SortKey(key.into_boxed_slice())
+        SortKey(KeyBuffer::new().write(wire).into())
     }
 
-    /// Appends the key of `wire` to `key`: the form for those who bring their own buffer.
-    pub fn write(wire: &[u8], key: &mut Vec<u8>) {
+    /// The octets.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Room for one [`SortKey`] on the stack, for those who may not allocate.
+pub struct KeyBuffer([u8; KeyBuffer::OCTETS]);
+
+impl KeyBuffer {
+    /// Every octet of a name of 255 may need two.
+    const OCTETS: usize = 512;
+
+    /// An empty buffer.
+    pub fn new() -> Self {
+        KeyBuffer([0; Self::OCTETS])
+    }
+
+    /// Writes the key of the labels in `wire`, which must be well formed: at most 255 octets in wire form,
+    /// with or without a root label at the end.
+    pub fn write(&mut self, wire: &[u8]) -> &[u8] {
         let mut starts = [0u8; 128];
         let mut count = 0;
         let mut at = 0;
@@ -169,22 +186,31 @@ impl SortKey {
             count += 1;
             at += 1 + usize::from(wire[at]);
         }
+        let mut end = 0;
+        let mut push = |octet: u8| {
+            self.0[end] = octet;
+            end += 1;
+        };
         for &start in starts[..count].iter().rev() {
             let start = usize::from(start);
             for &octet in &wire[start + 1..start + 1 + usize::from(wire[start])] {
                 match octet.to_ascii_lowercase() {
-                    0 => key.extend_from_slice(&[1, 1]),
-                    1 => key.extend_from_slice(&[1, 2]),
-                    other => key.push(other),
+                    escaped @ (0 | 1) => {
+                        push(1);
+                        push(escaped + 1);
+                    }
+                    other => push(other),
                 }
             }
-            key.push(0);
+            push(0);
         }
+        &self.0[..end]
     }
+}
 
-    /// The octets.
-    pub fn as_slice(&self) -> &[u8] {
-        &self.0
+impl Default for KeyBuffer {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

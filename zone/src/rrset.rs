@@ -135,3 +135,14 @@ pub(crate) fn wire_name_len(wire: &[u8]) -> Option<usize> {
         }
     }
 }
+
+/// Number of labels in `wire`, well-formed labels with or without the root label, which is not counted.
+pub(crate) fn count_labels(wire: &[u8]) -> usize {
+    let mut count = 0;
+    let mut at = 0;
+    while at < wire.len() && wire[at] != 0 {
+        count += 1;
+        at += 1 + usize::from(wire[at]);
+    }
+    count
+}

@@ -1,1 +1,187 @@
-//! answer (being written).
+//! From the octets of a query to the octets of its response.
+//!
+//! Parse, find the zone, look up, fill the sections, encode: [`query`], [`lookup`], [`sections`],
+//! [`writer`]. No allocation, no lock, no log line. The caller brings the buffer and says what it may
+//! hold: the transport sets the limit.
+
+mod lookup;
+mod qname;
+mod query;
+mod sections;
+mod writer;
+
+use crate::image::{ZoneState, Zones};
+use domain::base::iana::Rtype;
+use query::{Edns, Header, Parsed, Query};
+use writer::{Flags, Writer};
+
+/// How a query came, which decides how large its response may be.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Transport {
+    /// At most what the client takes, and never more than [`Settings::udp_limit`].
+    Udp,
+    /// As large as the buffer, 65,535 octets at most.
+    Tcp,
+}
+
+/// What may be set about answering.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The largest UDP response in octets, 512 to 4096. 1232 fits every path of IPv6 (RFC 9715 §3.2).
+    pub udp_limit: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { udp_limit: 1232 }
+    }
+}
+
+/// What was answered, for the metrics.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Responded {
+    /// Octets of the response at the start of the buffer.
+    pub len: usize,
+    /// The response code, the extended bits of RFC 6891 included.
+    pub rcode: u16,
+    /// The type that was asked for; 0 when no question could be read.
+    pub qtype: u16,
+    /// Whether TC was set.
+    pub truncated: bool,
+}
+
+#[cfg(test)]
+mod tests;
+
+const NOERROR: u16 = 0;
+const FORMERR: u16 = 1;
+const SERVFAIL: u16 = 2;
+const NXDOMAIN: u16 = 3;
+const NOTIMP: u16 = 4;
+const REFUSED: u16 = 5;
+const YXDOMAIN: u16 = 6;
+const BADVERS: u16 = 16;
+
+const CLASS_IN: u16 = 1;
+/// The least that a message over UDP can always be (RFC 1035 §4.2.1).
+const LEAST_UDP: u16 = 512;
+
+/// Writes the response to `query` into `out` (at least 512 octets; what TCP may need is 65,535). `None`
+/// when there must be no response.
+pub fn respond(
+    zones: &Zones,
+    settings: &Settings,
+    transport: Transport,
+    query: &[u8],
+    out: &mut [u8],
+) -> Option<Responded> {
+    match query::parse(query) {
+        Parsed::Silence => None,
+        Parsed::OtherOpcode(header) => Some(header_only(header, NOTIMP, out)),
+        Parsed::Malformed(header, None) => Some(header_only(header, FORMERR, out)),
+        Parsed::Malformed(header, Some(query)) => {
+            Some(without_answer(settings, transport, header, &query, FORMERR, out))
+        }
+        Parsed::Query(header, query) => Some(respond_to_query(zones, settings, transport, header, &query, out)),
+    }
+}
+
+fn respond_to_query(
+    zones: &Zones,
+    settings: &Settings,
+    transport: Transport,
+    header: Header,
+    query: &Query,
+    out: &mut [u8],
+) -> Responded {
+    if let Some(rcode) = refusal(query) {
+        return without_answer(settings, transport, header, query, rcode, out);
+    }
+    match find_zone(zones, query) {
+        None => without_answer(settings, transport, header, query, REFUSED, out),
+        Some((_, ZoneState::Assembling)) => without_answer(settings, transport, header, query, SERVFAIL, out),
+        Some((apex_labels, ZoneState::Serving(image))) => {
+            let mut writer = begin(settings, transport, query, out);
+            let (rcode, flags) = sections::fill(&mut writer, image, apex_labels, query);
+            end(writer, settings, header, query, rcode, flags)
+        }
+    }
+}
+
+/// What is not answered, whatever the zones hold.
+fn refusal(query: &Query) -> Option<u16> {
+    if query.edns.is_some_and(|edns| edns.version != 0) {
+        return Some(BADVERS);
+    }
+    if query.qclass != CLASS_IN {
+        return Some(REFUSED);
+    }
+    match query.qtype {
+        // Zone transfers are not offered by this function.
+        Rtype::AXFR | Rtype::IXFR => Some(REFUSED),
+        Rtype::OPT | Rtype::TSIG | Rtype::TKEY => Some(FORMERR),
+        Rtype::MAILA | Rtype::MAILB => Some(NOTIMP),
+        _ => None,
+    }
+}
+
+/// The zone with the longest apex at or above the name. DS is asked of the parent when the parent is here
+/// too (RFC 4035 §3.1.4.1): then the apex must be above the name.
+fn find_zone<'z>(zones: &'z Zones, query: &Query) -> Option<(usize, &'z ZoneState)> {
+    let name = &query.name;
+    let longest = |greatest| zones.longest_match(name.hashes(), greatest, |labels| name.suffix(labels));
+    match longest(name.labels()) {
+        Some((labels, _)) if query.qtype == Rtype::DS && labels == name.labels() && labels > 0 => {
+            longest(labels - 1).or_else(|| longest(labels))
+        }
+        found => found,
+    }
+}
+
+fn begin<'a>(settings: &Settings, transport: Transport, query: &'a Query, out: &'a mut [u8]) -> Writer<'a> {
+    let limit = match transport {
+        Transport::Tcp => usize::from(u16::MAX),
+        Transport::Udp => {
+            let theirs = query.edns.map_or(LEAST_UDP, |edns| edns.payload.max(LEAST_UDP));
+            usize::from(theirs.min(settings.udp_limit.max(LEAST_UDP)))
+        }
+    };
+    Writer::new(out, limit, &query.name, query.qtype, query.qclass, query.edns.is_some())
+}
+
+fn end(
+    writer: Writer<'_>,
+    settings: &Settings,
+    header: Header,
+    query: &Query,
+    rcode: u16,
+    flags: Flags,
+) -> Responded {
+    let edns: Option<(Edns, u16)> = query.edns.map(|theirs| (theirs, settings.udp_limit.max(LEAST_UDP)));
+    let len = writer.finish(header, rcode, flags, edns);
+    Responded { len, rcode, qtype: query.qtype.to_int(), truncated: flags.truncated }
+}
+
+fn without_answer(
+    settings: &Settings,
+    transport: Transport,
+    header: Header,
+    query: &Query,
+    rcode: u16,
+    out: &mut [u8],
+) -> Responded {
+    end(begin(settings, transport, query, out), settings, header, query, rcode, Flags::default())
+}
+
+/// A response of twelve octets, to what has no question that could be repeated.
+fn header_only(header: Header, rcode: u16, out: &mut [u8]) -> Responded {
+    let flags = 0x8000
+        | u16::from(header.opcode) << 11
+        | u16::from(header.recursion_desired) << 8
+        | u16::from(header.checking_disabled) << 4
+        | rcode;
+    out[..query::HEADER].fill(0);
+    out[..2].copy_from_slice(&header.id);
+    out[2..4].copy_from_slice(&flags.to_be_bytes());
+    Responded { len: query::HEADER, rcode, qtype: 0, truncated: false }
+}

@@ -1,8 +1,35 @@
 //! Values of records: presentation form to wire form and back.
+//!
+//! Types that the `domain` crate knows are read and written by it, the others of the IANA registry that are
+//! still met by a table of fields ([`fields`]), and any type at all by RFC 3597 (`\# 4 0a000001`). What is
+//! around them is done here once: tokens and their escapes ([`tokens`]), names made absolute, TTL units.
+//!
+//! A value of a DNSRecord ([`parse_value`]) is not a line of a master file: it has no comments,
+//! parentheses or ends of lines, TXT without quotes is the text as it stands, and names are absolute.
 
+mod fields;
+mod known;
+mod location;
+mod names;
+mod scanner;
+mod tokens;
+mod ttl;
+
+#[cfg(test)]
+mod tests;
+
+pub use names::{NameIn, names};
+pub use tokens::Token;
+pub use ttl::parse_ttl;
+
+use crate::name::{self, Name};
 use bytes::Bytes;
 use domain::base::iana::Rtype;
 use std::cmp::Ordering;
+use std::str::FromStr;
+
+/// Greatest length of a value in octets (RFC 1035 §3.2.1).
+pub const GREATEST_VALUE: usize = 65_535;
 
 /// A value in uncompressed wire form, at most 65,535 octets.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -11,7 +38,7 @@ pub struct Rdata(Bytes);
 impl Rdata {
     /// Wraps octets that are known to be right for their type: they came from a parser of this crate.
     pub fn from_trusted_wire(wire: Bytes) -> Self {
-        debug_assert!(wire.len() <= 65_535);
+        debug_assert!(wire.len() <= GREATEST_VALUE);
         Rdata(wire)
     }
 
@@ -25,9 +52,192 @@ impl Rdata {
         self.0.clone()
     }
 
-    /// Canonical order (RFC 4034 §6.3): the octets as memory, the names inside in lower case for the
-    /// types of RFC 4034 §6.2 (as corrected by RFC 6840 §5.1).
-    pub fn canonical_cmp(&self, other: &Self, _rtype: Rtype) -> Ordering {
-        self.0.cmp(&other.0)
+    /// Canonical order (RFC 4034 §6.3): the octets as memory, with the names inside in lower case for the
+    /// types of RFC 4034 §6.2 as corrected by RFC 6840 §5.1.
+    pub fn canonical_cmp(&self, other: &Self, rtype: Rtype) -> Ordering {
+        if !names::are_lowercased(rtype) {
+            return self.0.cmp(&other.0);
+        }
+        names::lowercased(rtype, &self.0).cmp(&names::lowercased(rtype, &other.0))
     }
+}
+
+/// Why a value is refused, for the person who wrote it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct ValueError {
+    /// What is wrong and what to write instead.
+    pub message: String,
+    /// The token it is about, counted from 0; `None` for the value as a whole.
+    pub token: Option<usize>,
+}
+
+impl ValueError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        ValueError { message: message.into(), token: None }
+    }
+
+    pub(crate) fn at(token: usize, message: impl Into<String>) -> Self {
+        ValueError { message: message.into(), token: Some(token) }
+    }
+}
+
+/// The type with this mnemonic (in any case) or number (`TYPE65280`). `None` when there is none, or when it
+/// is not a type of records (RFC 6895 §3.1: meta and query types).
+pub fn parse_rtype(text: &str) -> Option<Rtype> {
+    let rtype = match Rtype::from_str(text) {
+        Ok(rtype) => rtype,
+        Err(_) => fields::rtype_of(text)?,
+    };
+    is_data(rtype).then_some(rtype)
+}
+
+/// The type as people write it: its mnemonic, or `TYPEnnn`.
+pub fn display_rtype(rtype: Rtype) -> String {
+    fields::mnemonic(rtype).map_or_else(|| rtype.to_string(), str::to_owned)
+}
+
+/// Whether records of this type can exist (RFC 6895 §3.1).
+pub fn is_data(rtype: Rtype) -> bool {
+    !matches!(rtype.to_int(), 0 | 41 | 128..=255)
+}
+
+/// Reads one value of a DNSRecord. See the module for how it differs from a line of a master file.
+pub fn parse_value(rtype: Rtype, text: &str) -> Result<Rdata, ValueError> {
+    if matches!(rtype, Rtype::TXT | Rtype::SPF) && !text.starts_with('"') && !text.starts_with("\\#") {
+        return text_as_it_stands(text.as_bytes());
+    }
+    let tokens = tokens::of_value(text)?;
+    let is_general = tokens.first().is_some_and(Token::is_unknown_marker);
+    for index in names::tokens_of(rtype) {
+        if let Some(token) = tokens.get(*index).filter(|_| !is_general) {
+            check_meant(token.text()).map_err(|message| ValueError::at(*index, message))?;
+        }
+    }
+    from_tokens(rtype, &tokens, &name::root())
+}
+
+/// A single label without a dot is nearly always a slip.
+fn check_meant(text: &str) -> Result<(), String> {
+    if text == "@" {
+        return Err("\"@\" has no meaning in a value: write the whole name, such as \"example.com.\"".into());
+    }
+    if !text.is_empty() && !text.contains('.') {
+        return Err(format!(
+            "\"{text}\" is a single label: was \"{text}.<zone>\" meant? Names in values are absolute; \
+             write the whole name, or \"{text}.\" if the top-level name is meant"
+        ));
+    }
+    Ok(())
+}
+
+/// TXT as it stands, split into strings of 255 octets.
+fn text_as_it_stands(text: &[u8]) -> Result<Rdata, ValueError> {
+    let mut wire = Vec::with_capacity(text.len() + text.len() / 255 + 1);
+    if text.is_empty() {
+        wire.push(0);
+    }
+    for chunk in text.chunks(255) {
+        wire.push(chunk.len() as u8);
+        wire.extend_from_slice(chunk);
+    }
+    checked_length(wire)
+}
+
+/// Reads the value of a line of a master file. Names without a last dot are below `origin`.
+pub fn from_tokens(rtype: Rtype, tokens: &[Token], origin: &Name) -> Result<Rdata, ValueError> {
+    if !is_data(rtype) {
+        return Err(ValueError::new(format!(
+            "{rtype} is not a type of records: it exists only in questions and messages"
+        )));
+    }
+    if tokens.first().is_some_and(Token::is_unknown_marker) {
+        let wire = from_unknown_form(&tokens[1..])?;
+        return from_wire(rtype, wire.into());
+    }
+    let tokens = absolute(rtype, tokens, origin)?;
+    let wire = if fields::knows(rtype) {
+        fields::parse(rtype, &tokens)?
+    } else if rtype == Rtype::LOC {
+        location::parse(&tokens)?
+    } else {
+        known::parse(rtype, &tokens)?
+    };
+    checked_length(wire)
+}
+
+fn checked_length(wire: Vec<u8>) -> Result<Rdata, ValueError> {
+    if wire.len() > GREATEST_VALUE {
+        return Err(ValueError::new(format!(
+            "is {} octets long: a value may have at most {GREATEST_VALUE}",
+            wire.len()
+        )));
+    }
+    Ok(Rdata(wire.into()))
+}
+
+/// The tokens with the names among them made absolute.
+fn absolute(rtype: Rtype, tokens: &[Token], origin: &Name) -> Result<Vec<Token>, ValueError> {
+    let mut tokens = tokens.to_vec();
+    for &index in names::tokens_of(rtype) {
+        let Some(token) = tokens.get_mut(index) else { continue };
+        let parsed = name::parse(token.text(), origin)
+            .map_err(|error| ValueError::at(index, format!("the name \"{}\" {error}", token.text())))?;
+        token.set_text(name::display(&parsed));
+    }
+    Ok(tokens)
+}
+
+/// RFC 3597 §5: the number of octets, then the octets in hex, with spaces where one likes.
+fn from_unknown_form(tokens: &[Token]) -> Result<Vec<u8>, ValueError> {
+    let expected: usize = tokens
+        .first()
+        .and_then(|token| token.text().parse().ok())
+        .filter(|&length| length <= GREATEST_VALUE)
+        .ok_or_else(|| ValueError::at(1, "after \\# write the number of octets, then the octets in hex: \\# 4 0a000001"))?;
+    let wire = fields::parse_hex(&tokens[1..], 2)?;
+    if wire.len() != expected {
+        return Err(ValueError::at(1, format!("says {expected} octets, but {} follow in hex", wire.len())));
+    }
+    Ok(wire)
+}
+
+/// Checks that `wire` is a value of the type in uncompressed wire form. Octets of a type that is not known
+/// here are taken as they are.
+pub fn from_wire(rtype: Rtype, wire: Bytes) -> Result<Rdata, ValueError> {
+    let malformed = || ValueError::new(format!("the octets are not a value of type {}", display_rtype(rtype)));
+    if !is_data(rtype) || wire.len() > GREATEST_VALUE || !names::are_whole(rtype, &wire) {
+        return Err(malformed());
+    }
+    let is_right = if fields::knows(rtype) {
+        fields::display(rtype, &wire).is_some()
+    } else if rtype == Rtype::LOC {
+        location::display(&wire).is_some()
+    } else {
+        known::is_value(rtype, &wire)
+    };
+    if is_right { Ok(Rdata(wire)) } else { Err(malformed()) }
+}
+
+/// The value in presentation form on one line, names absolute with their last dot. Read again by
+/// [`parse_value`] and [`from_tokens`] it is the same value.
+pub fn display(rtype: Rtype, rdata: &Rdata) -> String {
+    let wire = &rdata.0;
+    let text = if fields::knows(rtype) {
+        fields::display(rtype, wire)
+    } else if rtype == Rtype::LOC {
+        location::display(wire)
+    } else {
+        known::display(rtype, wire)
+    };
+    text.unwrap_or_else(|| unknown_form(wire))
+}
+
+fn unknown_form(wire: &[u8]) -> String {
+    let mut text = format!("\\# {}", wire.len());
+    if !wire.is_empty() {
+        text.push(' ');
+        wire.iter().for_each(|octet| text.push_str(&format!("{octet:02X}")));
+    }
+    text
 }

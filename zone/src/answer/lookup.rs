@@ -1,0 +1,117 @@
+//! The lookup: what one zone says about a name and a type (RFC 1034 §4.3.2, step 3, as clarified by
+//! RFC 2181, 4592, 6672 and 8020).
+//!
+//! From the apex towards the name: a DNAME above the name or a delegation at or above it ends the walk.
+//! Then the name itself. When it does not exist, the names before and after it in canonical order tell
+//! whether it is an empty non-terminal, and which ancestor is the closest encloser, whose wildcard is
+//! then tried.
+
+use super::qname::{QName, common_labels};
+use crate::content::{OwnerRef, RRsetRef};
+use crate::image::{Image, child_hash};
+use crate::name::KeyBuffer;
+use domain::base::iana::Rtype;
+
+/// How a lookup ends. Owners and RRsets are those of the image.
+pub(crate) enum Outcome<'a> {
+    /// The RRset asked for, of the name itself or of the wildcard that stands for it.
+    Answer(RRsetRef<'a>),
+    /// The SOA, which is kept beside the content.
+    Soa,
+    /// QTYPE ANY: everything at this owner (`None`: nothing but the SOA), and the SOA when it is the apex.
+    Any { owner: Option<OwnerRef<'a>>, is_apex: bool },
+    /// A CNAME stands where another type was asked for.
+    Alias(RRsetRef<'a>),
+    /// The ancestor with this many labels has a DNAME.
+    Dname { labels: usize, dname: RRsetRef<'a> },
+    /// The ancestor (or the name itself) with this many labels is delegated.
+    Referral { labels: usize, ns: RRsetRef<'a> },
+    /// The name exists, the type does not.
+    NoData,
+    /// The name does not exist (RFC 8020: nor does anything below it).
+    NameError,
+}
+
+/// Looks `name` up in the zone of `image`, whose apex has `apex_labels` labels and is an ancestor of it.
+pub(crate) fn lookup<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtype) -> Outcome<'a> {
+    if let Some(outcome) = walk_down(image, apex_labels, name, qtype) {
+        return outcome;
+    }
+    let is_apex = name.labels() == apex_labels;
+    match image.find(name.relative(apex_labels, name.labels()), name.hash()) {
+        Some(owner) => at_owner(owner, qtype, is_apex),
+        None if is_apex && qtype == Rtype::SOA => Outcome::Soa,
+        None if is_apex && qtype == Rtype::ANY => Outcome::Any { owner: None, is_apex },
+        None if is_apex => Outcome::NoData,
+        None => not_found(image, apex_labels, name, qtype),
+    }
+}
+
+/// Delegations and DNAMEs between the apex and the name. Only depths where the zone has any are probed.
+fn walk_down<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtype) -> Option<Outcome<'a>> {
+    let content = image.content();
+    let (cuts, dnames) = (content.cut_depths(), content.dname_depths());
+    for labels in apex_labels..=name.labels() {
+        let depth = labels - apex_labels;
+        let at_name = labels == name.labels();
+        let may_be_cut = depth > 0 && cuts.any_at(depth);
+        let may_be_dname = !at_name && dnames.any_at(depth);
+        if !may_be_cut && !may_be_dname {
+            continue;
+        }
+        let Some(owner) = image.find(name.relative(apex_labels, labels), name.hashes()[labels]) else { continue };
+        if may_be_cut && let Some(ns) = owner.rrset(Rtype::NS) {
+            // DS belongs to the parent's side of the cut (RFC 4035 §3.1.4.1).
+            return if at_name && qtype == Rtype::DS { None } else { Some(Outcome::Referral { labels, ns }) };
+        }
+        if may_be_dname && let Some(dname) = owner.rrset(Rtype::DNAME) {
+            return Some(Outcome::Dname { labels, dname });
+        }
+    }
+    None
+}
+
+fn at_owner(owner: OwnerRef<'_>, qtype: Rtype, is_apex: bool) -> Outcome<'_> {
+    if qtype == Rtype::ANY {
+        return Outcome::Any { owner: Some(owner), is_apex };
+    }
+    if is_apex && qtype == Rtype::SOA {
+        return Outcome::Soa;
+    }
+    if let Some(rrset) = owner.rrset(qtype) {
+        return Outcome::Answer(rrset);
+    }
+    match owner.rrset(Rtype::CNAME) {
+        Some(cname) => Outcome::Alias(cname),
+        None => Outcome::NoData,
+    }
+}
+
+/// The name has no records of its own: empty non-terminal, wildcard, or nothing.
+fn not_found<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtype) -> Outcome<'a> {
+    let relative = name.relative(apex_labels, name.labels());
+    let mut key = KeyBuffer::new();
+    let (before, after) = image.content().neighbours(key.write(relative));
+    let before = before.map_or(0, |owner| common_labels(owner.name(), relative));
+    let after = after.map_or(0, |owner| common_labels(owner.name(), relative));
+    // An empty non-terminal exists (RFC 4592 §2.2.2, RFC 8020 §3): some owner lies below it, and the first
+    // of those is the name's successor.
+    if after == name.labels() - apex_labels {
+        return Outcome::NoData;
+    }
+    let encloser = apex_labels + before.max(after);
+    match find_wildcard(image, apex_labels, name, encloser) {
+        Some(owner) => at_owner(owner, qtype, false),
+        None => Outcome::NameError,
+    }
+}
+
+/// The wildcard below the closest encloser, which has `encloser` labels (RFC 4592 §3.3.1).
+fn find_wildcard<'a>(image: &'a Image, apex_labels: usize, name: &QName, encloser: usize) -> Option<OwnerRef<'a>> {
+    let below = name.relative(apex_labels, encloser);
+    let mut wildcard = [0u8; 255];
+    let wildcard = wildcard.get_mut(..2 + below.len())?;
+    wildcard[..2].copy_from_slice(b"\x01*");
+    wildcard[2..].copy_from_slice(below);
+    image.find(wildcard, child_hash(name.hashes()[encloser], b"*"))
+}

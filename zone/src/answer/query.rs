@@ -1,0 +1,139 @@
+//! From the octets of a message to a question, or to the reason why it is not answered as one.
+
+use super::qname::QName;
+use domain::base::iana::Rtype;
+
+/// Octets of a message header (RFC 1035 §4.1.1).
+pub(crate) const HEADER: usize = 12;
+
+/// The header fields that shape the response.
+#[derive(Clone, Copy)]
+pub(crate) struct Header {
+    pub(crate) id: [u8; 2],
+    pub(crate) opcode: u8,
+    pub(crate) recursion_desired: bool,
+    pub(crate) checking_disabled: bool,
+}
+
+/// A question with what its sender said about itself.
+pub(crate) struct Query {
+    pub(crate) name: QName,
+    pub(crate) qtype: Rtype,
+    pub(crate) qclass: u16,
+    pub(crate) edns: Option<Edns>,
+}
+
+/// What an OPT record says (RFC 6891 §6.1.2).
+#[derive(Clone, Copy)]
+pub(crate) struct Edns {
+    /// The largest UDP message that the sender takes.
+    pub(crate) payload: u16,
+    pub(crate) version: u8,
+    pub(crate) dnssec_ok: bool,
+}
+
+/// What a message turned out to be.
+pub(crate) enum Parsed {
+    /// Not to be answered at all: shorter than a header, or itself a response (RFC 8906 §3.2: never
+    /// answered, or two servers would talk for ever).
+    Silence,
+    /// An opcode other than QUERY.
+    OtherOpcode(Header),
+    /// Malformed. The question is repeated when it could be read.
+    Malformed(Header, Option<Box<Query>>),
+    /// A question.
+    Query(Header, Query),
+}
+
+/// Takes a message apart.
+pub(crate) fn parse(message: &[u8]) -> Parsed {
+    let Some(head) = message.first_chunk::<HEADER>() else { return Parsed::Silence };
+    if head[2] & 0x80 != 0 {
+        return Parsed::Silence;
+    }
+    let header = Header {
+        id: [head[0], head[1]],
+        opcode: head[2] >> 3 & 0x0f,
+        recursion_desired: head[2] & 1 != 0,
+        checking_disabled: head[3] & 0x10 != 0,
+    };
+    if header.opcode != 0 {
+        return Parsed::OtherOpcode(header);
+    }
+    let count = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+    // RFC 9619: a QUERY has exactly one question.
+    if count(4) != 1 {
+        return Parsed::Malformed(header, None);
+    }
+    let Some((mut query, at)) = parse_question(message) else { return Parsed::Malformed(header, None) };
+    match parse_records(message, at, [count(6), count(8), count(10)]) {
+        Some(edns) => {
+            query.edns = edns;
+            Parsed::Query(header, query)
+        }
+        None => Parsed::Malformed(header, Some(Box::new(query))),
+    }
+}
+
+fn parse_question(message: &[u8]) -> Option<(Query, usize)> {
+    let name = QName::parse(message.get(HEADER..)?)?;
+    let at = HEADER + name.wire().len();
+    let fixed: &[u8; 4] = message.get(at..at + 4)?.try_into().ok()?;
+    let qtype = Rtype::from_int(u16::from_be_bytes([fixed[0], fixed[1]]));
+    let qclass = u16::from_be_bytes([fixed[2], fixed[3]]);
+    Some((Query { name, qtype, qclass, edns: None }, at + 4))
+}
+
+/// Walks the records after the question, to the very end of the message. `None` when they are malformed,
+/// when there are two OPT records or one outside the additional section (RFC 6891 §6.1.1), or when octets
+/// are left over.
+fn parse_records(message: &[u8], mut at: usize, counts: [u16; 3]) -> Option<Option<Edns>> {
+    let mut edns = None;
+    for (section, count) in counts.into_iter().enumerate() {
+        for _ in 0..count {
+            let owner = at;
+            at = skip_name(message, at)?;
+            let fixed: &[u8; 10] = message.get(at..at + 10)?.try_into().ok()?;
+            let length = usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+            let rdata = message.get(at + 10..at + 10 + length)?;
+            at += 10 + length;
+            if Rtype::from_int(u16::from_be_bytes([fixed[0], fixed[1]])) != Rtype::OPT {
+                continue;
+            }
+            if section != 2 || edns.is_some() || message[owner] != 0 || !options_are_well_formed(rdata) {
+                return None;
+            }
+            edns = Some(Edns {
+                payload: u16::from_be_bytes([fixed[2], fixed[3]]),
+                version: fixed[5],
+                dnssec_ok: fixed[6] & 0x80 != 0,
+            });
+        }
+    }
+    (at == message.len()).then_some(edns)
+}
+
+fn options_are_well_formed(mut rdata: &[u8]) -> bool {
+    while !rdata.is_empty() {
+        let Some(length) = rdata.get(2..4).map(|l| usize::from(u16::from_be_bytes([l[0], l[1]]))) else {
+            return false;
+        };
+        match rdata.get(4 + length..) {
+            Some(rest) => rdata = rest,
+            None => return false,
+        }
+    }
+    true
+}
+
+/// The offset after a name that may end in a pointer; where it points to does not matter here.
+fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *message.get(at)? {
+            0 => return Some(at + 1),
+            length @ 1..=63 => at += 1 + usize::from(length),
+            0xc0.. => return (at + 2 <= message.len()).then_some(at + 2),
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The encoder: header, question, records and OPT into a buffer of the caller's.
+//!
+//! Records come ready for the wire, owned by a pointer to the question, so an RRset of addresses is one
+//! copy. Only names are worked on: owners other than the question, and the names inside the types of
+//! RFC 1035, which may be compressed (RFC 3597 §4). They are compressed against the question and against
+//! a few names written before.
+
+use super::qname::QName;
+use super::query::{Edns, HEADER, Header};
+use crate::content::RRsetRef;
+use crate::rdata;
+use domain::base::iana::Rtype;
+
+/// The next RRset does not fit.
+pub(crate) struct Full;
+
+/// Whose records they are.
+#[derive(Clone, Copy)]
+pub(crate) enum Owner<'n> {
+    /// The name in the question.
+    Question,
+    /// Another name, in wire form with its root label.
+    Name(&'n [u8]),
+}
+
+/// The sections of a response, as places in the header.
+#[derive(Clone, Copy)]
+pub(crate) enum Section {
+    Answer,
+    Authority,
+    Additional,
+}
+
+/// Octets of the OPT record that is kept room for.
+const OPT: usize = 11;
+/// Pointers reach 14 bits (RFC 1035 §4.1.4).
+const GREATEST_POINTER: usize = 0x3fff;
+/// Names written before that later ones are compressed against.
+const REMEMBERED: usize = 32;
+
+/// A message being written.
+pub(crate) struct Writer<'a> {
+    out: &'a mut [u8],
+    at: usize,
+    limit: usize,
+    question: &'a QName,
+    counts: [u16; 3],
+    /// Offset of a suffix in the message and its uncompressed length.
+    remembered: [(u16, u8); REMEMBERED],
+    remembered_len: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// Begins a message of at most `limit` octets with the question; room for OPT is set aside when
+    /// `edns`. `out` must hold at least 512 octets: a question always fits.
+    pub(crate) fn new(
+        out: &'a mut [u8],
+        limit: usize,
+        question: &'a QName,
+        qtype: Rtype,
+        qclass: u16,
+        edns: bool,
+    ) -> Self {
+        let limit = limit.min(out.len()) - if edns { OPT } else { 0 };
+        let wire = question.wire();
+        let end = HEADER + wire.len();
+        out[..HEADER].fill(0);
+        out[HEADER..end].copy_from_slice(wire);
+        out[end..end + 2].copy_from_slice(&qtype.to_int().to_be_bytes());
+        out[end + 2..end + 4].copy_from_slice(&qclass.to_be_bytes());
+        let remembered = [(0, 0); REMEMBERED];
+        Writer { out, at: end + 4, limit, question, counts: [0; 3], remembered, remembered_len: 0 }
+    }
+
+    /// Writes all records of `rrset`, or none of them.
+    pub(crate) fn rrset(&mut self, section: Section, owner: Owner<'_>, rrset: &RRsetRef<'_>) -> Result<(), Full> {
+        let ready = matches!(owner, Owner::Question) && !has_compressible_names(rrset.rtype);
+        self.all_or_nothing(section, rrset.count, |writer| {
+            if ready {
+                return writer.octets(rrset.records);
+            }
+            rrset.values().try_for_each(|value| writer.record_parts(owner, rrset.rtype, rrset.ttl(), value))
+        })
+    }
+
+    /// Writes one record, or nothing.
+    pub(crate) fn record(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        rtype: Rtype,
+        ttl: u32,
+        value: &[u8],
+    ) -> Result<(), Full> {
+        self.all_or_nothing(section, 1, |writer| writer.record_parts(owner, rtype, ttl, value))
+    }
+
+    /// Fills in the header and the OPT record, and returns the length of the message.
+    pub(crate) fn finish(mut self, header: Header, rcode: u16, flags: Flags, edns: Option<(Edns, u16)>) -> usize {
+        if let Some((theirs, our_payload)) = edns {
+            self.limit += OPT;
+            self.opt(theirs, our_payload, rcode);
+        }
+        let mut bits = 0x8000 | u16::from(header.opcode) << 11 | (rcode & 0x0f);
+        for (set, bit) in [
+            (flags.authoritative, 0x0400),
+            (flags.truncated, 0x0200),
+            (header.recursion_desired, 0x0100),
+            (header.checking_disabled, 0x0010),
+        ] {
+            bits |= if set { bit } else { 0 };
+        }
+        self.out[..2].copy_from_slice(&header.id);
+        self.out[2..4].copy_from_slice(&bits.to_be_bytes());
+        self.out[4..6].copy_from_slice(&1u16.to_be_bytes());
+        for (i, count) in self.counts.iter().enumerate() {
+            self.out[6 + 2 * i..8 + 2 * i].copy_from_slice(&count.to_be_bytes());
+        }
+        self.at
+    }
+
+    /// RFC 6891 §6.1.3: the upper eight bits of the rcode, version 0, and DO as it was asked.
+    fn opt(&mut self, theirs: Edns, our_payload: u16, rcode: u16) {
+        let payload = our_payload.to_be_bytes();
+        let flags = if theirs.dnssec_ok { 0x80 } else { 0 };
+        let opt = [0, 0, 41, payload[0], payload[1], (rcode >> 4) as u8, 0, flags, 0, 0, 0];
+        if self.octets(&opt).is_ok() {
+            self.counts[Section::Additional as usize] += 1;
+        }
+    }
+
+    fn all_or_nothing(
+        &mut self,
+        section: Section,
+        count: u16,
+        write: impl FnOnce(&mut Self) -> Result<(), Full>,
+    ) -> Result<(), Full> {
+        let (at, remembered) = (self.at, self.remembered_len);
+        let result = write(self);
+        match result {
+            Ok(()) => self.counts[section as usize] += count,
+            Err(Full) => (self.at, self.remembered_len) = (at, remembered),
+        }
+        result
+    }
+
+    fn record_parts(&mut self, owner: Owner<'_>, rtype: Rtype, ttl: u32, value: &[u8]) -> Result<(), Full> {
+        match owner {
+            Owner::Question => self.octets(&[0xc0, HEADER as u8])?,
+            Owner::Name(name) => self.name(name)?,
+        }
+        self.octets(&rtype.to_int().to_be_bytes())?;
+        self.octets(&[0, 1])?;
+        self.octets(&ttl.to_be_bytes())?;
+        let length_at = self.at;
+        self.octets(&[0, 0])?;
+        self.value(rtype, value)?;
+        let length = (self.at - length_at - 2) as u16;
+        self.out[length_at..length_at + 2].copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+
+    fn value(&mut self, rtype: Rtype, value: &[u8]) -> Result<(), Full> {
+        let mut from = 0;
+        if has_compressible_names(rtype) {
+            for name in rdata::names(rtype, value).filter(|name| name.compressible) {
+                self.octets(&value[from..name.start])?;
+                self.name(&value[name.start..name.end])?;
+                from = name.end;
+            }
+        }
+        self.octets(&value[from..])
+    }
+
+    /// Writes a name, its longest suffix that is already in the message as a pointer.
+    fn name(&mut self, wire: &[u8]) -> Result<(), Full> {
+        let begin = self.at;
+        let mut at = 0;
+        while wire[at] != 0 {
+            if let Some(pointer) = self.find_suffix(&wire[at..]) {
+                self.octets(&wire[..at])?;
+                self.octets(&(0xc000 | pointer).to_be_bytes())?;
+                self.remember(begin, wire, at);
+                return Ok(());
+            }
+            at += 1 + usize::from(wire[at]);
+        }
+        self.octets(&wire[..=at])?;
+        self.remember(begin, wire, at);
+        Ok(())
+    }
+
+    /// Remembers the suffixes of `wire` that begin before `end` and were just written at `begin`.
+    fn remember(&mut self, begin: usize, wire: &[u8], end: usize) {
+        let mut at = 0;
+        while at < end && begin + at <= GREATEST_POINTER && self.remembered_len < REMEMBERED {
+            self.remembered[self.remembered_len] = ((begin + at) as u16, (wire.len() - at) as u8);
+            self.remembered_len += 1;
+            at += 1 + usize::from(wire[at]);
+        }
+    }
+
+    /// Where `suffix` stands in the message already.
+    fn find_suffix(&self, suffix: &[u8]) -> Option<u16> {
+        let question = self.question.wire();
+        if let Some(offset) = question.len().checked_sub(suffix.len())
+            && self.question.is_label_start(offset)
+            && question[offset..].eq_ignore_ascii_case(suffix)
+        {
+            return Some((HEADER + offset) as u16);
+        }
+        self.remembered[..self.remembered_len]
+            .iter()
+            .filter(|&&(_, length)| usize::from(length) == suffix.len())
+            .find(|&&(offset, _)| self.stands_at(usize::from(offset), suffix))
+            .map(|&(offset, _)| offset)
+    }
+
+    /// Whether the name at `offset` of the message, pointers followed, is `name`.
+    fn stands_at(&self, mut offset: usize, mut name: &[u8]) -> bool {
+        loop {
+            let length = usize::from(self.out[offset]);
+            if length >= 0xc0 {
+                offset = (length & 0x3f) << 8 | usize::from(self.out[offset + 1]);
+                continue;
+            }
+            if !self.out[offset..=offset + length].eq_ignore_ascii_case(&name[..=usize::from(name[0])]) {
+                return false;
+            }
+            if length == 0 {
+                return true;
+            }
+            offset += 1 + length;
+            name = &name[1 + length..];
+        }
+    }
+
+    fn octets(&mut self, octets: &[u8]) -> Result<(), Full> {
+        let end = self.at + octets.len();
+        if end > self.limit {
+            return Err(Full);
+        }
+        self.out[self.at..end].copy_from_slice(octets);
+        self.at = end;
+        Ok(())
+    }
+}
+
+/// The flags of a response that are the answer's own.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Flags {
+    pub(crate) authoritative: bool,
+    pub(crate) truncated: bool,
+}
+
+/// The types of RFC 1035 with names inside that are still met. Others are never compressed.
+fn has_compressible_names(rtype: Rtype) -> bool {
+    matches!(
+        rtype,
+        Rtype::NS | Rtype::CNAME | Rtype::SOA | Rtype::PTR | Rtype::MX | Rtype::MB | Rtype::MG | Rtype::MR
+            | Rtype::MINFO | Rtype::MD | Rtype::MF
+    )
+}

@@ -1,0 +1,372 @@
+//! A leaf: about a hundred RRsets in one run of octets, which is at once what is stored and what is
+//! answered from.
+//!
+//! Format 1, all numbers big-endian, owners in canonical order, types ascending:
+//!
+//! ```text
+//! owner:  u8 length | labels relative to the apex in wire form, as written, no root (none: the apex)
+//!         u16 number of RRsets | the RRsets
+//! RRset:  u16 type | u16 number of records | u32 octets of the records | the records
+//! record: C0 0C | u16 type | u16 class (1) | u32 TTL | u16 length | value
+//! ```
+//!
+//! A record is ready for the wire: its owner is a pointer to the question. Beside the octets a leaf has a
+//! table of a tag and an offset per owner, made when the octets are checked. After [`Leaf::check`] every
+//! reader may rely on the structure.
+
+use super::ContentError;
+use super::digest::Digest;
+use crate::name::KeyBuffer;
+use crate::rdata::Rdata;
+use bytes::Bytes;
+use domain::base::iana::Rtype;
+use std::sync::{Arc, OnceLock};
+
+/// Octets before a value in a record that is ready for the wire.
+const RECORD_HEAD: usize = 12;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Leaf {
+    octets: Bytes,
+    tags: Box<[u16]>,
+    offsets: Box<[u32]>,
+    rrsets: u32,
+    /// Who owns each RRset, in order; empty when that is not kept.
+    owned_by: Box<[Option<Arc<str>>]>,
+    digest: OnceLock<Digest>,
+}
+
+impl Leaf {
+    /// Takes octets of format 1 after checking all of them. `owned_by` has one entry an RRset, or none.
+    pub fn check(octets: Bytes, owned_by: Box<[Option<Arc<str>>]>) -> Result<Self, ContentError> {
+        let mut tags = Vec::new();
+        let mut offsets = Vec::new();
+        let mut rrsets = 0u32;
+        let mut at = 0;
+        let mut previous: Option<Box<[u8]>> = None;
+        while at < octets.len() {
+            let start = at;
+            let mut cursor = Cursor { octets: &octets, at };
+            let name = cursor.name()?;
+            let mut key = KeyBuffer::new();
+            let key = key.write(name);
+            if previous.as_deref().is_some_and(|previous| previous >= key) {
+                return Err(ContentError::Malformed("owners out of canonical order"));
+            }
+            previous = Some(key.into());
+            rrsets += cursor.check_rrsets()?;
+            tags.push(tag(name));
+            offsets.push(u32::try_from(start).map_err(|_| ContentError::Malformed("a slice beyond 4 GiB"))?);
+            at = cursor.at;
+        }
+        if !owned_by.is_empty() && owned_by.len() != rrsets as usize {
+            return Err(ContentError::Malformed("not one owner for each RRset"));
+        }
+        Ok(Leaf {
+            octets,
+            tags: tags.into_boxed_slice(),
+            offsets: offsets.into_boxed_slice(),
+            rrsets,
+            owned_by,
+            digest: OnceLock::new(),
+        })
+    }
+
+    /// Takes octets that were written by this crate from what was checked.
+    pub(crate) fn from_trusted(octets: Bytes, owned_by: Box<[Option<Arc<str>>]>) -> Self {
+        let mut tags = Vec::new();
+        let mut offsets = Vec::new();
+        let mut rrsets = 0;
+        let mut at = 0;
+        while at < octets.len() {
+            let owner = OwnerRef { entry: &octets[at..] };
+            tags.push(tag(owner.name()));
+            offsets.push(at as u32);
+            let mut left = owner.rrsets();
+            rrsets += left.by_ref().count() as u32;
+            at = octets.len() - left.rest.len();
+        }
+        let (tags, offsets) = (tags.into_boxed_slice(), offsets.into_boxed_slice());
+        Leaf { octets, tags, offsets, rrsets, owned_by, digest: OnceLock::new() }
+    }
+
+    /// The octets of each owner, in order, shared.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Bytes> + '_ {
+        let ends = self.offsets.iter().skip(1).map(|&end| end as usize).chain([self.octets.len()]);
+        self.offsets.iter().zip(ends).map(|(&start, end)| self.octets.slice(start as usize..end))
+    }
+
+    /// The octets of format 1.
+    pub fn octets(&self) -> &Bytes {
+        &self.octets
+    }
+
+    /// Who owns each RRset, in order; empty when that is not kept.
+    pub(crate) fn owned_by(&self) -> &[Option<Arc<str>>] {
+        &self.owned_by
+    }
+
+    /// Number of RRsets.
+    pub fn len(&self) -> usize {
+        self.rrsets as usize
+    }
+
+    /// Whether there is no owner.
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+
+    /// Number of owners.
+    pub fn owner_count(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// The owner at a place in canonical order.
+    pub fn owner(&self, place: usize) -> Option<OwnerRef<'_>> {
+        self.offsets.get(place).map(|&offset| OwnerRef { entry: &self.octets[offset as usize..] })
+    }
+
+    /// The owners in canonical order.
+    pub fn owners(&self) -> impl DoubleEndedIterator<Item = OwnerRef<'_>> + '_ {
+        self.offsets.iter().map(|&offset| OwnerRef { entry: &self.octets[offset as usize..] })
+    }
+
+    /// The owner with these labels (relative to the apex, wire form without root, any case).
+    pub fn find(&self, relative: &[u8]) -> Option<OwnerRef<'_>> {
+        let wanted = tag(relative);
+        self.tags
+            .iter()
+            .zip(&self.offsets)
+            .filter(|&(&tag, _)| tag == wanted)
+            .map(|(_, &offset)| OwnerRef { entry: &self.octets[offset as usize..] })
+            .find(|owner| owner.name().eq_ignore_ascii_case(relative))
+    }
+
+    /// The place of the first owner whose sort key is not below `key`; the number of owners when all are.
+    pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
+        self.offsets.partition_point(|&offset| {
+            let mut buffer = KeyBuffer::new();
+            buffer.write(OwnerRef { entry: &self.octets[offset as usize..] }.name()) < key
+        })
+    }
+
+    /// Octets held in memory.
+    pub fn memory_octets(&self) -> usize {
+        size_of::<Self>() + self.octets.len() + self.tags.len() * 6 + self.owned_by.len() * size_of::<Option<Arc<str>>>()
+    }
+
+    pub(crate) fn digest_cell(&self) -> &OnceLock<Digest> {
+        &self.digest
+    }
+}
+
+/// A short hash of a relative name without regard to case, which tells most owners of a leaf apart.
+fn tag(relative: &[u8]) -> u16 {
+    let hash = relative
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, octet| (hash ^ u64::from(octet.to_ascii_lowercase())).wrapping_mul(0x100_0000_01b3));
+    (hash >> 32) as u16
+}
+
+/// An owner in a leaf.
+#[derive(Clone, Copy)]
+pub struct OwnerRef<'a> {
+    /// From the owner to the end of the leaf.
+    entry: &'a [u8],
+}
+
+impl<'a> OwnerRef<'a> {
+    pub(crate) fn at_start_of(entry: &'a [u8]) -> Self {
+        OwnerRef { entry }
+    }
+
+    /// Its labels relative to the apex, in wire form without root; none for the apex.
+    pub fn name(&self) -> &'a [u8] {
+        &self.entry[1..1 + usize::from(self.entry[0])]
+    }
+
+    /// Its RRset of a type.
+    pub fn rrset(&self, rtype: Rtype) -> Option<RRsetRef<'a>> {
+        self.rrsets().find(|rrset| rrset.rtype == rtype)
+    }
+
+    /// Its RRsets, by ascending type.
+    pub fn rrsets(&self) -> RRsets<'a> {
+        let at = 1 + usize::from(self.entry[0]);
+        RRsets { left: u16_at(self.entry, at), rest: &self.entry[at + 2..] }
+    }
+}
+
+/// The RRsets of an owner.
+pub struct RRsets<'a> {
+    left: u16,
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for RRsets<'a> {
+    type Item = RRsetRef<'a>;
+
+    fn next(&mut self) -> Option<RRsetRef<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let octets = u32_at(self.rest, 4) as usize;
+        let rrset = RRsetRef {
+            rtype: Rtype::from_int(u16_at(self.rest, 0)),
+            count: u16_at(self.rest, 2),
+            records: &self.rest[8..8 + octets],
+        };
+        self.rest = &self.rest[8 + octets..];
+        Some(rrset)
+    }
+}
+
+/// An RRset in a leaf.
+#[derive(Clone, Copy)]
+pub struct RRsetRef<'a> {
+    /// The type.
+    pub rtype: Rtype,
+    /// How many records, at least one.
+    pub count: u16,
+    /// The records, ready for the wire, owned by a pointer to the question.
+    pub records: &'a [u8],
+}
+
+impl<'a> RRsetRef<'a> {
+    /// Seconds, the same for all records.
+    pub fn ttl(&self) -> u32 {
+        u32_at(self.records, 6)
+    }
+
+    /// The values, in canonical order.
+    pub fn values(&self) -> Values<'a> {
+        Values { rest: self.records }
+    }
+
+    /// The values as [`Rdata`], copied.
+    pub(crate) fn rdata(&self) -> impl Iterator<Item = Rdata> + 'a {
+        self.values().map(|value| Rdata::from_trusted_wire(Bytes::copy_from_slice(value)))
+    }
+}
+
+/// The values of an RRset.
+#[derive(Clone)]
+pub struct Values<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = RECORD_HEAD + usize::from(u16_at(self.rest, 10));
+        let value = &self.rest[RECORD_HEAD..end];
+        self.rest = &self.rest[end..];
+        Some(value)
+    }
+}
+
+/// Appends an RRset in format 1.
+pub(crate) fn write_rrset<'v>(out: &mut Vec<u8>, rtype: Rtype, ttl: u32, values: impl Iterator<Item = &'v [u8]>) {
+    out.extend_from_slice(&rtype.to_int().to_be_bytes());
+    let counts_at = out.len();
+    out.extend_from_slice(&[0; 6]);
+    let mut count = 0u16;
+    for value in values {
+        count += 1;
+        out.extend_from_slice(&[0xc0, 0x0c]);
+        out.extend_from_slice(&rtype.to_int().to_be_bytes());
+        out.extend_from_slice(&[0, 1]);
+        out.extend_from_slice(&ttl.to_be_bytes());
+        out.extend_from_slice(&(value.len() as u16).to_be_bytes());
+        out.extend_from_slice(value);
+    }
+    let octets = (out.len() - counts_at - 6) as u32;
+    out[counts_at..counts_at + 2].copy_from_slice(&count.to_be_bytes());
+    out[counts_at + 2..counts_at + 6].copy_from_slice(&octets.to_be_bytes());
+}
+
+fn u16_at(octets: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([octets[at], octets[at + 1]])
+}
+
+fn u32_at(octets: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]])
+}
+
+/// Reads octets that may be anything.
+struct Cursor<'a> {
+    octets: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], ContentError> {
+        let end = self.at.checked_add(len).ok_or(ContentError::Malformed("a slice cut short"))?;
+        let taken = self.octets.get(self.at..end).ok_or(ContentError::Malformed("a slice cut short"))?;
+        self.at = end;
+        Ok(taken)
+    }
+
+    fn u16(&mut self) -> Result<u16, ContentError> {
+        self.take(2).map(|octets| u16_at(octets, 0))
+    }
+
+    fn u32(&mut self) -> Result<u32, ContentError> {
+        self.take(4).map(|octets| u32_at(octets, 0))
+    }
+
+    fn name(&mut self) -> Result<&'a [u8], ContentError> {
+        let length = usize::from(self.take(1)?[0]);
+        let name = self.take(length)?;
+        let mut at = 0;
+        while at < name.len() {
+            match name[at] {
+                1..=63 => at += 1 + usize::from(name[at]),
+                _ => return Err(ContentError::Malformed("a label of no or too many octets")),
+            }
+        }
+        if at != name.len() || name.len() > 254 {
+            return Err(ContentError::Malformed("a name cut short or too long"));
+        }
+        Ok(name)
+    }
+
+    /// Returns how many RRsets there are, at least one.
+    fn check_rrsets(&mut self) -> Result<u32, ContentError> {
+        let count = self.u16()?;
+        let mut previous = None;
+        for _ in 0..count {
+            let rtype = self.u16()?;
+            if previous.is_some_and(|previous| previous >= rtype) {
+                return Err(ContentError::Malformed("types out of order"));
+            }
+            previous = Some(rtype);
+            let records = self.u16()?;
+            let octets = self.u32()? as usize;
+            let inside = self.take(octets)?;
+            check_records(inside, rtype, records)?;
+        }
+        if count == 0 { Err(ContentError::Malformed("an owner without RRsets")) } else { Ok(u32::from(count)) }
+    }
+}
+
+fn check_records(octets: &[u8], rtype: u16, count: u16) -> Result<(), ContentError> {
+    let mut cursor = Cursor { octets, at: 0 };
+    let mut set_ttl = None;
+    for _ in 0..count {
+        let head = (cursor.u16()?, cursor.u16()?, cursor.u16()?);
+        let ttl = cursor.u32()?;
+        let length = usize::from(cursor.u16()?);
+        cursor.take(length)?;
+        if head != (0xc00c, rtype, 1) || *set_ttl.get_or_insert(ttl) != ttl {
+            return Err(ContentError::Malformed("a record that is not of its set"));
+        }
+    }
+    if count == 0 || cursor.at != octets.len() {
+        return Err(ContentError::Malformed("an RRset of another length than it says"));
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The names inside values: where they stand in wire form and in presentation form.
+
+use crate::rrset::wire_name_len;
+use domain::base::iana::Rtype;
+
+/// A name inside a value, as a range of its wire form.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NameIn {
+    /// Offset of its first octet.
+    pub start: usize,
+    /// Offset after its root label.
+    pub end: usize,
+    /// Whether it may be compressed in a message: only in the types of RFC 1035 (RFC 3597 §4).
+    pub compressible: bool,
+}
+
+/// Where the names stand in the wire form of a type.
+enum Place {
+    /// So many octets, then so many names.
+    After(usize, u8),
+    /// NAPTR: two numbers and three strings, then a name.
+    Naptr,
+}
+
+fn place(rtype: Rtype) -> Option<Place> {
+    Some(match rtype {
+        Rtype::NS | Rtype::CNAME | Rtype::PTR | Rtype::DNAME | Rtype::NSEC => Place::After(0, 1),
+        Rtype::MB | Rtype::MG | Rtype::MR | Rtype::MD | Rtype::MF => Place::After(0, 1),
+        Rtype::SOA | Rtype::MINFO | Rtype::RP => Place::After(0, 2),
+        Rtype::MX | Rtype::AFSDB | Rtype::RT | Rtype::KX | Rtype::LP | Rtype::SVCB | Rtype::HTTPS => {
+            Place::After(2, 1)
+        }
+        Rtype::PX => Place::After(2, 2),
+        Rtype::SRV => Place::After(6, 1),
+        Rtype::RRSIG => Place::After(18, 1),
+        Rtype::NAPTR => Place::Naptr,
+        _ => return None,
+    })
+}
+
+/// The names inside a value, from left to right. No allocation. What is not well formed has none.
+pub fn names(rtype: Rtype, wire: &[u8]) -> impl Iterator<Item = NameIn> + '_ {
+    let compressible = is_of_rfc1035(rtype);
+    let (mut at, mut left) = match place(rtype) {
+        Some(Place::After(octets, count)) => (octets, count),
+        Some(Place::Naptr) => (after_strings(wire, 4, 3), 1),
+        None => (0, 0),
+    };
+    std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        let start = at;
+        at += wire_name_len(wire.get(start..)?)?;
+        Some(NameIn { start, end: at, compressible })
+    })
+}
+
+/// Whether all names that the type has inside are there, uncompressed.
+pub(crate) fn are_whole(rtype: Rtype, wire: &[u8]) -> bool {
+    let expected = match place(rtype) {
+        Some(Place::After(_, count)) => usize::from(count),
+        Some(Place::Naptr) => 1,
+        None => 0,
+    };
+    names(rtype, wire).count() == expected
+}
+
+fn after_strings(wire: &[u8], from: usize, count: usize) -> usize {
+    (0..count).fold(from, |at, _| at + 1 + wire.get(at).map_or(0, |&length| usize::from(length)))
+}
+
+fn is_of_rfc1035(rtype: Rtype) -> bool {
+    matches!(
+        rtype,
+        Rtype::NS | Rtype::CNAME | Rtype::SOA | Rtype::PTR | Rtype::MX | Rtype::MB | Rtype::MG | Rtype::MR
+            | Rtype::MINFO | Rtype::MD | Rtype::MF
+    )
+}
+
+/// Whether the names inside are put in lower case for canonical form (RFC 4034 §6.2, RFC 6840 §5.1: not
+/// NSEC; not SVCB, RFC 9460 §2.2, nor LP, which came later).
+pub(crate) fn are_lowercased(rtype: Rtype) -> bool {
+    is_of_rfc1035(rtype)
+        || matches!(
+            rtype,
+            Rtype::RP | Rtype::AFSDB | Rtype::RT | Rtype::PX | Rtype::NAPTR | Rtype::KX | Rtype::SRV | Rtype::DNAME
+                | Rtype::RRSIG
+        )
+}
+
+/// The wire form with the names inside in lower case.
+pub(crate) fn lowercased(rtype: Rtype, wire: &[u8]) -> Vec<u8> {
+    let mut lowercased = wire.to_vec();
+    for name in names(rtype, wire) {
+        lowercased[name.start..name.end].make_ascii_lowercase();
+    }
+    lowercased
+}
+
+/// Which tokens of the presentation form are names, counted from 0.
+pub(crate) fn tokens_of(rtype: Rtype) -> &'static [usize] {
+    match rtype {
+        Rtype::NS | Rtype::CNAME | Rtype::PTR | Rtype::DNAME | Rtype::NSEC => &[0],
+        Rtype::MB | Rtype::MG | Rtype::MR | Rtype::MD | Rtype::MF => &[0],
+        Rtype::SOA | Rtype::MINFO | Rtype::RP => &[0, 1],
+        Rtype::MX | Rtype::AFSDB | Rtype::RT | Rtype::KX | Rtype::LP | Rtype::SVCB | Rtype::HTTPS => &[1],
+        Rtype::PX => &[1, 2],
+        Rtype::SRV => &[3],
+        Rtype::NAPTR => &[5],
+        Rtype::RRSIG => &[7],
+        _ => &[],
+    }
+}
