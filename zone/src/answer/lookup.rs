@@ -59,7 +59,9 @@ fn walk_down<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtyp
         if !may_be_cut && !may_be_dname {
             continue;
         }
-        let Some(owner) = image.find(name.relative(apex_labels, labels), name.hashes()[labels]) else { continue };
+        let Some(owner) = image.find(name.relative(apex_labels, labels), name.hashes()[labels]) else {
+            continue;
+        };
         if may_be_cut && let Some(ns) = owner.rrset(Rtype::NS) {
             // DS belongs to the parent's side of the cut (RFC 4035 §3.1.4.1).
             return if at_name && qtype == Rtype::DS { None } else { Some(Outcome::Referral { labels, ns }) };
@@ -107,7 +109,12 @@ fn not_found<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtyp
 }
 
 /// The wildcard below the closest encloser, which has `encloser` labels (RFC 4592 §3.3.1).
-fn find_wildcard<'a>(image: &'a Image, apex_labels: usize, name: &QName, encloser: usize) -> Option<OwnerRef<'a>> {
+fn find_wildcard<'a>(
+    image: &'a Image,
+    apex_labels: usize,
+    name: &QName,
+    encloser: usize,
+) -> Option<OwnerRef<'a>> {
     let below = name.relative(apex_labels, encloser);
     let mut wildcard = [0u8; 255];
     let wildcard = wildcard.get_mut(..2 + below.len())?;

@@ -82,7 +82,9 @@ pub fn respond(
         Parsed::Malformed(header, Some(query)) => {
             Some(without_answer(settings, transport, header, &query, FORMERR, out))
         }
-        Parsed::Query(header, query) => Some(respond_to_query(zones, settings, transport, header, &query, out)),
+        Parsed::Query(header, query) => {
+            Some(respond_to_query(zones, settings, transport, header, &query, out))
+        }
     }
 }
 

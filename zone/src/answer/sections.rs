@@ -23,8 +23,14 @@ const GREATEST_CHAIN: usize = 16;
 const GREATEST_TARGETS: usize = 128;
 
 /// Fills the sections for `query`, whose name is in the zone of `image`. Returns rcode and flags.
-pub(crate) fn fill(writer: &mut Writer<'_>, image: &Image, apex_labels: usize, query: &Query) -> (u16, Flags) {
-    let mut response = Response { writer, image, apex_labels, flags: Flags { authoritative: true, truncated: false } };
+pub(crate) fn fill(
+    writer: &mut Writer<'_>,
+    image: &Image,
+    apex_labels: usize,
+    query: &Query,
+) -> (u16, Flags) {
+    let mut response =
+        Response { writer, image, apex_labels, flags: Flags { authoritative: true, truncated: false } };
     match response.chain(query) {
         Ok(rcode) => (rcode, response.flags),
         Err(Full) => (NOERROR, Flags { truncated: true, ..response.flags }),
@@ -157,14 +163,18 @@ impl<'i> Response<'_, '_, 'i> {
         if is_apex {
             self.soa(Section::Answer, owner, self.image.soa().ttl)?;
         }
-        node.into_iter().flat_map(|node| node.rrsets()).try_for_each(|rrset| {
-            self.writer.rrset(Section::Answer, owner, &rrset)
-        })
+        node.into_iter()
+            .flat_map(|node| node.rrsets())
+            .try_for_each(|rrset| self.writer.rrset(Section::Answer, owner, &rrset))
     }
 
     /// RFC 2308 §3: the SOA with the TTL of negative answers.
     fn negative(&mut self) -> Result<(), Full> {
-        self.soa(Section::Authority, Owner::Name(self.image.apex().as_slice()), self.image.soa().negative_ttl())
+        self.soa(
+            Section::Authority,
+            Owner::Name(self.image.apex().as_slice()),
+            self.image.soa().negative_ttl(),
+        )
     }
 
     fn soa(&mut self, section: Section, owner: Owner<'_>, ttl: u32) -> Result<(), Full> {
@@ -245,6 +255,7 @@ fn target_offset(rtype: Rtype) -> Option<usize> {
 fn ends_with(name: &QName, ancestor: &[u8]) -> bool {
     let wire = name.wire();
     wire.len().checked_sub(ancestor.len()).is_some_and(|offset| {
-        (offset == 0 || ancestor.len() == 1 || name.is_label_start(offset)) && wire[offset..].eq_ignore_ascii_case(ancestor)
+        (offset == 0 || ancestor.len() == 1 || name.is_label_start(offset))
+            && wire[offset..].eq_ignore_ascii_case(ancestor)
     })
 }

@@ -86,7 +86,8 @@ fn describe(octets: &[u8]) -> String {
             .filter(|record| record.rtype() != Rtype::OPT)
             .map(|record| {
                 let data = record.data().to_string();
-                let data: Vec<&str> = data.split(' ').map(|word| word.strip_suffix('.').unwrap_or(word)).collect();
+                let data: Vec<&str> =
+                    data.split(' ').map(|word| word.strip_suffix('.').unwrap_or(word)).collect();
                 format!("{} {} {} {}", record.owner(), record.ttl().as_secs(), record.rtype(), data.join(" "))
             })
             .collect();
@@ -128,13 +129,19 @@ fn rfc4592_2_2_1_wildcards() {
     check(
         &zones,
         &[
-            ("host3.example MX", "NOERROR aa | host3.example 300 MX 10 host1.example | | host1.example 300 A 192.0.2.1"),
+            (
+                "host3.example MX",
+                "NOERROR aa | host3.example 300 MX 10 host1.example | | host1.example 300 A 192.0.2.1",
+            ),
             ("host3.example A", &no_data),
             ("foo.bar.example TXT", "NOERROR aa | foo.bar.example 300 TXT \"this is a wildcard\" | |"),
             ("host1.example MX", &no_data),
             ("sub.*.example MX", &no_data),
             ("_telnet._tcp.host1.example SRV", &name_error),
-            ("host.subdel.example A", "NOERROR | | subdel.example 300 NS ns.example.com; subdel.example 300 NS ns.example.net |"),
+            (
+                "host.subdel.example A",
+                "NOERROR | | subdel.example 300 NS ns.example.com; subdel.example 300 NS ns.example.net |",
+            ),
             ("ghost.*.example MX", &name_error),
             ("*.example TXT", "NOERROR aa | *.example 300 TXT \"this is a wildcard\" | |"),
             // Empty non-terminals exist: RFC 4592 §2.2.2.
@@ -172,7 +179,10 @@ fn delegations() {
             ("ns.cut.example A", &referral),
             ("a.b.cut.example DS", &referral),
             ("to-cut.example A", &through_alias),
-            ("cut.example DS", "NOERROR aa | cut.example 300 DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000 | |"),
+            (
+                "cut.example DS",
+                "NOERROR aa | cut.example 300 DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000 | |",
+            ),
             ("side.example DS", &format!("NOERROR aa | | {NEGATIVE} |")),
         ],
     );
@@ -201,36 +211,71 @@ fn aliases() {
     check(
         &zones,
         &[
-            ("a.example A", "NOERROR aa | a.example 300 CNAME b.example; b.example 300 CNAME c.example; c.example 300 A 192.0.2.1 | |"),
+            (
+                "a.example A",
+                "NOERROR aa | a.example 300 CNAME b.example; b.example 300 CNAME c.example; c.example 300 A 192.0.2.1 | |",
+            ),
             ("a.example CNAME", "NOERROR aa | a.example 300 CNAME b.example | |"),
             ("out.example A", "NOERROR aa | out.example 300 CNAME www.hosted | |"),
-            ("gone.example A", &format!("NXDOMAIN aa | gone.example 300 CNAME nothing.example | {NEGATIVE} |")),
-            ("loop.example A", "NOERROR aa | loop.example 300 CNAME pool.example; pool.example 300 CNAME loop.example | |"),
+            (
+                "gone.example A",
+                &format!("NXDOMAIN aa | gone.example 300 CNAME nothing.example | {NEGATIVE} |"),
+            ),
+            (
+                "loop.example A",
+                "NOERROR aa | loop.example 300 CNAME pool.example; pool.example 300 CNAME loop.example | |",
+            ),
             ("q.w.example A", "NOERROR aa | q.w.example 300 CNAME c.example; c.example 300 A 192.0.2.1 | |"),
-            ("x.old.example A", "NOERROR aa | old.example 300 DNAME new.example; x.old.example 300 CNAME x.new.example; x.new.example 300 A 192.0.2.2 | |"),
-            ("y.old.example A", &format!("NXDOMAIN aa | old.example 300 DNAME new.example; y.old.example 300 CNAME y.new.example | {NEGATIVE} |")),
+            (
+                "x.old.example A",
+                "NOERROR aa | old.example 300 DNAME new.example; x.old.example 300 CNAME x.new.example; x.new.example 300 A 192.0.2.2 | |",
+            ),
+            (
+                "y.old.example A",
+                &format!(
+                    "NXDOMAIN aa | old.example 300 DNAME new.example; y.old.example 300 CNAME y.new.example | {NEGATIVE} |"
+                ),
+            ),
             ("old.example A", &format!("NOERROR aa | | {NEGATIVE} |")),
             ("old.example DNAME", "NOERROR aa | old.example 300 DNAME new.example | |"),
-            ("x.far.example A", "NOERROR aa | far.example 300 DNAME elsewhere.test; x.far.example 300 CNAME x.elsewhere.test | |"),
-            ("x.old.example CNAME", "NOERROR aa | old.example 300 DNAME new.example; x.old.example 300 CNAME x.new.example | |"),
+            (
+                "x.far.example A",
+                "NOERROR aa | far.example 300 DNAME elsewhere.test; x.far.example 300 CNAME x.elsewhere.test | |",
+            ),
+            (
+                "x.old.example CNAME",
+                "NOERROR aa | old.example 300 DNAME new.example; x.old.example 300 CNAME x.new.example | |",
+            ),
         ],
     );
     let too_long = format!("{0}.{0}.{0}.{1}.far.example A", "a".repeat(60), "a".repeat(57));
-    assert!(describe(&ask(&zones, &too_long, Transport::Udp, None).1).starts_with("YXDOMAIN aa | far.example 300 DNAME"));
+    assert!(
+        describe(&ask(&zones, &too_long, Transport::Udp, None).1)
+            .starts_with("YXDOMAIN aa | far.example 300 DNAME")
+    );
 }
 
 /// Parent and child both here: the longest apex answers, DS is asked of the parent (RFC 4035 §3.1.4.1).
 #[test]
 fn parent_and_child_both_here() {
     let zones = zones([
-        zone("example", "child NS ns.child.example.\nns.child A 192.0.2.1\nchild DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000"),
+        zone(
+            "example",
+            "child NS ns.child.example.\nns.child A 192.0.2.1\nchild DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000",
+        ),
         zone("child.example", "@ NS ns.child.example.\nns A 192.0.2.1"),
     ]);
     check(
         &zones,
         &[
-            ("child.example DS", "NOERROR aa | child.example 300 DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000 | |"),
-            ("child.example NS", "NOERROR aa | child.example 300 NS ns.child.example | | ns.child.example 300 A 192.0.2.1"),
+            (
+                "child.example DS",
+                "NOERROR aa | child.example 300 DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000 | |",
+            ),
+            (
+                "child.example NS",
+                "NOERROR aa | child.example 300 NS ns.child.example | | ns.child.example 300 A 192.0.2.1",
+            ),
             ("child.example SOA", "NOERROR aa | child.example 3600 SOA ns.test who.test 9 1 2 3 60 | |"),
             ("x.child.example A", "NXDOMAIN aa | | child.example 60 SOA ns.test who.test 9 1 2 3 60 |"),
         ],

@@ -73,7 +73,12 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes all records of `rrset`, or none of them.
-    pub(crate) fn rrset(&mut self, section: Section, owner: Owner<'_>, rrset: &RRsetRef<'_>) -> Result<(), Full> {
+    pub(crate) fn rrset(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        rrset: &RRsetRef<'_>,
+    ) -> Result<(), Full> {
         let ready = matches!(owner, Owner::Question) && !has_compressible_names(rrset.rtype);
         self.all_or_nothing(section, rrset.count, |writer| {
             if ready {
@@ -96,7 +101,13 @@ impl<'a> Writer<'a> {
     }
 
     /// Fills in the header and the OPT record, and returns the length of the message.
-    pub(crate) fn finish(mut self, header: Header, rcode: u16, flags: Flags, edns: Option<(Edns, u16)>) -> usize {
+    pub(crate) fn finish(
+        mut self,
+        header: Header,
+        rcode: u16,
+        flags: Flags,
+        edns: Option<(Edns, u16)>,
+    ) -> usize {
         if let Some((theirs, our_payload)) = edns {
             self.limit += OPT;
             self.opt(theirs, our_payload, rcode);
@@ -257,7 +268,16 @@ pub(crate) struct Flags {
 fn has_compressible_names(rtype: Rtype) -> bool {
     matches!(
         rtype,
-        Rtype::NS | Rtype::CNAME | Rtype::SOA | Rtype::PTR | Rtype::MX | Rtype::MB | Rtype::MG | Rtype::MR
-            | Rtype::MINFO | Rtype::MD | Rtype::MF
+        Rtype::NS
+            | Rtype::CNAME
+            | Rtype::SOA
+            | Rtype::PTR
+            | Rtype::MX
+            | Rtype::MB
+            | Rtype::MG
+            | Rtype::MR
+            | Rtype::MINFO
+            | Rtype::MD
+            | Rtype::MF
     )
 }

@@ -93,4 +93,3 @@ fn decode_change(apex: &Name, octets: &mut Bytes) -> Result<Change, ContentError
         _ => Err(ContentError::Malformed("a change of an unknown kind")),
     }
 }
-

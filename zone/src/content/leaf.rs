@@ -153,7 +153,10 @@ impl Leaf {
 
     /// Octets held in memory.
     pub fn memory_octets(&self) -> usize {
-        size_of::<Self>() + self.octets.len() + self.tags.len() * 6 + self.owned_by.len() * size_of::<Option<Arc<str>>>()
+        size_of::<Self>()
+            + self.octets.len()
+            + self.tags.len() * 6
+            + self.owned_by.len() * size_of::<Option<Arc<str>>>()
     }
 
     pub(crate) fn digest_cell(&self) -> &OnceLock<Digest> {
@@ -163,9 +166,9 @@ impl Leaf {
 
 /// A short hash of a relative name without regard to case, which tells most owners of a leaf apart.
 fn tag(relative: &[u8]) -> u16 {
-    let hash = relative
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, octet| (hash ^ u64::from(octet.to_ascii_lowercase())).wrapping_mul(0x100_0000_01b3));
+    let hash = relative.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, octet| {
+        (hash ^ u64::from(octet.to_ascii_lowercase())).wrapping_mul(0x100_0000_01b3)
+    });
     (hash >> 32) as u16
 }
 
@@ -269,7 +272,12 @@ impl<'a> Iterator for Values<'a> {
 }
 
 /// Appends an RRset in format 1.
-pub(crate) fn write_rrset<'v>(out: &mut Vec<u8>, rtype: Rtype, ttl: u32, values: impl Iterator<Item = &'v [u8]>) {
+pub(crate) fn write_rrset<'v>(
+    out: &mut Vec<u8>,
+    rtype: Rtype,
+    ttl: u32,
+    values: impl Iterator<Item = &'v [u8]>,
+) {
     out.extend_from_slice(&rtype.to_int().to_be_bytes());
     let counts_at = out.len();
     out.extend_from_slice(&[0; 6]);
@@ -349,7 +357,11 @@ impl<'a> Cursor<'a> {
             let inside = self.take(octets)?;
             check_records(inside, rtype, records)?;
         }
-        if count == 0 { Err(ContentError::Malformed("an owner without RRsets")) } else { Ok(u32::from(count)) }
+        if count == 0 {
+            Err(ContentError::Malformed("an owner without RRsets"))
+        } else {
+            Ok(u32::from(count))
+        }
     }
 }
 

@@ -320,7 +320,11 @@ impl Content {
             let depth = crate::rrset::count_labels(owner.name());
             for rrset in owner.rrsets() {
                 let digest = digest::of_rrset(owner.name(), rrset.rtype, rrset.ttl(), rrset.values());
-                if is_there { self.sum.add(digest) } else { self.sum.subtract(digest) }
+                if is_there {
+                    self.sum.add(digest)
+                } else {
+                    self.sum.subtract(digest)
+                }
                 match rrset.rtype {
                     Rtype::NS if depth > 0 => self.cuts.count(depth, is_there),
                     Rtype::DNAME => self.dnames.count(depth, is_there),
@@ -353,7 +357,8 @@ impl Content {
             changes = edit_level(old.as_ref(), &cut, &InnerLevel { height }, changes);
         }
         // The nodes at the height of the old root: the old root itself but for the changes.
-        let mut nodes: BTreeMap<SortKey, Node> = old.iter().map(|root| (least_of(root), root.clone())).collect();
+        let mut nodes: BTreeMap<SortKey, Node> =
+            old.iter().map(|root| (least_of(root), root.clone())).collect();
         for (least, node) in changes {
             match node {
                 Some(node) => nodes.insert(least, node),

@@ -89,7 +89,10 @@ pub(crate) fn edited(
     for (&rtype, set) in &sets {
         write_rrset(&mut octets, Rtype::from_int(rtype), set.ttl, set.values.iter().map(|value| &value[..]));
     }
-    Ok(Some(OwnerItem { octets: octets.into(), owned_by: sets.into_values().map(|set| set.owned_by).collect() }))
+    Ok(Some(OwnerItem {
+        octets: octets.into(),
+        owned_by: sets.into_values().map(|set| set.owned_by).collect(),
+    }))
 }
 
 /// The level of leaves.

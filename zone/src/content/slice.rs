@@ -211,7 +211,8 @@ fn read_owners(mut octets: Bytes) -> Result<Vec<Option<Arc<str>>>, ContentError>
     for _ in 0..take_u16(&mut octets)? {
         let length = usize::from(take_u16(&mut octets)?);
         let name = take(&mut octets, length)?;
-        let name = std::str::from_utf8(&name).map_err(|_| ContentError::Malformed("an owner that is not UTF-8"))?;
+        let name =
+            std::str::from_utf8(&name).map_err(|_| ContentError::Malformed("an owner that is not UTF-8"))?;
         names.push(name.into());
     }
     let mut owned_by = Vec::new();
@@ -219,7 +220,8 @@ fn read_owners(mut octets: Bytes) -> Result<Vec<Option<Arc<str>>>, ContentError>
         owned_by.push(match usize::from(take_u16(&mut octets)?) {
             0 => None,
             index => {
-                let name = names.get(index - 1).ok_or(ContentError::Malformed("an owner that is not listed"))?;
+                let name =
+                    names.get(index - 1).ok_or(ContentError::Malformed("an owner that is not listed"))?;
                 Some(name.clone())
             }
         });

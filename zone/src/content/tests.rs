@@ -41,7 +41,8 @@ fn one_change_costs_its_leaf() {
     assert!((150..400).contains(&leaves), "{leaves}");
     let applied = content.apply(&[put("host-42-new", Rtype::A, 60, 9)]).expect("applies");
     assert!(applied.removed.len() <= 2 && applied.added.len() <= 3);
-    let shared = applied.content.leaves().filter(|leaf| content.leaves().any(|old| Arc::ptr_eq(old, leaf))).count();
+    let shared =
+        applied.content.leaves().filter(|leaf| content.leaves().any(|old| Arc::ptr_eq(old, leaf))).count();
     assert!(shared >= leaves - 2);
     assert_eq!(applied.content.root(), rebuilt(&applied.content).root());
     let back = applied.content.apply(&[Change::Remove {
@@ -68,7 +69,8 @@ fn everything_can_go() {
 
 #[test]
 fn what_is_outside_is_refused() {
-    let change = Change::Remove { name: name::parse_absolute("example.org").expect("a name"), rtype: Rtype::A };
+    let change =
+        Change::Remove { name: name::parse_absolute("example.org").expect("a name"), rtype: Rtype::A };
     assert_eq!(
         Content::empty(apex(), [1; 16]).apply(&[change]).err(),
         Some(ContentError::OutOfZone("example.org.".into()))
@@ -100,9 +102,13 @@ fn slices_and_back() {
     for count in [0, 1, 50, 10_000] {
         let content = built(&many(count));
         let slices = slices_of(&content);
-        let read = Content::from_slices(apex(), [1; 16], content.root(), &mut |digest| slices.get(digest).cloned());
+        let read =
+            Content::from_slices(apex(), [1; 16], content.root(), &mut |digest| slices.get(digest).cloned());
         let read = read.expect("reads");
-        assert_eq!((read.root(), read.digest(), read.len()), (content.root(), content.digest(), count as usize));
+        assert_eq!(
+            (read.root(), read.digest(), read.len()),
+            (content.root(), content.digest(), count as usize)
+        );
         assert!(read.iter().eq(content.iter()));
         let without = content.without_owners();
         assert_eq!(without.digest(), content.digest());

@@ -134,7 +134,8 @@ pub(crate) fn edit_level<L: Level>(
     let mut edits = edits.into_iter().peekable();
     while let Some((first, _)) = edits.peek() {
         let mut nodes = Nodes::from(root, cut.height, first.as_slice()).peekable();
-        let mut maker = Maker { cut, level, pending: Vec::new(), octets: 0, made: Vec::new(), old: Vec::new() };
+        let mut maker =
+            Maker { cut, level, pending: Vec::new(), octets: 0, made: Vec::new(), old: Vec::new() };
         loop {
             let Some((least, node)) = nodes.next() else {
                 // Nothing old here: the level is empty.
@@ -248,7 +249,11 @@ impl Level for InnerLevel {
     fn is_made_of(&self, node: &Node, items: &[(SortKey, Node)]) -> bool {
         let Node::Inner(inner) = node else { return false };
         inner.children.len() == items.len()
-            && inner.children.iter().zip(items).all(|(child, (least, node))| child.least == *least && child.node.is(node))
+            && inner
+                .children
+                .iter()
+                .zip(items)
+                .all(|(child, (least, node))| child.least == *least && child.node.is(node))
     }
 }
 

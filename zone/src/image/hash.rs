@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn case_does_not_count_and_borders_of_labels_do() {
-        let hash = |text: &str| hash_below(root_hash(), name::parse_absolute(text).expect("a name").as_slice());
+        let hash =
+            |text: &str| hash_below(root_hash(), name::parse_absolute(text).expect("a name").as_slice());
         assert_eq!(hash("www.Example.COM."), hash("WWW.example.com."));
         assert_ne!(hash("ab.c."), hash("a.bc."));
         assert_ne!(hash("abc."), hash("ab.c."));

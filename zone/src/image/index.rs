@@ -34,12 +34,14 @@ struct Page {
 pub(crate) struct Index {
     depth: u32,
     directory: Vec<Arc<Page>>,
+    /// Stands in the directory for a page that is being changed.
+    placeholder: Arc<Page>,
 }
 
 impl Index {
     pub(crate) fn new() -> Self {
-        let page = Page { depth: 0, buckets: [[EMPTY; SLOTS]; BUCKETS] };
-        Index { depth: 0, directory: vec![Arc::new(page)] }
+        let page = Arc::new(Page { depth: 0, buckets: [[EMPTY; SLOTS]; BUCKETS] });
+        Index { depth: 0, directory: vec![page.clone()], placeholder: page }
     }
 
     /// The numbers of the leaves that may hold an owner with this hash; nearly always none or one.
@@ -64,7 +66,7 @@ impl Index {
         }
         loop {
             let at = self.page_of(hash);
-            if put(&mut Arc::make_mut(&mut self.directory[at]).buckets, hash, leaf) {
+            if self.change(at, |buckets| put(buckets, hash, leaf)) {
                 return;
             }
             if self.directory[at].depth >= GREATEST_DEPTH {
@@ -81,8 +83,7 @@ impl Index {
         let slot_value = slot(hash, leaf);
         for bucket in buckets_of(hash) {
             if let Some(place) = self.directory[at].buckets[bucket].iter().position(|&s| s == slot_value) {
-                Arc::make_mut(&mut self.directory[at]).buckets[bucket][place] = EMPTY;
-                return;
+                return self.change(at, |buckets| buckets[bucket][place] = EMPTY);
             }
         }
     }
@@ -101,6 +102,18 @@ impl Index {
     fn page_of(&self, hash: u64) -> usize {
         // A shift by 64 is not a shift by everything, so depth 0 is apart.
         if self.depth == 0 { 0 } else { (hash >> (64 - self.depth)) as usize }
+    }
+
+    /// Changes the page at `at` of the directory, for all places that point to it. The page is copied only
+    /// if another version has it too.
+    fn change<T>(&mut self, at: usize, change: impl FnOnce(&mut [[u32; SLOTS]; BUCKETS]) -> T) -> T {
+        let run = 1usize << (self.depth - self.directory[at].depth);
+        let places = at & !(run - 1)..(at & !(run - 1)) + run;
+        let mut page = self.directory[at].clone();
+        self.directory[places.clone()].fill(self.placeholder.clone());
+        let result = change(&mut Arc::make_mut(&mut page).buckets);
+        self.directory[places].fill(page);
+        result
     }
 
     /// Splits the page at `at` of the directory in two, by the next bit of the hash. Slots do not hold
@@ -189,7 +202,8 @@ mod tests {
 
     /// A hash that spreads as the real one does, but the same in every run.
     fn spread(n: u64) -> u64 {
-        let product = u128::from(n ^ 0x243f_6a88_85a3_08d3).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let product =
+            u128::from(n ^ 0x243f_6a88_85a3_08d3).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         (product as u64) ^ ((product >> 64) as u64)
     }
 
@@ -217,7 +231,7 @@ mod tests {
         for (version, leaves) in [(&index, &leaves), (&before, &leaves_before)] {
             for (leaf, hashes) in leaves {
                 for &hash in hashes {
-                    assert!(version.candidates(hash).any(|candidate| candidate == *leaf), "{leaf} {hash:x} depth {} page {:?}", version.depth, version.directory[version.page_of(hash)].depth);
+                    assert!(version.candidates(hash).any(|candidate| candidate == *leaf));
                 }
             }
         }

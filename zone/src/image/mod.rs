@@ -164,7 +164,11 @@ impl Exact {
         };
         let leaves = &self.leaves;
         let hashes_of = |number: u32| {
-            leaves.get(number as usize).and_then(Option::as_ref).map(|leaf| hashes(leaf, apex_hash)).unwrap_or_default()
+            leaves
+                .get(number as usize)
+                .and_then(Option::as_ref)
+                .map(|leaf| hashes(leaf, apex_hash))
+                .unwrap_or_default()
         };
         for hash in hashes(leaf, apex_hash) {
             self.index.ensure(hash, number, &hashes_of);
@@ -174,9 +178,13 @@ impl Exact {
     fn drop_leaf(&mut self, leaf: &Arc<Leaf>, apex_hash: u64) {
         let hashes = hashes(leaf, apex_hash);
         let is_leaf = |number: u32| {
-            self.leaves.get(number as usize).and_then(Option::as_ref).is_some_and(|held| Arc::ptr_eq(held, leaf))
+            self.leaves
+                .get(number as usize)
+                .and_then(Option::as_ref)
+                .is_some_and(|held| Arc::ptr_eq(held, leaf))
         };
-        let number = hashes.first().and_then(|&hash| self.index.candidates(hash).find(|&number| is_leaf(number)));
+        let number =
+            hashes.first().and_then(|&hash| self.index.candidates(hash).find(|&number| is_leaf(number)));
         let Some(number) = number else { return };
         for &hash in &hashes {
             self.index.remove(hash, number);

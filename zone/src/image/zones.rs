@@ -102,7 +102,9 @@ impl Zones {
         (0..=greatest).rev().filter(|&n| self.depths[n] > 0).find_map(|n| {
             self.shards[shard_of(hashes[n])]
                 .iter()
-                .find(|entry| entry.hash == hashes[n] && entry.apex.as_slice().eq_ignore_ascii_case(suffix(n)))
+                .find(|entry| {
+                    entry.hash == hashes[n] && entry.apex.as_slice().eq_ignore_ascii_case(suffix(n))
+                })
                 .map(|entry| (n, &entry.state))
         })
     }

@@ -48,11 +48,19 @@ struct Layout {
     example: &'static str,
 }
 
-const fn layout(rtype: Rtype, mnemonic: &'static str, fields: &'static [Field], example: &'static str) -> Layout {
+const fn layout(
+    rtype: Rtype,
+    mnemonic: &'static str,
+    fields: &'static [Field],
+    example: &'static str,
+) -> Layout {
     Layout { rtype, mnemonic, fields, example }
 }
 
-use Field::{Algorithm, Base64, CertificateType, Groups, Hex, Hyphens, Ipv4, Name, String as Str, Strings, Text, Types, U8, U16, U32};
+use Field::{
+    Algorithm, Base64, CertificateType, Groups, Hex, Hyphens, Ipv4, Name, String as Str, Strings, Text,
+    Types, U8, U16, U32,
+};
 
 const LAYOUTS: &[Layout] = &[
     layout(Rtype::AFSDB, "AFSDB", &[U16, Name], "1 afs.example.com."),
@@ -62,7 +70,12 @@ const LAYOUTS: &[Layout] = &[
     layout(Rtype::PX, "PX", &[U16, Name, Name], "10 map822.example.com. mapx400.example.com."),
     layout(Rtype::GPOS, "GPOS", &[Str, Str, Str], "-32.6882 116.8652 10.0"),
     layout(Rtype::KX, "KX", &[U16, Name], "10 kx.example.com."),
-    layout(Rtype::CERT, "CERT", &[CertificateType, U16, Algorithm, Base64], "PKIX 0 0 and the certificate in base64"),
+    layout(
+        Rtype::CERT,
+        "CERT",
+        &[CertificateType, U16, Algorithm, Base64],
+        "PKIX 0 0 and the certificate in base64",
+    ),
     layout(Rtype::DHCID, "DHCID", &[Base64], "the identifier in base64"),
     layout(Rtype::SMIMEA, "SMIMEA", &[U8, U8, U8, Hex], "3 1 1 and the digest in hex"),
     layout(Rtype::CSYNC, "CSYNC", &[U32, U16, Types], "66 3 A NS AAAA"),
@@ -78,8 +91,16 @@ const LAYOUTS: &[Layout] = &[
 
 /// RFC 4398 §2.1.
 const CERTIFICATE_TYPES: &[(&str, u16)] = &[
-    ("PKIX", 1), ("SPKI", 2), ("PGP", 3), ("IPKIX", 4), ("ISPKI", 5), ("IPGP", 6), ("ACPKIX", 7), ("IACPKIX", 8),
-    ("URI", 253), ("OID", 254),
+    ("PKIX", 1),
+    ("SPKI", 2),
+    ("PGP", 3),
+    ("IPKIX", 4),
+    ("ISPKI", 5),
+    ("IPGP", 6),
+    ("ACPKIX", 7),
+    ("IACPKIX", 8),
+    ("URI", 253),
+    ("OID", 254),
 ];
 
 fn layout_of(rtype: Rtype) -> Option<&'static Layout> {
@@ -101,7 +122,9 @@ pub(crate) fn mnemonic(rtype: Rtype) -> Option<&'static str> {
 
 /// The wire form of a value of one of these types.
 pub(crate) fn parse(rtype: Rtype, tokens: &[Token]) -> Result<Vec<u8>, ValueError> {
-    let Some(layout) = layout_of(rtype) else { return Err(ValueError::new("is of a type that is not known")) };
+    let Some(layout) = layout_of(rtype) else {
+        return Err(ValueError::new("is of a type that is not known"));
+    };
     let mut wire = Vec::new();
     let mut at = 0;
     for field in layout.fields {
@@ -114,13 +137,18 @@ pub(crate) fn parse(rtype: Rtype, tokens: &[Token]) -> Result<Vec<u8>, ValueErro
 }
 
 fn explain(layout: &Layout, error: ValueError) -> ValueError {
-    let message =
-        format!("is not a value of type {} ({}): write it as in {}", layout.mnemonic, error.message, layout.example);
+    let message = format!(
+        "is not a value of type {} ({}): write it as in {}",
+        layout.mnemonic, error.message, layout.example
+    );
     ValueError { message, ..error }
 }
 
 /// Reads a field at token `at`. Returns the token after it.
 fn parse_field(field: Field, tokens: &[Token], at: usize, wire: &mut Vec<u8>) -> Result<usize, ValueError> {
+    if matches!(field, Types) && at == tokens.len() {
+        return Ok(at);
+    }
     let token = tokens.get(at).ok_or_else(|| ValueError::at(at, "something is missing at the end"))?;
     let text = token.text();
     let wrong = |expected: &str| ValueError::at(at, format!("\"{text}\" is no {expected}"));
@@ -129,7 +157,8 @@ fn parse_field(field: Field, tokens: &[Token], at: usize, wire: &mut Vec<u8>) ->
         U16 => wire.extend(text.parse::<u16>().map_err(|_| wrong("number up to 65535"))?.to_be_bytes()),
         U32 => wire.extend(text.parse::<u32>().map_err(|_| wrong("number up to 4294967295"))?.to_be_bytes()),
         Name => {
-            let name = name::parse_absolute(text).map_err(|error| ValueError::at(at, format!("the name {error}")))?;
+            let name = name::parse_absolute(text)
+                .map_err(|error| ValueError::at(at, format!("the name {error}")))?;
             wire.extend_from_slice(name.as_slice());
         }
         Str => push_string(token, at, wire)?,
@@ -157,14 +186,19 @@ fn parse_field(field: Field, tokens: &[Token], at: usize, wire: &mut Vec<u8>) ->
                 return Err(wrong("four groups of hex digits"));
             }
             for group in groups {
-                let number = u16::from_str_radix(group, 16).map_err(|_| wrong("four groups of hex digits"))?;
+                let number =
+                    u16::from_str_radix(group, 16).map_err(|_| wrong("four groups of hex digits"))?;
                 wire.extend(number.to_be_bytes());
             }
         }
         Hyphens(count) => {
             let octets: Result<Vec<u8>, _> = text
                 .split('-')
-                .map(|pair| if pair.len() == 2 { u8::from_str_radix(pair, 16).map_err(|_| ()) } else { Err(()) })
+                .map(
+                    |pair| {
+                        if pair.len() == 2 { u8::from_str_radix(pair, 16).map_err(|_| ()) } else { Err(()) }
+                    },
+                )
                 .collect();
             match octets {
                 Ok(octets) if octets.len() == count => wire.extend(octets),
@@ -177,7 +211,10 @@ fn parse_field(field: Field, tokens: &[Token], at: usize, wire: &mut Vec<u8>) ->
             wire.extend(number.ok_or_else(|| wrong("type of certificate"))?.to_be_bytes());
         }
         Algorithm => {
-            let algorithm = text.parse().ok().or_else(|| SecurityAlgorithm::from_str(text).ok().map(|known| known.to_int()));
+            let algorithm = text
+                .parse()
+                .ok()
+                .or_else(|| SecurityAlgorithm::from_str(text).ok().map(|known| known.to_int()));
             wire.push(algorithm.ok_or_else(|| wrong("algorithm of DNSSEC"))?);
         }
         Types => {
@@ -192,8 +229,9 @@ fn parse_field(field: Field, tokens: &[Token], at: usize, wire: &mut Vec<u8>) ->
 
 fn push_string(token: &Token, at: usize, wire: &mut Vec<u8>) -> Result<(), ValueError> {
     let octets = token.octets();
-    let length = u8::try_from(octets.len())
-        .map_err(|_| ValueError::at(at, format!("a string of {} octets: at most 255 fit, split it", octets.len())))?;
+    let length = u8::try_from(octets.len()).map_err(|_| {
+        ValueError::at(at, format!("a string of {} octets: at most 255 fit, split it", octets.len()))
+    })?;
     wire.push(length);
     wire.extend(octets);
     Ok(())
@@ -246,6 +284,7 @@ fn display_field(field: Field, rest: &mut &[u8]) -> Option<String> {
             let octets = take(rest, rest.len())?;
             if octets.is_empty() { return None } else { quoted(octets) }
         }
+        Hex | Base64 if rest.is_empty() => return None,
         Hex => hex(take(rest, rest.len())?, ""),
         Base64 => domain::utils::base64::encode_string(take(rest, rest.len())?),
         Ipv4 => Ipv4Addr::from(<[u8; 4]>::try_from(take(rest, 4)?).ok()?).to_string(),

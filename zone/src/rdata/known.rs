@@ -63,7 +63,10 @@ fn example(rtype: Rtype) -> Option<&'static str> {
 
 fn is_known(rtype: Rtype) -> bool {
     let mut parser = Parser::from_ref(&[][..]);
-    !matches!(ZoneRecordData::<_, ParsedName<&[u8]>>::parse_rdata(rtype, &mut parser), Ok(None | Some(ZoneRecordData::Unknown(_))))
+    !matches!(
+        ZoneRecordData::<_, ParsedName<&[u8]>>::parse_rdata(rtype, &mut parser),
+        Ok(None | Some(ZoneRecordData::Unknown(_)))
+    )
 }
 
 /// Whether `wire` is a value in uncompressed form, or of a type that is not known.

@@ -20,7 +20,8 @@ pub(crate) fn parse(tokens: &[Token]) -> Result<Vec<u8>, ValueError> {
     let mut sizes = [0x12, 0x16, 0x13];
     for size in &mut sizes {
         if let Some(centimetres) = words.metres()? {
-            *size = exponent_form(centimetres).ok_or_else(|| wrong(words.at - 1, "a size is from 0 to 90000000m"))?;
+            *size = exponent_form(centimetres)
+                .ok_or_else(|| wrong(words.at - 1, "a size is from 0 to 90000000m"))?;
         }
     }
     if words.at < tokens.len() {
@@ -61,7 +62,8 @@ impl Words<'_> {
                 }
                 return half_of_globe(total, half, greatest).ok_or_else(bad);
             }
-            let part = if unit == 1_000 { decimal(word, 3) } else { word.parse::<i64>().ok().map(|n| n * 1_000) };
+            let part =
+                if unit == 1_000 { decimal(word, 3) } else { word.parse::<i64>().ok().map(|n| n * 1_000) };
             let part = part.filter(|&part| part >= 0 && part < (limit + 1) * 1_000).ok_or_else(bad)?;
             total += part * (unit / 1_000);
         }
@@ -89,7 +91,12 @@ fn decimal(text: &str, places: u32) -> Option<i64> {
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let is_digits = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 10 || fraction.len() > places as usize || !is_digits(whole) || !is_digits(fraction) {
+    if whole.is_empty()
+        || whole.len() > 10
+        || fraction.len() > places as usize
+        || !is_digits(whole)
+        || !is_digits(fraction)
+    {
         return None;
     }
     let scale = 10i64.pow(places - fraction.len() as u32);
@@ -116,10 +123,13 @@ pub(crate) fn display(wire: &[u8]) -> Option<String> {
     if octets[0] != 0 || octets[1..4].iter().any(|size| size >> 4 > 9 || size & 15 > 9) {
         return None;
     }
-    let number = |at: usize| i64::from(u32::from_be_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]]));
+    let number = |at: usize| {
+        i64::from(u32::from_be_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]]))
+    };
     let latitude = angle(number(4) - ZERO, 90, ["N", "S"])?;
     let longitude = angle(number(8) - ZERO, 180, ["E", "W"])?;
-    let sizes = octets[1..4].iter().map(|size| metres(i64::from(size >> 4) * 10i64.pow(u32::from(size & 15))));
+    let sizes =
+        octets[1..4].iter().map(|size| metres(i64::from(size >> 4) * 10i64.pow(u32::from(size & 15))));
     let sizes: Vec<String> = sizes.collect();
     Some(format!("{latitude} {longitude} {} {}", metres(number(12) - ALTITUDE_BASE), sizes.join(" ")))
 }

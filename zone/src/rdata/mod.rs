@@ -194,7 +194,9 @@ fn from_unknown_form(tokens: &[Token]) -> Result<Vec<u8>, ValueError> {
         .first()
         .and_then(|token| token.text().parse().ok())
         .filter(|&length| length <= GREATEST_VALUE)
-        .ok_or_else(|| ValueError::at(1, "after \\# write the number of octets, then the octets in hex: \\# 4 0a000001"))?;
+        .ok_or_else(|| {
+            ValueError::at(1, "after \\# write the number of octets, then the octets in hex: \\# 4 0a000001")
+        })?;
     let wire = fields::parse_hex(&tokens[1..], 2)?;
     if wire.len() != expected {
         return Err(ValueError::at(1, format!("says {expected} octets, but {} follow in hex", wire.len())));
@@ -205,7 +207,8 @@ fn from_unknown_form(tokens: &[Token]) -> Result<Vec<u8>, ValueError> {
 /// Checks that `wire` is a value of the type in uncompressed wire form. Octets of a type that is not known
 /// here are taken as they are.
 pub fn from_wire(rtype: Rtype, wire: Bytes) -> Result<Rdata, ValueError> {
-    let malformed = || ValueError::new(format!("the octets are not a value of type {}", display_rtype(rtype)));
+    let malformed =
+        || ValueError::new(format!("the octets are not a value of type {}", display_rtype(rtype)));
     if !is_data(rtype) || wire.len() > GREATEST_VALUE || !names::are_whole(rtype, &wire) {
         return Err(malformed());
     }
@@ -230,7 +233,14 @@ pub fn display(rtype: Rtype, rdata: &Rdata) -> String {
     } else {
         known::display(rtype, wire)
     };
-    text.unwrap_or_else(|| unknown_form(wire))
+    text.filter(|text| is_read_as(rtype, text, rdata)).unwrap_or_else(|| unknown_form(wire))
+}
+
+/// Whether a text is read as the value it was written from. Some are not: the presentation form of an
+/// IPSECKEY without a gateway, as the `domain` crate writes it, or a value that has none, such as an empty
+/// bitmap. RFC 3597 has a form for them too.
+fn is_read_as(rtype: Rtype, text: &str, rdata: &Rdata) -> bool {
+    tokens::of_value(text).and_then(|tokens| from_tokens(rtype, &tokens, &name::root())).as_ref() == Ok(rdata)
 }
 
 fn unknown_form(wire: &[u8]) -> String {

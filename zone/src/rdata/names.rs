@@ -71,8 +71,17 @@ fn after_strings(wire: &[u8], from: usize, count: usize) -> usize {
 fn is_of_rfc1035(rtype: Rtype) -> bool {
     matches!(
         rtype,
-        Rtype::NS | Rtype::CNAME | Rtype::SOA | Rtype::PTR | Rtype::MX | Rtype::MB | Rtype::MG | Rtype::MR
-            | Rtype::MINFO | Rtype::MD | Rtype::MF
+        Rtype::NS
+            | Rtype::CNAME
+            | Rtype::SOA
+            | Rtype::PTR
+            | Rtype::MX
+            | Rtype::MB
+            | Rtype::MG
+            | Rtype::MR
+            | Rtype::MINFO
+            | Rtype::MD
+            | Rtype::MF
     )
 }
 
@@ -82,7 +91,14 @@ pub(crate) fn are_lowercased(rtype: Rtype) -> bool {
     is_of_rfc1035(rtype)
         || matches!(
             rtype,
-            Rtype::RP | Rtype::AFSDB | Rtype::RT | Rtype::PX | Rtype::NAPTR | Rtype::KX | Rtype::SRV | Rtype::DNAME
+            Rtype::RP
+                | Rtype::AFSDB
+                | Rtype::RT
+                | Rtype::PX
+                | Rtype::NAPTR
+                | Rtype::KX
+                | Rtype::SRV
+                | Rtype::DNAME
                 | Rtype::RRSIG
         )
 }

@@ -54,7 +54,10 @@ impl Scanner for TokenScanner<'_> {
         self.0.convert_token(convert)
     }
 
-    fn convert_entry<C: ConvertSymbols<EntrySymbol, StrError>>(&mut self, convert: C) -> Result<Bytes, StrError> {
+    fn convert_entry<C: ConvertSymbols<EntrySymbol, StrError>>(
+        &mut self,
+        convert: C,
+    ) -> Result<Bytes, StrError> {
         self.0.convert_entry(convert)
     }
 

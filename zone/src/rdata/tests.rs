@@ -44,7 +44,10 @@ const ALL: &[(&str, &str)] = &[
     ("HTTPS", "1 . alpn=h2,h3 port=8443 ipv4hint=192.0.2.1"),
     ("OPENPGPKEY", "AwEAAQ=="),
     ("CDS", "0 0 0 00"),
-    ("ZONEMD", "2018031900 1 1 C68090D90A7AED716BC459F9340E3D7C1370D4D24B7E2FC3A1DDC0B9A87153B9A9713B3C9AE5CC27777F98B8E730044C"),
+    (
+        "ZONEMD",
+        "2018031900 1 1 C68090D90A7AED716BC459F9340E3D7C1370D4D24B7E2FC3A1DDC0B9A87153B9A9713B3C9AE5CC27777F98B8E730044C",
+    ),
     ("AFSDB", "1 afs.example.com."),
     ("KX", "10 kx.example.com."),
     ("RT", "10 relay.example.com."),
@@ -119,9 +122,18 @@ fn names_in_values_are_absolute() {
 #[test]
 fn what_is_wrong_is_said_with_an_example() {
     for (kind, text) in [
-        ("A", "2001:db8::1"), ("A", "192.0.2"), ("A", "192.0.2.1 192.0.2.2"), ("AAAA", "192.0.2.1"), ("MX", "mail.example.com."),
-        ("MX", "70000 mail.example.com."), ("SRV", "1 2 host.example.com."), ("CAA", "issue"), ("LOC", "91 0 0 N 0 0 0 E 0m"),
-        ("EUI48", "00-00"), ("CERT", "WHAT 0 0 AwEAAQ=="), ("URI", "10 1"),
+        ("A", "2001:db8::1"),
+        ("A", "192.0.2"),
+        ("A", "192.0.2.1 192.0.2.2"),
+        ("AAAA", "192.0.2.1"),
+        ("MX", "mail.example.com."),
+        ("MX", "70000 mail.example.com."),
+        ("SRV", "1 2 host.example.com."),
+        ("CAA", "issue"),
+        ("LOC", "91 0 0 N 0 0 0 E 0m"),
+        ("EUI48", "00-00"),
+        ("CERT", "WHAT 0 0 AwEAAQ=="),
+        ("URI", "10 1"),
     ] {
         assert!(refusal(kind, text).contains("write it as in"), "{kind} {text}: {}", refusal(kind, text));
     }

@@ -73,7 +73,9 @@ impl Token {
 
 /// Copies what follows a backslash, and returns what follows that.
 fn escape<'o>(after: &'o [u8], text: &mut String) -> Result<&'o [u8], String> {
-    let wrong = || "has a bad escape: write \\DDD with a decimal number up to 255, or \\X with one character".to_owned();
+    let wrong = || {
+        "has a bad escape: write \\DDD with a decimal number up to 255, or \\X with one character".to_owned()
+    };
     match after {
         [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] => {
             let number = u32::from(a - b'0') * 100 + u32::from(b - b'0') * 10 + u32::from(c - b'0');
@@ -118,11 +120,17 @@ pub(crate) fn of_value(text: &str) -> Result<Vec<Token>, ValueError> {
                 Some(b'"') if at > begin && octets[at - 1] == b'=' => at = after_inner_quote(octets, at),
                 Some(b' ' | b'\t') if !quoted => break,
                 Some(b'\n' | b'\r') => {
-                    return Err(ValueError::at(tokens.len(), "has an end of line: a value is one line; write \\010 for it in text"));
+                    return Err(ValueError::at(
+                        tokens.len(),
+                        "has an end of line: a value is one line; write \\010 for it in text",
+                    ));
                 }
                 Some(_) => at += 1,
                 None if quoted => {
-                    return Err(ValueError::at(tokens.len(), "has a string without its closing double quote"));
+                    return Err(ValueError::at(
+                        tokens.len(),
+                        "has a string without its closing double quote",
+                    ));
                 }
                 None => break,
             }
@@ -135,7 +143,9 @@ pub(crate) fn of_value(text: &str) -> Result<Vec<Token>, ValueError> {
         at += usize::from(quoted);
     }
     if tokens.is_empty() {
-        return Err(ValueError::new("is empty: write a value in presentation form, such as 192.0.2.1 for type A"));
+        return Err(ValueError::new(
+            "is empty: write a value in presentation form, such as 192.0.2.1 for type A",
+        ));
     }
     Ok(tokens)
 }

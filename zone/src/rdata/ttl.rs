@@ -8,7 +8,9 @@ const GREATEST: u64 = (1 << 31) - 1;
 /// Seconds as a number, or with units: `1h30m`, `2W`. At most 2^31 - 1 (RFC 2181 §8).
 pub fn parse_ttl(text: &str) -> Result<u32, ValueError> {
     let wrong = || {
-        ValueError::new(format!("\"{text}\" is no time: write seconds, or numbers with w, d, h, m or s, such as 1h30m"))
+        ValueError::new(format!(
+            "\"{text}\" is no time: write seconds, or numbers with w, d, h, m or s, such as 1h30m"
+        ))
     };
     let mut total = 0u64;
     let mut number: Option<u64> = None;
@@ -47,7 +49,14 @@ mod tests {
 
     #[test]
     fn units() {
-        for (text, seconds) in [("0", 0), ("300", 300), ("1h30m", 5_400), ("2W", 1_209_600), ("1d1", 86_401), ("2147483647", 2_147_483_647)] {
+        for (text, seconds) in [
+            ("0", 0),
+            ("300", 300),
+            ("1h30m", 5_400),
+            ("2W", 1_209_600),
+            ("1d1", 86_401),
+            ("2147483647", 2_147_483_647),
+        ] {
             assert_eq!(parse_ttl(text), Ok(seconds), "{text}");
         }
         for text in ["", "h", "1x", "-1", "2147483648", "99999999999999999999w", "1 h", "١"] {
