@@ -59,9 +59,10 @@ pub fn root() -> Name {
     Name::root_bytes()
 }
 
-/// The name as people write it, with the last dot. Octets outside printable ASCII are `\DDD`.
+/// The name as people write it, with the last dot. What has a meaning in a master file is escaped, octets
+/// outside printable ASCII and spaces are `\DDD`.
 pub fn display(name: &Name) -> String {
-    name.fmt_with_dot().to_string()
+    if name.is_root() { ".".to_owned() } else { display_labels(name, name.label_count() - 1) + "." }
 }
 
 /// `name` relative to `apex` as people write it: `@` for the apex, absolute when it is not below it.
@@ -72,9 +73,28 @@ pub fn display_relative(name: &Name, apex: &Name) -> String {
     if !name.ends_with(apex) || apex.is_root() {
         return display(name);
     }
-    let keep = name.label_count() - apex.label_count();
-    let labels: Vec<String> = name.iter().take(keep).map(|label| label.to_string()).collect();
-    labels.join(".")
+    display_labels(name, name.label_count() - apex.label_count())
+}
+
+/// The first `count` labels with dots between.
+fn display_labels(name: &Name, count: usize) -> String {
+    let mut text = String::with_capacity(name.len() + 8);
+    for (i, label) in name.iter().take(count).enumerate() {
+        if i > 0 {
+            text.push('.');
+        }
+        for &octet in label.as_slice() {
+            match octet {
+                b'"' | b'(' | b')' | b'.' | b';' | b'@' | b'$' | b'\\' => {
+                    text.push('\\');
+                    text.push(char::from(octet));
+                }
+                b'!'..=b'~' => text.push(char::from(octet)),
+                _ => text.push_str(&format!("\\{octet:03}")),
+            }
+        }
+    }
+    text
 }
 
 fn from_wire(wire: Vec<u8>) -> Result<Name, NameError> {

@@ -20,6 +20,7 @@ mod tests;
 
 pub use names::{NameIn, names};
 pub use tokens::Token;
+pub(crate) use tokens::without_inner_quotes;
 pub use ttl::parse_ttl;
 
 use crate::name::{self, Name};

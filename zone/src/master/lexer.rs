@@ -1,0 +1,270 @@
+//! The lexer: entries of tokens from octets.
+//!
+//! An entry is a line, or several that parentheses or a quoted string join (RFC 1035 §5.1). Where a
+//! parenthesis or a quote is never closed, the rest of the file would be one entry. So an entry that is still
+//! open at the end of the file, or has grown beyond what any record needs, is reported at the place that
+//! opened it, and reading goes on with the line after that place: nothing is lost but the line that is wrong.
+
+use crate::rdata::Token;
+use std::collections::VecDeque;
+use std::io::{self, BufRead};
+
+/// Octets of the largest entry: a value of 65,535 octets with each as `\DDD`, and room.
+const GREATEST_ENTRY: usize = 512 * 1024;
+/// So often a file may be read again from the line after a parenthesis that is never closed; then from
+/// the line after the last of those open, so that a file of nothing else is still read once.
+const GREATEST_RETURNS: u32 = 64;
+
+/// A line, or several joined.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) tokens: Vec<Token>,
+    /// Whether the first line began with a space or tab: the owner is that of the record before.
+    pub(crate) has_blank_owner: bool,
+    pub(crate) line: u32,
+    pub(crate) end_line: u32,
+}
+
+/// What is wrong with an entry.
+#[derive(Debug)]
+pub(crate) struct LexError {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) message: String,
+    pub(crate) expected: &'static str,
+}
+
+/// See the module.
+pub(crate) struct Lexer<'a> {
+    input: Box<dyn BufRead + 'a>,
+    /// Lines read and not yet used: those of an entry that turned out to be none.
+    pending: VecDeque<Vec<u8>>,
+    /// Number of the line that was taken last.
+    line: u32,
+    is_first: bool,
+    returns: u32,
+}
+
+/// Where an entry stands between lines.
+#[derive(Default)]
+struct Open {
+    /// Places of the parentheses that are open.
+    parentheses: Vec<(u32, u32)>,
+}
+
+impl<'a> Lexer<'a> {
+    pub(crate) fn new(input: Box<dyn BufRead + 'a>) -> Self {
+        Lexer { input, pending: VecDeque::new(), line: 0, is_first: true, returns: 0 }
+    }
+
+    /// The next entry with a token at least; `None` at the end. An I/O error ends the file.
+    pub(crate) fn next_entry(&mut self) -> io::Result<Option<Result<Entry, LexError>>> {
+        loop {
+            let Some(first) = self.take_line()? else { return Ok(None) };
+            match self.entry(first)? {
+                Ok(entry) if entry.tokens.is_empty() => {}
+                found => return Ok(Some(found)),
+            }
+        }
+    }
+
+    /// Reads the entry that begins with `first`, which is line `self.line`.
+    fn entry(&mut self, first: Vec<u8>) -> io::Result<Result<Entry, LexError>> {
+        let start = self.line;
+        let mut entry = Entry {
+            tokens: Vec::new(),
+            has_blank_owner: matches!(first.first(), Some(b' ' | b'\t')),
+            line: start,
+            end_line: start,
+        };
+        let mut open = Open::default();
+        let mut lines: Vec<Vec<u8>> = Vec::new();
+        let mut line = first;
+        let mut octets = line.len();
+        // The first thing wrong is reported, but the entry is read to its end all the same.
+        let mut error: Option<LexError> = None;
+        loop {
+            match scan_line(&line, self.line, &mut open, &mut entry.tokens) {
+                Ok(()) => {}
+                Err(found) if found.ends_line => {
+                    // A string that is not closed: the line alone is wrong, and parentheses with it.
+                    error.get_or_insert(found.error);
+                    if open.parentheses.is_empty() {
+                        break;
+                    }
+                }
+                Err(found) => {
+                    error.get_or_insert(found.error);
+                }
+            }
+            lines.push(line);
+            let outermost = if self.returns < GREATEST_RETURNS {
+                open.parentheses.first()
+            } else {
+                open.parentheses.last()
+            };
+            let Some(&(open_line, column)) = outermost else { break };
+            let next = if octets > GREATEST_ENTRY { None } else { self.take_line()? };
+            let Some(next) = next else {
+                // Back to the line after the one that opened it.
+                self.returns += 1;
+                let keep = (open_line - start) as usize + 1;
+                let back = lines.split_off(keep.min(lines.len()));
+                self.line -= back.len() as u32;
+                back.into_iter().rev().for_each(|line| self.pending.push_front(line));
+                return Ok(Err(LexError {
+                    line: open_line,
+                    column,
+                    message: "this parenthesis is never closed".into(),
+                    expected: "a \")\" after the last value of the record",
+                }));
+            };
+            octets += next.len();
+            line = next;
+        }
+        entry.end_line = self.line;
+        Ok(error.map_or(Ok(entry), Err))
+    }
+
+    fn take_line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let line = match self.pending.pop_front() {
+            Some(line) => line,
+            None => {
+                let mut line = Vec::new();
+                let limit = GREATEST_ENTRY as u64 + 2;
+                if io::Read::take(&mut self.input, limit).read_until(b'\n', &mut line)? == 0 {
+                    return Ok(None);
+                }
+                if line.len() as u64 >= limit && !line.ends_with(b"\n") {
+                    skip_line(&mut self.input)?;
+                }
+                if std::mem::take(&mut self.is_first) && line.starts_with(b"\xef\xbb\xbf") {
+                    line.drain(..3);
+                }
+                line
+            }
+        };
+        self.line += 1;
+        Ok(Some(line))
+    }
+}
+
+/// Reads to the end of a line without keeping it.
+fn skip_line(input: &mut dyn BufRead) -> io::Result<()> {
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let (used, is_end) = match buffer.iter().position(|&octet| octet == b'\n') {
+            Some(at) => (at + 1, true),
+            None => (buffer.len(), false),
+        };
+        input.consume(used);
+        if is_end {
+            return Ok(());
+        }
+    }
+}
+
+struct ScanError {
+    error: LexError,
+    /// Whether the rest of the line cannot be read.
+    ends_line: bool,
+}
+
+/// Adds the tokens of one line.
+fn scan_line(line: &[u8], number: u32, open: &mut Open, tokens: &mut Vec<Token>) -> Result<(), ScanError> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let fail = |at: usize, ends_line: bool, message: String, expected: &'static str| ScanError {
+        error: LexError { line: number, column: at as u32 + 1, message, expected },
+        ends_line,
+    };
+    if line.len() > GREATEST_ENTRY {
+        return Err(fail(0, true, format!("this line is longer than {GREATEST_ENTRY} octets"), "a record"));
+    }
+    let mut first_error = None;
+    let mut at = 0;
+    while let Some(&octet) = line.get(at) {
+        match octet {
+            b' ' | b'\t' => at += 1,
+            b';' => break,
+            b'(' => {
+                open.parentheses.push((number, at as u32 + 1));
+                at += 1;
+            }
+            b')' => {
+                if open.parentheses.pop().is_none() && first_error.is_none() {
+                    first_error = Some(fail(
+                        at,
+                        false,
+                        "this parenthesis was never opened".into(),
+                        "a \"(\" before it",
+                    ));
+                }
+                at += 1;
+            }
+            _ => {
+                let word = scan_word(line, at);
+                let Some(word) = word else {
+                    let message = "this quoted string is not closed on its line".into();
+                    return Err(fail(at, true, message, "a closing double quote, \\034 for a quote inside"));
+                };
+                let octets = crate::rdata::without_inner_quotes(word.octets, word.quoted);
+                match Token::new(&octets, word.quoted, number, at as u32 + 1) {
+                    Ok(token) => tokens.push(token),
+                    Err(message) => {
+                        let expected = "\\DDD with a number up to 255, or \\X";
+                        first_error.get_or_insert(fail(at, false, message, expected));
+                    }
+                }
+                at = word.end;
+            }
+        }
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
+struct Word<'l> {
+    octets: &'l [u8],
+    quoted: bool,
+    end: usize,
+}
+
+/// The word or quoted string at `at`; `None` when a quote is not closed.
+fn scan_word(line: &[u8], at: usize) -> Option<Word<'_>> {
+    if line[at] == b'"' {
+        let mut end = at + 1;
+        loop {
+            match line.get(end)? {
+                b'\\' => end += 2,
+                b'"' => return Some(Word { octets: &line[at + 1..end], quoted: true, end: end + 1 }),
+                _ => end += 1,
+            }
+        }
+    }
+    let mut end = at;
+    while let Some(&octet) = line.get(end) {
+        match octet {
+            b' ' | b'\t' | b';' | b'(' | b')' => break,
+            b'\\' => end += 2,
+            // key="a value" (RFC 9460 §2.1)
+            b'"' if end > at && line[end - 1] == b'=' => {
+                end += 1;
+                loop {
+                    match line.get(end)? {
+                        b'\\' => end += 2,
+                        b'"' => break,
+                        _ => end += 1,
+                    }
+                }
+                end += 1;
+            }
+            b'"' => break,
+            _ => end += 1,
+        }
+    }
+    let end = end.min(line.len());
+    Some(Word { octets: &line[at..end], quoted: false, end })
+}

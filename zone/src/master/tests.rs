@@ -1,0 +1,263 @@
+//! Master files: what is read of them, and what is said of what cannot be read.
+
+use super::*;
+use crate::name;
+use crate::rdata;
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::io::BufRead;
+
+struct Files(HashMap<&'static str, &'static str>);
+
+impl Includes for Files {
+    fn open(&mut self, path: &str) -> Result<Box<dyn BufRead>, String> {
+        let text = self.0.get(path).ok_or("there is no such file")?;
+        Ok(Box::new(text.as_bytes()))
+    }
+}
+
+/// Records as lines, and problems as `line:column message`.
+fn read_with(text: &[u8], files: &mut Files) -> (Vec<String>, Vec<String>) {
+    let options = Options {
+        origin: Some(name::parse_absolute("example.com").expect("a name")),
+        includes: Some(files),
+        ..Options::default()
+    };
+    let (mut records, mut problems) = (Vec::new(), Vec::new());
+    for found in Reader::new("f", Box::new(text), options) {
+        match found {
+            Ok(record) => {
+                let mut line = Vec::new();
+                write_record(&mut line, &record.value).expect("writes to memory");
+                records.push(String::from_utf8(line).expect("ASCII").trim_end().to_owned());
+            }
+            Err(problem) => {
+                let position = &problem.position;
+                problems.push(format!("{}:{} {}", position.line, position.column, problem.message));
+            }
+        }
+    }
+    (records, problems)
+}
+
+fn read(text: &str) -> (Vec<String>, Vec<String>) {
+    read_with(text.as_bytes(), &mut Files(HashMap::new()))
+}
+
+#[track_caller]
+fn all_right(text: &str, expected: &[&str]) {
+    let (records, problems) = read(text);
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(records, expected);
+}
+
+/// RFC 1035 §5.1 and §5.3.
+#[test]
+fn rfc1035_5_syntax() {
+    all_right(
+        "$TTL 1h\n\
+         @ IN SOA ns host\\.master ( 1 ; serial\n  2h 3m\n 4 5 )\n\
+         \tNS ns ; blank owner, class omitted\n\
+         ns 60 IN A 192.0.2.1\n\
+         ns2 IN 60 A 192.0.2.2\n\
+         www.example.org. A 192.0.2.3\n\
+         a\\.b A 192.0.2.4\n\
+         \\119ww A 192.0.2.5\n\
+         t TXT \"a;b\" \"c\\\"d\" e\\;f\n\
+         m MX 10 @\n",
+        &[
+            "example.com. 3600 IN SOA ns.example.com. host\\.master.example.com. 1 7200 180 4 5",
+            "example.com. 3600 IN NS ns.example.com.",
+            "ns.example.com. 60 IN A 192.0.2.1",
+            "ns2.example.com. 60 IN A 192.0.2.2",
+            "www.example.org. 3600 IN A 192.0.2.3",
+            "a\\.b.example.com. 3600 IN A 192.0.2.4",
+            "www.example.com. 3600 IN A 192.0.2.5",
+            "t.example.com. 3600 IN TXT \"a;b\" \"c\\\"d\" \"e;f\"",
+            "m.example.com. 3600 IN MX 10 example.com.",
+        ],
+    );
+}
+
+#[test]
+fn line_ends_marks_and_tabs() {
+    all_right(
+        "\u{feff}$TTL 5\r\na\tA\t192.0.2.1\r\n\r\n ; only a comment\r\nb A 192.0.2.2",
+        &["a.example.com. 5 IN A 192.0.2.1", "b.example.com. 5 IN A 192.0.2.2"],
+    );
+}
+
+/// RFC 1035 §5.1: an omitted TTL is the last one stated; RFC 2308 §4: `$TTL` goes before.
+#[test]
+fn omitted_ttls() {
+    all_right(
+        "a 7 A 192.0.2.1\nb A 192.0.2.2\n$TTL 9\nc A 192.0.2.3\nd 1d A 192.0.2.4\ne A 192.0.2.5\n",
+        &[
+            "a.example.com. 7 IN A 192.0.2.1",
+            "b.example.com. 7 IN A 192.0.2.2",
+            "c.example.com. 9 IN A 192.0.2.3",
+            "d.example.com. 86400 IN A 192.0.2.4",
+            "e.example.com. 9 IN A 192.0.2.5",
+        ],
+    );
+    all_right(
+        "@ SOA ns h 1 2 3 4 55\n@ NS ns\n",
+        &[
+            "example.com. 55 IN SOA ns.example.com. h.example.com. 1 2 3 4 55",
+            "example.com. 55 IN NS ns.example.com.",
+        ],
+    );
+    assert_eq!(
+        read("a A 192.0.2.1\nb 5 A 192.0.2.2").1,
+        ["1:3 this record has no TTL, and none was stated before it"]
+    );
+}
+
+/// A transfer has the SOA first and last.
+#[test]
+fn a_soa_that_stands_twice() {
+    all_right(
+        "@ 5 SOA ns h 1 2 3 4 5\na 5 A 192.0.2.1\n@ 5 SOA ns h 1 2 3 4 5\n",
+        &[
+            "example.com. 5 IN SOA ns.example.com. h.example.com. 1 2 3 4 5",
+            "a.example.com. 5 IN A 192.0.2.1",
+        ],
+    );
+}
+
+#[test]
+fn generate() {
+    all_right(
+        "$TTL 5\n$GENERATE 1-3 h$ A 192.0.2.$\n$GENERATE 1-5/2 ${10,4,x}.$$ 60 IN CNAME n${-1,3}.\\$\n\
+         $GENERATE 18-18 ${0,7,n} PTR ${0,0,N}.x\n",
+        &[
+            "h1.example.com. 5 IN A 192.0.2.1",
+            "h2.example.com. 5 IN A 192.0.2.2",
+            "h3.example.com. 5 IN A 192.0.2.3",
+            "000b.$.example.com. 60 IN CNAME n000.$.example.com.",
+            "000d.$.example.com. 60 IN CNAME n002.$.example.com.",
+            "000f.$.example.com. 60 IN CNAME n004.$.example.com.",
+            "2.1.0.0.example.com. 5 IN PTR 2.1.x.example.com.",
+        ],
+    );
+    let (records, problems) = read(
+        "$GENERATE 0-9 a A 5 $\n$GENERATE 3-1 a$ A 192.0.2.$\n$GENERATE 0-3 a 5 A 192.0.${0,0,q}.$\nb 5 A 192.0.2.1",
+    );
+    assert_eq!(records, ["b.example.com. 5 IN A 192.0.2.1"]);
+    assert_eq!(problems.len(), 3, "a wrong line is said once: {problems:#?}");
+    let (_, problems) = read("$GENERATE 0-2000000 a$ 5 A 192.0.2.1\n");
+    assert_eq!(problems, ["1:11 this makes 2000001 records of $GENERATE in all"]);
+}
+
+#[test]
+fn include() {
+    let mut files = Files(HashMap::from([
+        ("sub.zone", "a 5 A 192.0.2.1\n$ORIGIN deeper\nb A 192.0.2.2\n"),
+        ("self.zone", "$INCLUDE self.zone\nc 5 A 192.0.2.3\n"),
+    ]));
+    let (records, problems) =
+        read_with(b"$INCLUDE sub.zone sub\nd A 192.0.2.4\n$INCLUDE none.zone\n", &mut files);
+    assert_eq!(
+        records,
+        [
+            "a.sub.example.com. 5 IN A 192.0.2.1",
+            "b.deeper.sub.example.com. 5 IN A 192.0.2.2",
+            "d.example.com. 5 IN A 192.0.2.4",
+        ]
+    );
+    assert_eq!(problems, ["3:10 none.zone cannot be included: there is no such file"]);
+    let (records, problems) = read_with(b"$INCLUDE self.zone\n", &mut files);
+    assert_eq!((records.len(), problems.len()), (7, 1));
+    assert!(problems[0].contains("one $INCLUDE too many"));
+}
+
+/// One bad line never hides the others, and says where and what.
+#[test]
+fn one_bad_line_never_hides_the_others() {
+    let (records, problems) = read(
+        "$TTL 5\n\
+         a A 192.0.2.256\n\
+         b A 192.0.2.1\n\
+         c ALIAS example.net.\n\
+         d CH TXT x\n\
+         e..f A 192.0.2.1\n\
+         \tA 192.0.2.9\n\
+         g A\n\
+         h TXT \"never closed\n\
+         i TXT bad\\300\n\
+         $WHAT 1\n\
+         j ) A 192.0.2.2\n\
+         k SOA ( ns h 1 2\n\
+         l A 192.0.2.3\n\
+         m 2147483648 A 192.0.2.4\n\
+         n A 192.0.2.5\n",
+    );
+    assert_eq!(
+        records,
+        [
+            "b.example.com. 5 IN A 192.0.2.1",
+            "l.example.com. 5 IN A 192.0.2.3",
+            "n.example.com. 5 IN A 192.0.2.5"
+        ]
+    );
+    let places: Vec<&str> =
+        problems.iter().map(|problem| problem.split(' ').next().unwrap_or_default()).collect();
+    assert_eq!(
+        places,
+        ["2:5", "4:3", "5:3", "6:1", "7:2", "8:3", "9:7", "10:7", "11:1", "12:3", "13:7", "15:3"],
+        "{problems:#?}"
+    );
+    assert!(problems[0].contains("write it as in 192.0.2.1"));
+    assert!(problems[1].contains("\"ALIAS\" is not a type of records"));
+}
+
+#[test]
+fn entries_that_are_too_long_end() {
+    let long = format!("$TTL 5\na TXT ( {}\nb A 192.0.2.1\n", "x\n".repeat(400_000));
+    let (records, problems) = read(&long);
+    assert_eq!(records.last().map(String::as_str), Some("b.example.com. 5 IN A 192.0.2.1"));
+    assert!(problems[0].starts_with("2:7 this parenthesis is never closed"));
+    let long = format!("a 5 TXT {}\nb 5 A 192.0.2.1\n", "x".repeat(1_100_000));
+    let (records, problems) = read(&long);
+    assert_eq!((records.len(), problems.len()), (1, 1));
+    assert!(problems[0].contains("longer than"));
+}
+
+proptest! {
+    /// Any octets: an end, never a panic.
+    #[test]
+    fn any_octets_are_read_to_the_end(octets in prop::collection::vec(any::<u8>(), 0..400)) {
+        read_with(&octets, &mut Files(HashMap::new()));
+    }
+
+    /// Octets that look more like a master file.
+    #[test]
+    fn any_words_are_read_to_the_end(words in prop::collection::vec(prop::sample::select(vec![
+        "a", "@", "A", "IN", "5", "192.0.2.1", "TXT", "\"", "(", ")", "\n", " ", "\t", ";", "\\", "$GENERATE", "1-9", "$",
+        "${", "}", "$ORIGIN", "$TTL", "SOA", "\\#", "4", "0a", "\r", "=\"", ".", "..",
+    ]), 0..60)) {
+        read(&words.join(" "));
+        read(&words.concat());
+    }
+
+    /// What is written is read as the same records.
+    #[test]
+    fn written_and_read(labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..12), 0..5), text in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut wire = Vec::new();
+        for label in &labels {
+            wire.push(label.len() as u8);
+            wire.extend_from_slice(label);
+        }
+        wire.push(0);
+        let name = crate::Name::from_octets(wire.into()).expect("a name");
+        let mut value = vec![text.len() as u8];
+        value.extend(&text);
+        let rtype = domain::base::iana::Rtype::TXT;
+        let record = crate::Record { name, rtype, ttl: 5, rdata: rdata::from_wire(rtype, value.into()).expect("a value") };
+        let mut line = Vec::new();
+        write_record(&mut line, &record).expect("writes to memory");
+        let again: Vec<_> = Reader::new("f", Box::new(&line[..]), Options::default()).collect();
+        prop_assert_eq!(again.len(), 1);
+        prop_assert_eq!(&again[0].as_ref().expect("a record").value, &record);
+    }
+}
