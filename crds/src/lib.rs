@@ -1,1 +1,55 @@
-//! The custom resources of Port53 (being written).
+//! The custom resources of Port53, group `port53.dev`, version `v1alpha1`.
+//!
+//! What people write: a [`Zone`] and its [`DNSRecord`]s, one RRset each. The types here are the source;
+//! the schemas, bounds and CEL rules that an API server enforces are derived from them and stand in
+//! `crds/manifests/*.yaml`, written by `make generate`. A test fails when the two differ.
+//!
+//! What can be refused by looking at one object alone is refused by its schema, so that it holds with
+//! the operator down. Each rule's message says what to write instead. Strings, lists and maps are
+//! bounded: the API server prices a CEL rule by the largest input that the schema lets through, and
+//! refuses a definition whose rules could cost too much.
+//!
+//! This crate knows nothing of DNS beyond the shape of text: whether a value is right for its type is
+//! for the operator, which looks with `port53-zone`.
+
+#![expect(unreachable_pub, reason = "KubeSchema derives public types inside function bodies")]
+
+mod bounds;
+mod conditions;
+mod duration;
+mod manifest;
+mod record;
+mod rtypes;
+mod selector;
+mod zone;
+
+pub use bounds::{
+    MAX_GRANTS, MAX_NAME_LENGTH, MAX_NAMES_PER_GRANT, MAX_NAMESERVERS, MAX_TTL, MAX_TYPES_PER_GRANT,
+    MAX_VALUE_LENGTH, MAX_VALUES,
+};
+pub use conditions::{ConditionType, Reason, Status, condition, find_condition, set_condition};
+pub use duration::{DurationError, parse_duration};
+pub use manifest::{definitions, to_yaml};
+pub use record::{DNSRecord, DNSRecordSpec, DNSRecordStatus, ZoneRef};
+pub use rtypes::{KNOWN_TYPES, REFUSED_TYPES};
+pub use selector::{NamespaceSelector, SelectorOperator, SelectorRequirement};
+pub use zone::{
+    ChildGrant, Guard, NameserverSetRef, RecordGrant, SerialPolicy, SoaSpec, Zone, ZoneSpec, ZoneStatus,
+};
+
+/// The API group of every resource here.
+pub const GROUP: &str = "port53.dev";
+
+/// The version of every resource here.
+pub const VERSION: &str = "v1alpha1";
+
+/// `apiVersion` as it stands in a manifest.
+pub const API_VERSION: &str = "port53.dev/v1alpha1";
+
+/// What `status.observedGeneration` says before anyone looked: so that what waits for the object
+/// (kstatus) does not take silence for success.
+pub const NOT_OBSERVED: i64 = -1;
+
+fn not_observed() -> i64 {
+    NOT_OBSERVED
+}

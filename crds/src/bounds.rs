@@ -1,0 +1,314 @@
+//! The shape of each text in the resources: bounds and CEL rules, as schemas of leaf fields.
+//!
+//! Rules about one field stand on that field, so that the API server's message names it. Rules between
+//! fields stand on the types. A pattern is a CEL rule rather than the schema's `pattern`, because only
+//! a rule can say what to write instead.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use crate::rtypes;
+
+/// Characters of a name in presentation form: 255 octets, each at most `\DDD` (RFC 1035 §2.3.4, §5.1).
+pub const MAX_NAME_LENGTH: u32 = 1024;
+/// Values of one DNSRecord. What fits a message is decided by the operator.
+pub const MAX_VALUES: u32 = 512;
+/// Characters of one value.
+pub const MAX_VALUE_LENGTH: u32 = 65_536;
+/// The largest TTL in seconds (RFC 2181 §8).
+pub const MAX_TTL: u32 = 2_147_483_647;
+/// Nameservers of a zone: as many as the root has.
+pub const MAX_NAMESERVERS: u32 = 13;
+/// Grants of a kind in one Zone.
+pub const MAX_GRANTS: u32 = 64;
+/// Name patterns in one grant.
+pub const MAX_NAMES_PER_GRANT: u32 = 64;
+/// Types in one grant.
+pub const MAX_TYPES_PER_GRANT: u32 = 64;
+
+/// Characters of a name pattern in a grant: no escapes there, so that of a name without them.
+const MAX_PATTERN_LENGTH: u32 = 255;
+/// Characters of a hostname, with the last dot.
+const MAX_HOSTNAME_LENGTH: u32 = 255;
+
+/// A label of a name: up to 63 octets, each a character, `\X` or `\DDD`.
+const LABEL: &str = r"([^.\\]|\\[0-9][0-9][0-9]|\\[^0-9]){1,63}";
+/// A label of a hostname; underscores are seen in the wild.
+const HOST_LABEL: &str = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+
+pub(crate) fn rule(rule: impl Into<String>, message: &str) -> Value {
+    json!({"rule": rule.into(), "message": message})
+}
+
+fn printable(what: &str) -> Value {
+    rule(
+        "self == '' || self.matches('^[!-~]+$')",
+        &format!(
+            "{what} has a blank or a character outside printable ASCII: leave blanks out, write an internationalised \
+             name in its xn-- form and any other octet as \\DDD"
+        ),
+    )
+}
+
+fn labels() -> Value {
+    rule(
+        format!("!self.matches('^[!-~]+$') || self == '.' || self.matches(r'^{LABEL}([.]{LABEL})*[.]?$')"),
+        "the name has an empty label, a label of more than 63 octets or a bad escape: write labels of 1 to 63 \
+         octets with one dot between them, none at the beginning, and escapes as \\DDD or \\X",
+    )
+}
+
+fn name_length() -> Value {
+    rule(
+        r"self.contains('\\') || self.size() <= 254",
+        "the name is too long: write at most 253 characters, and a last dot if you like",
+    )
+}
+
+/// `spec.name` of a DNSRecord.
+pub(crate) fn record_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": MAX_NAME_LENGTH,
+        "x-kubernetes-validations": [
+            rule("self == oldSelf", "name is immutable: create a DNSRecord with the new name, then delete this one"),
+            rule("self != ''", "name is empty: write \"@\" for the apex of the zone"),
+            printable("the name"),
+            labels(),
+            name_length(),
+            rule(
+                r"!self.matches(r'^(.*[^\\])?[*]') || self.matches(r'^[*]([.][^*]*)?$')",
+                "an asterisk stands alone as the first label: write \"*\" or \"*.shop\" for a wildcard, and \\042 \
+                 for an asterisk that is an ordinary character",
+            ),
+        ],
+    })
+}
+
+/// `spec.domain` of a Zone.
+pub(crate) fn domain(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": MAX_NAME_LENGTH,
+        "x-kubernetes-validations": [
+            rule("self == oldSelf", "domain is immutable: create a Zone for the new domain, then delete this one"),
+            rule("self != ''", "domain is empty: write the name of the zone, such as example.com"),
+            rule("self != '@'", "\"@\" is no domain: write the name of the zone, such as example.com"),
+            printable("the domain"),
+            labels(),
+            name_length(),
+            rule("!self.contains('*')", "a zone is not a wildcard: write its name, such as example.com, and \
+                 DNSRecords with the name \"*\""),
+        ],
+    })
+}
+
+fn hostname_rules() -> Value {
+    json!([
+        rule(
+            format!("self.matches('^({HOST_LABEL}[.])*{HOST_LABEL}[.]?$')"),
+            "not a hostname: write labels of letters, digits and hyphens with dots between them, such as \
+             ns1.example.com",
+        ),
+        rule(
+            "!self.matches('^[A-Za-z0-9_-]*$')",
+            "a hostname here is absolute, and this one has a single label: write the whole name, such as \
+             ns1.example.com, or with a last dot if the single label is meant",
+        ),
+    ])
+}
+
+/// An absolute hostname, with or without the last dot.
+pub(crate) fn hostname(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": MAX_HOSTNAME_LENGTH,
+        "x-kubernetes-validations": hostname_rules(),
+    })
+}
+
+/// `spec.nameservers` of a Zone.
+pub(crate) fn nameservers(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": MAX_NAMESERVERS,
+        "items": hostname(generator),
+        "x-kubernetes-list-type": "set",
+    })
+}
+
+/// `spec.soa.contact` of a Zone: an e-mail address, or its form as a name.
+pub(crate) fn contact(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": MAX_NAME_LENGTH,
+        "x-kubernetes-validations": [rule(
+            "self.matches('^[!-?A-~]+(@[!-?A-~]+)?$')",
+            "not a mailbox: write an e-mail address, such as hostmaster@example.com",
+        )],
+    })
+}
+
+/// A TTL or a timer of a SOA in seconds.
+pub(crate) fn seconds(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_TTL})
+}
+
+/// A percentage.
+pub(crate) fn percent(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 100})
+}
+
+/// How many DNSRecords a grant takes.
+pub(crate) fn limit(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 1_000_000})
+}
+
+/// `spec.removalDelay` of a Zone.
+pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 32,
+        "x-kubernetes-validations": [rule(
+            "self.matches('^([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$') && self != ''",
+            "not a duration: write numbers with units, the largest first, such as 30s, 1h or 1d12h (d, h, m, s)",
+        )],
+    })
+}
+
+/// `spec.type` of a DNSRecord.
+pub(crate) fn record_type(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 16,
+        "x-kubernetes-validations": [
+            rule("self == oldSelf", "type is immutable: create a DNSRecord with the new type, then delete this one"),
+            rule("self.matches('^[A-Z0-9-]*$')", "a record type is in upper case: write A, AAAA, CNAME, TXT, ..., or \
+                 TYPE and a number"),
+            rule("!(self in ['SOA', 'TYPE6'])", "SOA is no DNSRecord: it belongs in the soa of the Zone's spec"),
+            rule(
+                format!("!(self in [{}])", quoted(rtypes::REFUSED_TYPES)),
+                "RRSIG, NSEC and NSEC3 are never written by hand, they come with signing: leave this record out",
+            ),
+            rule(
+                format!(
+                    "!self.matches('^[A-Z0-9-]*$') || self in [{}, 'SOA', {}] || (self.matches('^TYPE[0-9]{{1,5}}$') && \
+                     int(self.substring(4)) <= 65534)",
+                    quoted(rtypes::KNOWN_TYPES),
+                    quoted(rtypes::REFUSED_TYPES),
+                ),
+                "not a record type: write one of the IANA mnemonics, such as A, AAAA, CAA, CNAME, HTTPS, MX, NS, PTR, \
+                 SRV, TXT, or TYPE and a number up to 65534",
+            ),
+            rule(
+                "!self.matches('^TYPE(0+|0*41|0*12[89]|0*1[3-9][0-9]|0*2[0-4][0-9]|0*25[0-5])$')",
+                "this number is a type of questions and messages, not of data: write the number of a data type \
+                 (RFC 6895 section 3.1)",
+            ),
+        ],
+    })
+}
+
+fn quoted(types: &[&str]) -> String {
+    types.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+}
+
+/// `spec.values` of a DNSRecord.
+pub(crate) fn values(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_VALUES,
+        "x-kubernetes-list-type": "atomic",
+        "items": {
+            "type": "string",
+            "maxLength": MAX_VALUE_LENGTH,
+            "x-kubernetes-validations": [
+                rule("self != ''", "the value is empty: write the data of the record, and \"\\\"\\\"\" for a TXT of no text"),
+                rule("!self.matches('[\\r\\n]')", "the value has a line break: write it in one line; in YAML, >- joins \
+                     lines and leaves the last line end out, | keeps them"),
+            ],
+        },
+    })
+}
+
+/// `names` of a grant of records: patterns relative to the zone.
+pub(crate) fn grant_names(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_NAMES_PER_GRANT,
+        "x-kubernetes-list-type": "set",
+        "items": {
+            "type": "string",
+            "maxLength": MAX_PATTERN_LENGTH,
+            "x-kubernetes-validations": [rule(
+                "self == '@' || self.matches('^([*]|([*][.])?([!-)+-\\\\-/-?A-~]{1,63}[.])*[!-)+-\\\\-/-?A-~]{1,63})$')",
+                "not a name pattern: write a name relative to the zone, such as shop, \"*.shop\" for all below it, \
+                 \"*\" for all, or \"@\" for the apex",
+            )],
+        },
+    })
+}
+
+/// `names` of a grant of child zones.
+pub(crate) fn child_names(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_NAMES_PER_GRANT,
+        "x-kubernetes-list-type": "set",
+        "items": {
+            "type": "string",
+            "maxLength": MAX_PATTERN_LENGTH,
+            "x-kubernetes-validations": [rule(
+                "self.matches('^([*]|([*][.])?([!-)+--/-?A-~]{1,63}[.])*[!-)+--/-?A-~]{1,63})$')",
+                "not the name of a child zone: write a name relative to this zone, such as labs, or \"*.labs\" for \
+                 all below it",
+            )],
+        },
+    })
+}
+
+/// `types` of a grant.
+pub(crate) fn grant_types(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_TYPES_PER_GRANT,
+        "x-kubernetes-list-type": "set",
+        "items": {
+            "type": "string",
+            "maxLength": 16,
+            "x-kubernetes-validations": [rule(
+                "self.matches('^[A-Z][A-Z0-9-]*$') && !(self in ['SOA', 'RRSIG', 'NSEC', 'NSEC3'])",
+                "not a record type that can be granted: write types in upper case, such as A, AAAA, CNAME, TXT; SOA, \
+                 RRSIG, NSEC and NSEC3 are never DNSRecords",
+            )],
+        },
+    })
+}
+
+/// The name of an object of Kubernetes.
+pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 253,
+        "x-kubernetes-validations": [rule(
+            "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "not the name of an object: write lower case letters, digits, hyphens and dots, such as example-com",
+        )],
+    })
+}
+
+/// The name of a namespace.
+pub(crate) fn namespace_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 63,
+        "x-kubernetes-validations": [rule(
+            "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+            "not the name of a namespace: write lower case letters, digits and hyphens, such as dns",
+        )],
+    })
+}

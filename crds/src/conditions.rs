@@ -1,0 +1,262 @@
+//! Conditions and reasons, by the API conventions of Kubernetes.
+//!
+//! Every condition is written when an object is first looked at, as Unknown if need be. `Ready` sums up:
+//! when it is not True its reason is that of the condition which keeps it from being so.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// What a condition is about.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum ConditionType {
+    /// The object was looked at and is right; what it says is or will be published.
+    Accepted,
+    /// What the object says is in service: every nameserver was asked, and answered it.
+    Ready,
+    /// Removals are held back by the guard until a person releases them. Zones only.
+    Held,
+}
+
+impl ConditionType {
+    /// As it stands in `type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::Ready => "Ready",
+            Self::Held => "Held",
+        }
+    }
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Status {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// It is not known yet.
+    Unknown,
+}
+
+impl Status {
+    /// As it stands in `status`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Why a condition has its status.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum Reason {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// As it stands in `reason`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Nobody has looked yet, or the outcome is being waited for.
+    Pending,
+    /// It is right.
+    Accepted,
+    /// The last good version of the object stays in service; the newest is wrong.
+    LastGoodKept,
+    /// A field other than a name, type, TTL or value is wrong.
+    InvalidSpec,
+    /// The owner name, or the domain of a zone, is not a name.
+    InvalidName,
+    /// The type is unknown, or never a DNSRecord.
+    InvalidType,
+    /// A value is not right for the type.
+    InvalidValue,
+    /// The name is not in the zone.
+    OutOfZone,
+    /// A rule about records together is broken; the message names it.
+    RuleViolated,
+    /// Another object holds this name and type, or domain; the message says which.
+    Conflicted,
+    /// No grant of the zone covers this namespace, name and type; or no grant of the zone above covers
+    /// this zone.
+    NotPermitted,
+    /// The grant is used up.
+    QuotaExceeded,
+    /// An RRset or a name has more than a message or a limit takes.
+    TooLarge,
+    /// There is no Zone of that name.
+    ZoneNotFound,
+    /// The Zone is there, and not accepted itself.
+    ZoneNotAccepted,
+    /// The Zone is being deleted.
+    ZoneDeleted,
+    /// The name is below a delegation or a zone of its own, so it is not answered from here.
+    Occluded,
+    /// The zone has no nameservers.
+    NoNameservers,
+    /// There is no NameserverSet of that name, or it does not take this zone.
+    NameserverSetNotFound,
+    /// Every nameserver was asked and answers it.
+    Served,
+    /// Published; not every nameserver answers it yet.
+    WaitingForNameservers,
+    /// The zone is not complete and is not answered yet.
+    Assembling,
+    /// The guard holds removals back.
+    RemovalsHeld,
+    /// The guard holds nothing back.
+    NothingHeld,
+    /// The zone is pinned to an older revision.
+    Pinned,
+    /// The Zone was deleted and is still served until its removal delay is over.
+    WithdrawalPending,
+    /// The zone is no longer served.
+    Withdrawn,
+}
+
+/// A condition as of `now`, about the spec of generation `generation`. The message is cut at the 32,768
+/// characters that Kubernetes allows.
+pub fn condition(
+    type_: ConditionType,
+    status: Status,
+    reason: Reason,
+    message: impl Into<String>,
+    generation: i64,
+    now: Timestamp,
+) -> Condition {
+    Condition {
+        type_: type_.as_str().to_owned(),
+        status: status.as_str().to_owned(),
+        reason: reason.as_str().to_owned(),
+        message: message.into().chars().take(MAX_MESSAGE).collect(),
+        observed_generation: Some(generation),
+        last_transition_time: Time(now),
+    }
+}
+
+/// Puts `new` into `conditions` in the place of the one of its type. While the status stays what it was,
+/// the time of its last transition stays too. Returns whether anything changed.
+pub fn set_condition(conditions: &mut Vec<Condition>, mut new: Condition) -> bool {
+    let Some(old) = conditions.iter_mut().find(|old| old.type_ == new.type_) else {
+        conditions.push(new);
+        return true;
+    };
+    if old.status == new.status {
+        new.last_transition_time = old.last_transition_time.clone();
+    }
+    let changed = *old != new;
+    *old = new;
+    changed
+}
+
+/// The condition of that type, if it is there.
+pub fn find_condition(conditions: &[Condition], type_: ConditionType) -> Option<&Condition> {
+    conditions.iter().find(|condition| condition.type_ == type_.as_str())
+}
+
+const MAX_MESSAGE: usize = 32_768;
+
+/// The schema of a list of conditions: that of `metav1.Condition`, with its bounds.
+pub(crate) fn schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+            "properties": {
+                "type": {
+                    "description": "What the condition is about.",
+                    "type": "string",
+                    "maxLength": 316,
+                },
+                "status": {
+                    "description": "Whether it holds.",
+                    "type": "string",
+                    "enum": ["True", "False", "Unknown"],
+                },
+                "observedGeneration": {
+                    "description": "The generation of the spec that the condition is about.",
+                    "type": "integer",
+                    "format": "int64",
+                    "minimum": 0,
+                },
+                "lastTransitionTime": {
+                    "description": "When the status last changed.",
+                    "type": "string",
+                    "format": "date-time",
+                    "maxLength": 64,
+                },
+                "reason": {
+                    "description": "Why it has this status, in one word.",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1024,
+                    "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+                },
+                "message": {
+                    "description": "Why it has this status, for a person, and what to do.",
+                    "type": "string",
+                    "maxLength": MAX_MESSAGE,
+                },
+            },
+        },
+    })
+}
+
+/// The schema of a serial (RFC 1982: 32 bits).
+pub(crate) fn serial(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX})
+}
+
+/// The schema of a count.
+pub(crate) fn count(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int64", "minimum": 0})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64, status: Status, reason: Reason) -> Condition {
+        let now = Timestamp::from_second(second).unwrap();
+        condition(ConditionType::Ready, status, reason, "", 1, now)
+    }
+
+    #[test]
+    fn the_time_of_transition_moves_only_with_the_status() {
+        let mut conditions = Vec::new();
+        assert!(set_condition(&mut conditions, at(1, Status::Unknown, Reason::Pending)));
+        assert!(!set_condition(&mut conditions, at(2, Status::Unknown, Reason::Pending)));
+        assert!(set_condition(&mut conditions, at(3, Status::Unknown, Reason::Assembling)));
+        assert_eq!(
+            conditions[0].last_transition_time,
+            at(1, Status::Unknown, Reason::Pending).last_transition_time
+        );
+        assert!(set_condition(&mut conditions, at(4, Status::True, Reason::Served)));
+        assert_eq!(
+            conditions[0].last_transition_time,
+            at(4, Status::True, Reason::Served).last_transition_time
+        );
+        assert_eq!(conditions.len(), 1);
+    }
+}
