@@ -54,6 +54,13 @@ pub fn parse_absolute(text: &str) -> Result<Name, NameError> {
     parse(text, &root())
 }
 
+/// Whether `text` ends in a dot that is not escaped.
+pub fn is_absolute(text: &str) -> bool {
+    let Some(before) = text.strip_suffix('.') else { return false };
+    let backslashes = before.bytes().rev().take_while(|&octet| octet == b'\\').count();
+    backslashes % 2 == 0
+}
+
 /// The root.
 pub fn root() -> Name {
     Name::root_bytes()

@@ -188,10 +188,9 @@ impl<'a> Reader<'a> {
     /// The name that token `at` is.
     fn name(&self, context: &Context<'_>, at: usize) -> Result<Name, Problem> {
         let text = context.text(at)?;
-        let is_absolute = text.ends_with('.') && !text.ends_with("\\.");
         let origin = match &self.origin {
             Some(origin) => origin.clone(),
-            None if is_absolute => name::root(),
+            None if name::is_absolute(text) => name::root(),
             None => {
                 let message = format!("\"{text}\" is below an origin, and none is known");
                 return Err(context.problem(at, message, "$ORIGIN before it, or a name that ends in a dot"));

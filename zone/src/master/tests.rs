@@ -134,9 +134,9 @@ fn generate() {
             "h1.example.com. 5 IN A 192.0.2.1",
             "h2.example.com. 5 IN A 192.0.2.2",
             "h3.example.com. 5 IN A 192.0.2.3",
-            "000b.$.example.com. 60 IN CNAME n000.$.example.com.",
-            "000d.$.example.com. 60 IN CNAME n002.$.example.com.",
-            "000f.$.example.com. 60 IN CNAME n004.$.example.com.",
+            "000b.\\$.example.com. 60 IN CNAME n000.$.example.com.",
+            "000d.\\$.example.com. 60 IN CNAME n002.$.example.com.",
+            "000f.\\$.example.com. 60 IN CNAME n004.$.example.com.",
             "2.1.0.0.example.com. 5 IN PTR 2.1.x.example.com.",
         ],
     );
