@@ -1,13 +1,11 @@
 //! The difference of two versions, found by walking only the slices that differ.
 
-use super::digest;
 use super::leaf::{Leaf, OwnerRef};
 use super::slice::digest_of;
 use super::tree::{Node, least_of};
 use super::{Change, Content};
 use crate::name::SortKey;
 use crate::rrset::RRset;
-use domain::base::iana::Rtype;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,11 +68,9 @@ pub fn diff(before: &Content, after: &Content) -> Vec<Difference> {
     differences
 }
 
+/// Whether two RRsets of one name and type are the same. How the name is spelled does not count.
 fn says_the_same(a: &RRset, b: &RRset) -> bool {
-    let digest = |rrset: &RRset| {
-        digest::of_rrset(rrset.name.as_slice(), Rtype::A, rrset.ttl, digest::octets(rrset.values()))
-    };
-    digest(a) == digest(b)
+    a.ttl == b.ttl && a.values() == b.values()
 }
 
 /// The leaves of each side that are not the same on the other.

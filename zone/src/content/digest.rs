@@ -8,7 +8,6 @@
 //! for its digest.
 
 use crate::name::Name;
-use crate::rdata::Rdata;
 use domain::base::iana::Rtype;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -142,11 +141,6 @@ pub(crate) fn of_rrset<'v>(
 /// The labels of `name` before `apex`, in wire form. `name` must be at or below it.
 pub(crate) fn relative<'n>(name: &'n Name, apex: &Name) -> &'n [u8] {
     &name.as_slice()[..name.as_slice().len() - apex.as_slice().len()]
-}
-
-/// The octets of values, for [`of_rrset`].
-pub(crate) fn octets(values: &[Rdata]) -> impl Iterator<Item = &[u8]> {
-    values.iter().map(Rdata::as_slice)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! ```
 
 use super::digest::relative;
+use super::limits::GREATEST_OWNED_BY;
 use super::slice::{take, take_u8, take_u16, take_u32};
 use super::{Change, ContentError};
 use crate::name::Name;
@@ -17,7 +18,8 @@ use domain::base::iana::Rtype;
 
 const FORMAT: u8 = 1;
 
-/// `changes` as octets. Their names must be at or below `apex`.
+/// `changes` as octets. They must be such as [`super::Content::apply`] takes for a content at `apex`:
+/// apply them first.
 pub fn encode(apex: &Name, changes: &[Change]) -> Vec<u8> {
     let mut out = vec![FORMAT];
     out.extend_from_slice(&(changes.len() as u32).to_be_bytes());
@@ -62,7 +64,9 @@ fn decode_change(apex: &Name, octets: &mut Bytes) -> Result<Change, ContentError
     let length = usize::from(take_u8(octets)?);
     let labels = take(octets, length)?;
     let name = Name::from_octets(Bytes::from([&labels[..], apex.as_slice()].concat()))
-        .map_err(|_| ContentError::Malformed("a name that is none"))?;
+        .ok()
+        .filter(|name| name.ends_with(apex))
+        .ok_or(ContentError::Malformed("a name that is none"))?;
     let rtype = Rtype::from_int(take_u16(octets)?);
     match kind {
         0 => Ok(Change::Remove { name, rtype }),
@@ -83,6 +87,9 @@ fn decode_change(apex: &Name, octets: &mut Bytes) -> Result<Change, ContentError
                 0 => None,
                 length => {
                     let owner = take(octets, length - 1)?;
+                    if owner.len() > GREATEST_OWNED_BY {
+                        return Err(ContentError::Malformed("an owner that is too long"));
+                    }
                     let owner = std::str::from_utf8(&owner)
                         .map_err(|_| ContentError::Malformed("an owner that is not UTF-8"))?;
                     Some(owner.into())

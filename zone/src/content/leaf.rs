@@ -11,11 +11,11 @@
 //! ```
 //!
 //! A record is ready for the wire: its owner is a pointer to the question. Beside the octets a leaf has a
-//! table of a tag and an offset per owner, made when the octets are checked. After [`Leaf::check`] every
-//! reader may rely on the structure.
+//! table of a tag and an offset per owner, made when the leaf is. Octets from elsewhere go through
+//! [`Leaf::check`] first, so every reader may rely on the structure.
 
-use super::ContentError;
 use super::digest::Digest;
+use super::{ContentError, check};
 use crate::name::KeyBuffer;
 use crate::rdata::Rdata;
 use bytes::Bytes;
@@ -23,7 +23,10 @@ use domain::base::iana::Rtype;
 use std::sync::{Arc, OnceLock};
 
 /// Octets before a value in a record that is ready for the wire.
-const RECORD_HEAD: usize = 12;
+pub(crate) const RECORD_HEAD: usize = 12;
+
+/// How many tags are compared at once.
+const STRIDE: usize = 16;
 
 /// See the module.
 #[derive(Debug)]
@@ -38,39 +41,18 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// Takes octets of format 1 after checking all of them. `owned_by` has one entry an RRset, or none.
-    pub fn check(octets: Bytes, owned_by: Box<[Option<Arc<str>>]>) -> Result<Self, ContentError> {
-        let mut tags = Vec::new();
-        let mut offsets = Vec::new();
-        let mut rrsets = 0u32;
-        let mut at = 0;
-        let mut previous: Option<Box<[u8]>> = None;
-        while at < octets.len() {
-            let start = at;
-            let mut cursor = Cursor { octets: &octets, at };
-            let name = cursor.name()?;
-            let mut key = KeyBuffer::new();
-            let key = key.write(name);
-            if previous.as_deref().is_some_and(|previous| previous >= key) {
-                return Err(ContentError::Malformed("owners out of canonical order"));
-            }
-            previous = Some(key.into());
-            rrsets += cursor.check_rrsets()?;
-            tags.push(tag(name));
-            offsets.push(u32::try_from(start).map_err(|_| ContentError::Malformed("a slice beyond 4 GiB"))?);
-            at = cursor.at;
-        }
-        if !owned_by.is_empty() && owned_by.len() != rrsets as usize {
+    /// Takes octets of format 1 after checking all of them ([`check`]), for a zone whose apex leaves names
+    /// `room` octets. `owned_by` has one entry an RRset, or none.
+    pub(crate) fn check(
+        octets: Bytes,
+        owned_by: Box<[Option<Arc<str>>]>,
+        room: usize,
+    ) -> Result<Self, ContentError> {
+        let rrsets = check::leaf(&octets, room)?;
+        if !owned_by.is_empty() && owned_by.len() != rrsets {
             return Err(ContentError::Malformed("not one owner for each RRset"));
         }
-        Ok(Leaf {
-            octets,
-            tags: tags.into_boxed_slice(),
-            offsets: offsets.into_boxed_slice(),
-            rrsets,
-            owned_by,
-            digest: OnceLock::new(),
-        })
+        Ok(Self::from_trusted(octets, owned_by))
     }
 
     /// Takes octets that were written by this crate from what was checked.
@@ -135,12 +117,20 @@ impl Leaf {
     /// The owner with these labels (relative to the apex, wire form without root, any case).
     pub fn find(&self, relative: &[u8]) -> Option<OwnerRef<'_>> {
         let wanted = tag(relative);
-        self.tags
-            .iter()
-            .zip(&self.offsets)
-            .filter(|&(&tag, _)| tag == wanted)
-            .map(|(_, &offset)| OwnerRef { entry: &self.octets[offset as usize..] })
-            .find(|owner| owner.name().eq_ignore_ascii_case(relative))
+        for (strides, tags) in self.tags.chunks(STRIDE).enumerate() {
+            // All of a stride, without an early exit: the compiler compares them together.
+            if !tags.iter().fold(false, |any, &tag| any | (tag == wanted)) {
+                continue;
+            }
+            for place in (0..tags.len()).filter(|&place| tags[place] == wanted) {
+                let offset = self.offsets[strides * STRIDE + place];
+                let owner = OwnerRef { entry: &self.octets[offset as usize..] };
+                if owner.name().eq_ignore_ascii_case(relative) {
+                    return Some(owner);
+                }
+            }
+        }
+        None
     }
 
     /// The place of the first owner whose sort key is not below `key`; the number of owners when all are.
@@ -151,12 +141,16 @@ impl Leaf {
         })
     }
 
-    /// Octets held in memory.
+    /// Octets held in memory, the counts of references included, the overhead of the allocator not.
     pub fn memory_octets(&self) -> usize {
-        size_of::<Self>()
+        let counts = 2 * size_of::<usize>();
+        let owned_by: usize = self.owned_by.iter().flatten().map(|text| text.len() + counts).sum();
+        counts
+            + size_of::<Self>()
             + self.octets.len()
-            + self.tags.len() * 6
-            + self.owned_by.len() * size_of::<Option<Arc<str>>>()
+            + self.tags.len() * (size_of::<u16>() + size_of::<u32>())
+            + size_of_val(&*self.owned_by)
+            + owned_by
     }
 
     pub(crate) fn digest_cell(&self) -> &OnceLock<Digest> {
@@ -191,7 +185,7 @@ impl<'a> OwnerRef<'a> {
 
     /// Its RRset of a type.
     pub fn rrset(&self, rtype: Rtype) -> Option<RRsetRef<'a>> {
-        self.rrsets().find(|rrset| rrset.rtype == rtype)
+        self.rrsets().take_while(|rrset| rrset.rtype <= rtype).find(|rrset| rrset.rtype == rtype)
     }
 
     /// Its RRsets, by ascending type.
@@ -240,7 +234,7 @@ impl<'a> RRsetRef<'a> {
         u32_at(self.records, 6)
     }
 
-    /// The values, in canonical order.
+    /// The values, in canonical order when this crate wrote them.
     pub fn values(&self) -> Values<'a> {
         Values { rest: self.records }
     }
@@ -296,89 +290,10 @@ pub(crate) fn write_rrset<'v>(
     out[counts_at + 2..counts_at + 6].copy_from_slice(&octets.to_be_bytes());
 }
 
-fn u16_at(octets: &[u8], at: usize) -> u16 {
+pub(crate) fn u16_at(octets: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([octets[at], octets[at + 1]])
 }
 
-fn u32_at(octets: &[u8], at: usize) -> u32 {
+pub(crate) fn u32_at(octets: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]])
-}
-
-/// Reads octets that may be anything.
-struct Cursor<'a> {
-    octets: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], ContentError> {
-        let end = self.at.checked_add(len).ok_or(ContentError::Malformed("a slice cut short"))?;
-        let taken = self.octets.get(self.at..end).ok_or(ContentError::Malformed("a slice cut short"))?;
-        self.at = end;
-        Ok(taken)
-    }
-
-    fn u16(&mut self) -> Result<u16, ContentError> {
-        self.take(2).map(|octets| u16_at(octets, 0))
-    }
-
-    fn u32(&mut self) -> Result<u32, ContentError> {
-        self.take(4).map(|octets| u32_at(octets, 0))
-    }
-
-    fn name(&mut self) -> Result<&'a [u8], ContentError> {
-        let length = usize::from(self.take(1)?[0]);
-        let name = self.take(length)?;
-        let mut at = 0;
-        while at < name.len() {
-            match name[at] {
-                1..=63 => at += 1 + usize::from(name[at]),
-                _ => return Err(ContentError::Malformed("a label of no or too many octets")),
-            }
-        }
-        if at != name.len() || name.len() > 254 {
-            return Err(ContentError::Malformed("a name cut short or too long"));
-        }
-        Ok(name)
-    }
-
-    /// Returns how many RRsets there are, at least one.
-    fn check_rrsets(&mut self) -> Result<u32, ContentError> {
-        let count = self.u16()?;
-        let mut previous = None;
-        for _ in 0..count {
-            let rtype = self.u16()?;
-            if previous.is_some_and(|previous| previous >= rtype) {
-                return Err(ContentError::Malformed("types out of order"));
-            }
-            previous = Some(rtype);
-            let records = self.u16()?;
-            let octets = self.u32()? as usize;
-            let inside = self.take(octets)?;
-            check_records(inside, rtype, records)?;
-        }
-        if count == 0 {
-            Err(ContentError::Malformed("an owner without RRsets"))
-        } else {
-            Ok(u32::from(count))
-        }
-    }
-}
-
-fn check_records(octets: &[u8], rtype: u16, count: u16) -> Result<(), ContentError> {
-    let mut cursor = Cursor { octets, at: 0 };
-    let mut set_ttl = None;
-    for _ in 0..count {
-        let head = (cursor.u16()?, cursor.u16()?, cursor.u16()?);
-        let ttl = cursor.u32()?;
-        let length = usize::from(cursor.u16()?);
-        cursor.take(length)?;
-        if head != (0xc00c, rtype, 1) || *set_ttl.get_or_insert(ttl) != ttl {
-            return Err(ContentError::Malformed("a record that is not of its set"));
-        }
-    }
-    if count == 0 || cursor.at != octets.len() {
-        return Err(ContentError::Malformed("an RRset of another length than it says"));
-    }
-    Ok(())
 }

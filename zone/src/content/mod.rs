@@ -12,10 +12,13 @@
 //! Who owns each RRset (an object such as `dns/www`) is part of a leaf where it is known: the operator
 //! keeps it, so that a restarted one knows who was published; a resolver drops it.
 
+mod check;
+mod depths;
 mod diff;
 mod digest;
 pub mod journal;
 mod leaf;
+mod limits;
 mod owners;
 mod slice;
 mod tree;
@@ -23,6 +26,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use depths::Depths;
 pub use diff::{Difference, diff};
 pub use digest::Digest;
 pub use leaf::{Leaf, OwnerRef, RRsetRef, RRsets, Values};
@@ -55,9 +59,34 @@ pub enum ContentError {
     /// An RRset outside the zone.
     #[error("{0} is not in the zone")]
     OutOfZone(String),
-    /// A set of more than 65,535 records.
-    #[error("{0} has more than 65535 records of one type")]
-    TooManyRecords(String),
+    /// A slice that is what its name says, but not in the format.
+    #[error("slice {slice} is malformed: {flaw}")]
+    MalformedSlice {
+        /// Its name.
+        slice: Digest,
+        /// What is wrong with it.
+        flaw: &'static str,
+    },
+    /// A SOA: it is kept beside the content.
+    #[error("{0} SOA: the SOA of a zone is kept beside its content, not in it")]
+    Soa(String),
+    /// An RRset without records. There is no such thing; removing it is a change of its own.
+    #[error("{0} has no records: remove it instead")]
+    NoRecords(String),
+    /// An RRset that fits no message, even over TCP (RFC 1035 §4.2.2).
+    #[error("{rrset} takes {octets} octets and 65535 fit a message: use fewer or shorter values")]
+    TooLarge {
+        /// Its owner and type.
+        rrset: String,
+        /// Octets of its records, 12 and the value for each.
+        octets: usize,
+    },
+    /// An owner of more than 32,767 types.
+    #[error("{0} has more than 32767 types: use fewer")]
+    TooManyTypes(String),
+    /// A text of more than 4,096 octets for who owns an RRset.
+    #[error("the owner of {0} has more than 4096 octets: use a shorter one")]
+    LongOwner(String),
 }
 
 /// One edit of a content.
@@ -97,28 +126,6 @@ impl Change {
     }
 }
 
-/// How many owners of a kind there are at each depth below the apex.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Depths(Arc<[u32; 128]>);
-
-impl Default for Depths {
-    fn default() -> Self {
-        Depths(Arc::new([0; 128]))
-    }
-}
-
-impl Depths {
-    /// Whether there is one with `depth` labels below the apex.
-    pub fn any_at(&self, depth: usize) -> bool {
-        self.0[depth] > 0
-    }
-
-    fn count(&mut self, depth: usize, is_there: bool) {
-        let count = &mut Arc::make_mut(&mut self.0)[depth];
-        *count = if is_there { *count + 1 } else { count.saturating_sub(1) };
-    }
-}
-
 /// See the module. Cloning shares everything.
 #[derive(Clone, Debug)]
 pub struct Content {
@@ -149,18 +156,30 @@ impl Content {
         Content { apex, salt, root: None, sum: Sum::default(), cuts, dnames }
     }
 
-    /// The content of these RRsets with their owners, in any order; of one name and type the last counts.
+    /// The content of these RRsets with their owners, in any order; of one name and type the last counts. A
+    /// name that is spelled in several ways is spelled as in its RRset of the lowest type.
+    ///
+    /// # Errors
+    /// As [`Content::apply`].
     pub fn build(
         apex: Name,
         salt: [u8; 16],
         rrsets: impl IntoIterator<Item = (RRset, Option<Arc<str>>)>,
     ) -> Result<Self, ContentError> {
-        let changes: Vec<Change> =
+        let mut changes: Vec<Change> =
             rrsets.into_iter().map(|(rrset, owner)| Change::Put { rrset, owner }).collect();
+        changes.sort_by_key(|change| change.rtype().to_int());
         Ok(Self::empty(apex, salt).apply(&changes)?.content)
     }
 
-    /// The content after `changes`, in their order. Costs the leaves touched and the paths above them.
+    /// The content after `changes`, in their order. Costs the leaves touched and the paths above them. A
+    /// name keeps the spelling in which it was first put until its last RRset goes.
+    ///
+    /// # Errors
+    /// Nothing is applied when a name is [outside the zone](ContentError::OutOfZone) or something does not
+    /// fit the format ([`Soa`](ContentError::Soa), [`NoRecords`](ContentError::NoRecords),
+    /// [`TooLarge`](ContentError::TooLarge), [`TooManyTypes`](ContentError::TooManyTypes),
+    /// [`LongOwner`](ContentError::LongOwner)). The rules of [`crate::rules`] have refused all that before.
     pub fn apply(&self, changes: &[Change]) -> Result<Applied, ContentError> {
         let mut by_owner: BTreeMap<SortKey, Vec<&Change>> = BTreeMap::new();
         for change in changes {
@@ -175,8 +194,8 @@ impl Content {
         for (key, changes) in by_owner {
             let before = self.owner_item(&key);
             let after = owners::edited(before.as_ref(), &self.apex, &changes)?;
-            content.account(before.as_ref(), after.as_ref());
-            if before.is_some() || after.is_some() {
+            if before != after {
+                content.account(before.as_ref(), after.as_ref());
                 edits.insert(key, after);
             }
         }

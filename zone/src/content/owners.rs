@@ -1,9 +1,11 @@
 //! Owners as the items of leaves: what an edit takes out of a leaf, changes, and puts into another.
 
 use super::leaf::{Leaf, OwnerRef, write_rrset};
+use super::limits::{GREATEST_OWNED_BY, GREATEST_RRSET, GREATEST_TYPES};
 use super::tree::{Level, Node};
 use super::{Change, ContentError, digest};
-use crate::name::{Name, SortKey};
+use crate::name::{self, Name, SortKey};
+use crate::rrset::RRset;
 use bytes::Bytes;
 use domain::base::iana::Rtype;
 use std::collections::BTreeMap;
@@ -69,17 +71,20 @@ pub(crate) fn edited(
                 sets.remove(&rtype.to_int());
             }
             Change::Put { rrset, owner } => {
-                if rrset.values().len() > usize::from(u16::MAX) {
-                    return Err(ContentError::TooManyRecords(rrset.name.fmt_with_dot().to_string()));
+                check_put(rrset, owner.as_deref())?;
+                // The first spelling stays until the last RRset goes, so that an edit of one RRset never
+                // changes how others are written.
+                if sets.is_empty() {
+                    name = Some(Bytes::copy_from_slice(digest::relative(&rrset.name, apex)));
                 }
-                let relative = digest::relative(&rrset.name, apex);
-                // The tree is a function of the content, so the spelling must not depend on what was
-                // there first: the least spelling of those in use would need them all; lower case does not.
-                name.get_or_insert_with(|| relative.to_ascii_lowercase().into());
                 let values = rrset.values().iter().map(|value| value.shared()).collect();
                 sets.insert(rrset.rtype.to_int(), Set { ttl: rrset.ttl, values, owned_by: owner.clone() });
             }
         }
+    }
+    if sets.len() > GREATEST_TYPES {
+        let name = changes.first().map(|change| name::display(change.name()));
+        return Err(ContentError::TooManyTypes(name.unwrap_or_default()));
     }
     let Some(name) = name.filter(|_| !sets.is_empty()) else { return Ok(None) };
     let mut octets = Vec::new();
@@ -93,6 +98,25 @@ pub(crate) fn edited(
         octets: octets.into(),
         owned_by: sets.into_values().map(|set| set.owned_by).collect(),
     }))
+}
+
+/// Whether an RRset fits into the format, and its owner.
+fn check_put(rrset: &RRset, owner: Option<&str>) -> Result<(), ContentError> {
+    let of = || format!("{} {}", name::display(&rrset.name), rrset.rtype);
+    let octets = rrset.message_octets();
+    if rrset.rtype == Rtype::SOA {
+        return Err(ContentError::Soa(name::display(&rrset.name)));
+    }
+    if rrset.values().is_empty() {
+        return Err(ContentError::NoRecords(of()));
+    }
+    if octets > GREATEST_RRSET {
+        return Err(ContentError::TooLarge { rrset: of(), octets });
+    }
+    if owner.is_some_and(|owner| owner.len() > GREATEST_OWNED_BY) {
+        return Err(ContentError::LongOwner(of()));
+    }
+    Ok(())
 }
 
 /// The level of leaves.

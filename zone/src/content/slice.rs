@@ -8,7 +8,8 @@
 //! ```
 
 use super::digest::{self, Digest, Sum};
-use super::leaf::Leaf;
+use super::leaf::{Leaf, OwnerRef};
+use super::limits::{GREATEST_OWNED_BY, GREATEST_OWNERS};
 use super::tree::{Child, Inner, Node, least_of};
 use super::{Content, ContentError, Depths};
 use crate::name::{Name, SortKey};
@@ -64,8 +65,18 @@ impl Content {
         })
     }
 
-    /// The content whose top slice is `root`. Every slice is checked: its digest, its structure, and that
-    /// its keys lie where its parent says. `fetch` gives a slice by name.
+    /// The content whose top slice is `root`. `fetch` gives a slice by name.
+    ///
+    /// Every slice is checked: its digest, its structure, and that its keys lie where its parent says, each
+    /// as it is read. Keys only ever go up, so slices that name one another many times over are refused
+    /// when the first of them comes back, and the work is in proportion to what is there. Where the cuts
+    /// are is not checked: a tree that was cut in another way (with another salt) reads as well, and each
+    /// edit cuts what it touches as it should be.
+    ///
+    /// # Errors
+    /// [`Missing`](ContentError::Missing), [`WrongDigest`](ContentError::WrongDigest),
+    /// [`UnknownFormat`](ContentError::UnknownFormat),
+    /// [`MalformedSlice`](ContentError::MalformedSlice): with the name of the slice.
     pub fn from_slices(
         apex: Name,
         salt: [u8; 16],
@@ -73,17 +84,11 @@ impl Content {
         fetch: &mut dyn FnMut(&Digest) -> Option<Slice>,
     ) -> Result<Self, ContentError> {
         let mut content = Content::empty(apex, salt);
-        if let Some(root) = root {
-            let node = read(root, None, fetch)?;
-            check_order(&node)?;
-            content.root = Some(node);
-        }
+        let Some(root) = root else { return Ok(content) };
+        let room = 255 - content.apex.as_slice().len();
+        content.root = Some(Reader { fetch, room, last: None }.read(root, None)?);
         let (mut sum, mut cuts, mut dnames) = (Sum::default(), Depths::default(), Depths::default());
-        let longest = 255 - content.apex.as_slice().len();
         for owner in content.leaves().flat_map(|leaf| leaf.owners()) {
-            if owner.name().len() > longest {
-                return Err(ContentError::Malformed("a name of more than 255 octets"));
-            }
             let depth = crate::rrset::count_labels(owner.name());
             for rrset in owner.rrsets() {
                 sum.add(digest::of_rrset(owner.name(), rrset.rtype, rrset.ttl(), rrset.values()));
@@ -122,14 +127,17 @@ fn strip(node: &Node) -> Node {
 
 /// The digest of a node's slice, computed once a node.
 pub(crate) fn digest_of(node: &Node) -> Digest {
-    let cell: &OnceLock<Digest> = match node {
-        Node::Leaf(leaf) => leaf.digest_cell(),
-        Node::Inner(inner) => &inner.digest,
-    };
-    *cell.get_or_init(|| Digest::of(&encode(node)))
+    *digest_cell(node).get_or_init(|| Digest::of(&encode(node)))
 }
 
-fn encode(node: &Node) -> Vec<u8> {
+fn digest_cell(node: &Node) -> &OnceLock<Digest> {
+    match node {
+        Node::Leaf(leaf) => leaf.digest_cell(),
+        Node::Inner(inner) => &inner.digest,
+    }
+}
+
+pub(crate) fn encode(node: &Node) -> Vec<u8> {
     let mut out = vec![FORMAT, node.height()];
     match node {
         Node::Leaf(leaf) => {
@@ -169,40 +177,89 @@ fn encode_owners(owned_by: &[Option<Arc<str>>], out: &mut Vec<u8>) {
     }
 }
 
-/// Reads the slice `digest` and all below it. `height` is what its parent says.
-fn read(
-    digest: Digest,
-    height: Option<u8>,
-    fetch: &mut dyn FnMut(&Digest) -> Option<Slice>,
-) -> Result<Node, ContentError> {
-    let slice = fetch(&digest).ok_or(ContentError::Missing(digest))?;
-    if slice.digest() != digest {
-        return Err(ContentError::WrongDigest(digest));
-    }
-    let mut octets = slice.0;
-    let (format, found) = (take_u8(&mut octets)?, take_u8(&mut octets)?);
-    if format != FORMAT {
-        return Err(ContentError::UnknownFormat(format));
-    }
-    if found > GREATEST_HEIGHT || height.is_some_and(|height| height != found) {
-        return Err(ContentError::Malformed("a slice at the wrong height"));
-    }
-    let node = if found == 0 { read_leaf(octets)? } else { read_inner(octets, found, fetch)? };
-    Ok(node)
+/// Reads slices that may be anything.
+struct Reader<'f> {
+    fetch: &'f mut dyn FnMut(&Digest) -> Option<Slice>,
+    /// Octets that a name may have below the apex.
+    room: usize,
+    /// The key of the last owner that was read: what comes next must be greater.
+    last: Option<SortKey>,
 }
 
-fn read_leaf(mut octets: Bytes) -> Result<Node, ContentError> {
-    let length = take_u32(&mut octets)? as usize;
-    let data = take(&mut octets, length)?;
-    let owned_by = read_owners(octets)?;
-    // A copy of its own, so that a leaf does not keep the octets of a whole response alive.
-    let leaf = Leaf::check(Bytes::copy_from_slice(&data), owned_by.into_boxed_slice())?;
-    if leaf.is_empty() {
-        return Err(ContentError::Malformed("a leaf without owners"));
+impl Reader<'_> {
+    /// Reads the slice `digest` and all below it. `height` is what its parent says.
+    fn read(&mut self, digest: Digest, height: Option<u8>) -> Result<Node, ContentError> {
+        let slice = (self.fetch)(&digest).ok_or(ContentError::Missing(digest))?;
+        if slice.digest() != digest {
+            return Err(ContentError::WrongDigest(digest));
+        }
+        let node = self.read_node(slice.0, height).map_err(|error| match error {
+            ContentError::Malformed(flaw) => ContentError::MalformedSlice { slice: digest, flaw },
+            other => other,
+        })?;
+        // There is one way to write a node, so this is what it would be found to be.
+        let _ = digest_cell(&node).set(digest);
+        Ok(node)
     }
-    Ok(Node::Leaf(Arc::new(leaf)))
+
+    fn read_node(&mut self, mut octets: Bytes, height: Option<u8>) -> Result<Node, ContentError> {
+        let (format, found) = (take_u8(&mut octets)?, take_u8(&mut octets)?);
+        if format != FORMAT {
+            return Err(ContentError::UnknownFormat(format));
+        }
+        if found > GREATEST_HEIGHT || height.is_some_and(|height| height != found) {
+            return Err(ContentError::Malformed("a slice at the wrong height"));
+        }
+        if found == 0 { self.read_leaf(octets) } else { self.read_inner(octets, found) }
+    }
+
+    fn read_leaf(&mut self, mut octets: Bytes) -> Result<Node, ContentError> {
+        let length = take_u32(&mut octets)? as usize;
+        let data = take(&mut octets, length)?;
+        let owned_by = read_owners(octets)?;
+        // A copy of its own, so that a leaf does not keep the octets of a whole response alive.
+        let leaf = Leaf::check(Bytes::copy_from_slice(&data), owned_by.into_boxed_slice(), self.room)?;
+        let key = |owner: Option<OwnerRef<'_>>| owner.map(|owner| SortKey::of_relative(owner.name()));
+        let (first, last) = (key(leaf.owners().next()), key(leaf.owners().next_back()));
+        if first.is_none() {
+            return Err(ContentError::Malformed("a leaf without owners"));
+        }
+        if self.last.is_some() && first <= self.last {
+            return Err(ContentError::Malformed("slices out of canonical order"));
+        }
+        self.last = last;
+        Ok(Node::Leaf(Arc::new(leaf)))
+    }
+
+    fn read_inner(&mut self, mut octets: Bytes, height: u8) -> Result<Node, ContentError> {
+        let count = usize::from(take_u16(&mut octets)?);
+        if !(1..=GREATEST_OWNERS).contains(&count) {
+            return Err(ContentError::Malformed("an inner slice of no or too many children"));
+        }
+        let mut children = Vec::with_capacity(count);
+        for _ in 0..count {
+            let length = usize::from(take_u16(&mut octets)?);
+            let key = take(&mut octets, length)?;
+            let digest: [u8; 32] = take(&mut octets, 32)?[..].try_into().unwrap_or([0; 32]);
+            let rrsets = take(&mut octets, 8)?.get_u64();
+            if self.last.as_ref().is_some_and(|last| last.as_slice() >= &key[..]) {
+                return Err(ContentError::Malformed("slices out of canonical order"));
+            }
+            let node = self.read(Digest::from_octets(digest), Some(height - 1))?;
+            let least = least_of(&node);
+            if least.as_slice() != &key[..] || node.rrsets() != rrsets {
+                return Err(ContentError::Malformed("a child that is not what its parent says"));
+            }
+            children.push(Child { least, node });
+        }
+        if !octets.is_empty() {
+            return Err(ContentError::Malformed("an inner slice of another length than it says"));
+        }
+        Ok(Node::Inner(Arc::new(Inner::new(height, children))))
+    }
 }
 
+/// Reads what [`encode_owners`] writes, and nothing else: a slice has one spelling.
 fn read_owners(mut octets: Bytes) -> Result<Vec<Option<Arc<str>>>, ContentError> {
     if octets.is_empty() {
         return Ok(Vec::new());
@@ -213,8 +270,12 @@ fn read_owners(mut octets: Bytes) -> Result<Vec<Option<Arc<str>>>, ContentError>
         let name = take(&mut octets, length)?;
         let name =
             std::str::from_utf8(&name).map_err(|_| ContentError::Malformed("an owner that is not UTF-8"))?;
+        if length > GREATEST_OWNED_BY || names.last().is_some_and(|last| **last >= *name) {
+            return Err(ContentError::Malformed("owners that are too long or not in order"));
+        }
         names.push(name.into());
     }
+    let mut is_used = vec![false; names.len()];
     let mut owned_by = Vec::new();
     while !octets.is_empty() {
         owned_by.push(match usize::from(take_u16(&mut octets)?) {
@@ -222,55 +283,15 @@ fn read_owners(mut octets: Bytes) -> Result<Vec<Option<Arc<str>>>, ContentError>
             index => {
                 let name =
                     names.get(index - 1).ok_or(ContentError::Malformed("an owner that is not listed"))?;
+                is_used[index - 1] = true;
                 Some(name.clone())
             }
         });
     }
+    if names.is_empty() || is_used.contains(&false) {
+        return Err(ContentError::Malformed("owners of nothing"));
+    }
     Ok(owned_by)
-}
-
-fn read_inner(
-    mut octets: Bytes,
-    height: u8,
-    fetch: &mut dyn FnMut(&Digest) -> Option<Slice>,
-) -> Result<Node, ContentError> {
-    let count = take_u16(&mut octets)?;
-    let mut children = Vec::with_capacity(usize::from(count).min(1024));
-    for _ in 0..count {
-        let length = usize::from(take_u16(&mut octets)?);
-        let key = take(&mut octets, length)?;
-        let digest: [u8; 32] = take(&mut octets, 32)?[..].try_into().unwrap_or([0; 32]);
-        let rrsets = take(&mut octets, 8)?.get_u64();
-        let node = read(Digest::from_octets(digest), Some(height - 1), fetch)?;
-        let least = least_of(&node);
-        if least.as_slice() != &key[..] || node.rrsets() != rrsets {
-            return Err(ContentError::Malformed("a child that is not what its parent says"));
-        }
-        children.push(Child { least, node });
-    }
-    if children.is_empty() || !octets.is_empty() {
-        return Err(ContentError::Malformed("an inner slice of another length than it says"));
-    }
-    Ok(Node::Inner(Arc::new(Inner::new(height, children))))
-}
-
-/// That the leaves under `node` follow one another in canonical order.
-fn check_order(node: &Node) -> Result<(), ContentError> {
-    let mut previous: Option<SortKey> = None;
-    let mut stack = vec![node];
-    while let Some(node) = stack.pop() {
-        match node {
-            Node::Inner(inner) => stack.extend(inner.children.iter().rev().map(|child| &child.node)),
-            Node::Leaf(leaf) => {
-                let key = |place: usize| leaf.owner(place).map(|owner| SortKey::of_relative(owner.name()));
-                if previous.is_some() && previous >= key(0) {
-                    return Err(ContentError::Malformed("slices out of canonical order"));
-                }
-                previous = key(leaf.owner_count() - 1);
-            }
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn take(octets: &mut Bytes, length: usize) -> Result<Bytes, ContentError> {

@@ -85,12 +85,12 @@ pub(crate) struct Cut {
 
 impl Cut {
     const LEAST: usize = 32;
-    const GREATEST: usize = 256;
+    const GREATEST: usize = super::limits::GREATEST_OWNERS;
     const OCTETS: usize = 64 * 1024;
     /// One key in so many ends a node, so that nodes have about 32 + 64 items.
     const ONE_IN: u16 = 64;
 
-    fn is_after(&self, key: &SortKey, items: usize, octets: usize) -> bool {
+    pub(crate) fn is_after(&self, key: &SortKey, items: usize, octets: usize) -> bool {
         if items >= Self::GREATEST || octets >= Self::OCTETS {
             return true;
         }

@@ -10,7 +10,7 @@
 mod fields;
 mod known;
 mod location;
-mod names;
+pub(crate) mod names;
 mod scanner;
 mod tokens;
 mod ttl;

@@ -54,14 +54,17 @@ pub fn names(rtype: Rtype, wire: &[u8]) -> impl Iterator<Item = NameIn> + '_ {
     })
 }
 
-/// Whether all names that the type has inside are there, uncompressed.
+/// Greatest number of octets of a name (RFC 1035 §2.3.4).
+const GREATEST_NAME: usize = 255;
+
+/// Whether all names that the type has inside are there, uncompressed, none of more than 255 octets.
 pub(crate) fn are_whole(rtype: Rtype, wire: &[u8]) -> bool {
     let expected = match place(rtype) {
         Some(Place::After(_, count)) => usize::from(count),
         Some(Place::Naptr) => 1,
         None => 0,
     };
-    names(rtype, wire).count() == expected
+    names(rtype, wire).filter(|name| name.end - name.start <= GREATEST_NAME).count() == expected
 }
 
 fn after_strings(wire: &[u8], from: usize, count: usize) -> usize {
