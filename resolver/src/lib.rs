@@ -1,1 +1,31 @@
-//! resolver (being written).
+//! The resolver: what answers in the nameserver pods. Authoritative only; it never recurses.
+//!
+//! ```text
+//! source ──▶ Publisher ──one atomic swap──▶ Zones ◀──load── UDP threads, TCP connections ◀── clients
+//!               │                                                    │
+//!               ├─▶ disk cache (after the swap, off the path)        └─▶ counters of their own
+//!               └─▶ health, metrics ◀──────── summed at a scrape ──────────────┘
+//! ```
+//!
+//! What is served is one immutable value behind one pointer. A query loads the pointer, is answered by
+//! [`port53_zone::answer::respond`] and never waits for anyone. Everything else happens beside it.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`source`] | the handle by which a source gives zones and changes; what is known of each zone |
+//! | [`serve`] | sockets, the UDP loop, TCP connections, the graceful stop |
+//! | [`disk`] | the cache of what is served, written behind and read at start |
+//! | [`traffic`] | counters, one set a thread |
+//! | [`health`] | when this process is ready, and the query it asks itself |
+//! | [`metrics`] | the counters and states in the form that Prometheus reads |
+//! | [`http`] | `/livez`, `/readyz`, `/metrics` |
+//! | [`config`] | flags and environment of the binary, checked at once |
+
+pub mod config;
+pub mod disk;
+pub mod health;
+pub mod http;
+pub mod metrics;
+pub mod serve;
+pub mod source;
+pub mod traffic;

@@ -1,0 +1,307 @@
+//! Counters of queries: one [`Worker`] a thread, summed when someone asks.
+//!
+//! A thread writes only its own counters, so no cache line is shared while queries are answered and
+//! nothing is locked. Labels are bounded: types and rcodes that are not in the tables here are counted
+//! as `other`, whatever a client sends.
+
+use port53_zone::answer::Transport;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The query types that have a label of their own.
+pub const QTYPES: [(u16, &str); 27] = [
+    (1, "A"),
+    (2, "NS"),
+    (5, "CNAME"),
+    (6, "SOA"),
+    (12, "PTR"),
+    (13, "HINFO"),
+    (15, "MX"),
+    (16, "TXT"),
+    (28, "AAAA"),
+    (29, "LOC"),
+    (33, "SRV"),
+    (35, "NAPTR"),
+    (39, "DNAME"),
+    (43, "DS"),
+    (44, "SSHFP"),
+    (46, "RRSIG"),
+    (47, "NSEC"),
+    (48, "DNSKEY"),
+    (52, "TLSA"),
+    (59, "CDS"),
+    (64, "SVCB"),
+    (65, "HTTPS"),
+    (251, "IXFR"),
+    (252, "AXFR"),
+    (255, "ANY"),
+    (256, "URI"),
+    (257, "CAA"),
+];
+
+/// The rcodes that have a label of their own (RFC 1035, 2136, 6891).
+pub const RCODES: [(u16, &str); 9] = [
+    (0, "NOERROR"),
+    (1, "FORMERR"),
+    (2, "SERVFAIL"),
+    (3, "NXDOMAIN"),
+    (4, "NOTIMP"),
+    (5, "REFUSED"),
+    (6, "YXDOMAIN"),
+    (9, "NOTAUTH"),
+    (16, "BADVERS"),
+];
+
+/// Upper bounds of the latency histogram, in nanoseconds. Above the last is one more bucket.
+pub const LATENCY_BOUNDS: [u64; 12] = [
+    1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 10_000_000, 100_000_000,
+];
+
+const OTHER: &str = "other";
+
+/// Why a TCP connection ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Closed {
+    /// The client closed it.
+    ByClient,
+    /// No query within the idle time.
+    Idle,
+    /// A query was begun and did not arrive in time.
+    SlowQuery,
+    /// The client did not read its answers in time.
+    SlowReader,
+    /// It was the longest without a query when the cap was reached.
+    Evicted,
+    /// What came is not a DNS message.
+    Malformed,
+    /// The connection broke.
+    Broken,
+    /// This process is leaving.
+    Leaving,
+}
+
+impl Closed {
+    /// All reasons with their labels.
+    pub const ALL: [(Closed, &'static str); 8] = [
+        (Closed::ByClient, "client"),
+        (Closed::Idle, "idle"),
+        (Closed::SlowQuery, "slow-query"),
+        (Closed::SlowReader, "slow-reader"),
+        (Closed::Evicted, "evicted"),
+        (Closed::Malformed, "malformed"),
+        (Closed::Broken, "broken"),
+        (Closed::Leaving, "leaving"),
+    ];
+}
+
+/// The counters of a process.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    workers: Mutex<Vec<Arc<Worker>>>,
+    closed: [AtomicU64; Closed::ALL.len()],
+    accepted: AtomicU64,
+}
+
+/// The counters of one thread, or of everything that shares one.
+#[derive(Debug)]
+pub struct Worker {
+    transport: Transport,
+    /// By type (the last is `other`), then by rcode (the last is `other`).
+    queries: [[AtomicU64; RCODES.len() + 1]; QTYPES.len() + 1],
+    latency: [AtomicU64; LATENCY_BOUNDS.len() + 1],
+    latency_sum: AtomicU64,
+    truncated: AtomicU64,
+    received: AtomicU64,
+    unanswered: AtomicU64,
+    bad_source: AtomicU64,
+    send_failed: AtomicU64,
+    panics: AtomicU64,
+}
+
+/// Sums over all workers of one transport.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// (type label, rcode label, responses); only those that are not zero.
+    pub queries: Vec<(&'static str, &'static str, u64)>,
+    /// Responses by latency: one for each of [`LATENCY_BOUNDS`], then those above. Not cumulative.
+    pub latency: [u64; LATENCY_BOUNDS.len() + 1],
+    /// Nanoseconds.
+    pub latency_sum: u64,
+    /// Responses with TC.
+    pub truncated: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Messages that the protocol forbids to answer, such as responses.
+    pub unanswered: u64,
+    /// Datagrams from a port that no resolver has (0, echo, chargen).
+    pub bad_source: u64,
+    /// Responses that the kernel did not take.
+    pub send_failed: u64,
+    /// Times a worker had to be begun again.
+    pub panics: u64,
+}
+
+impl Traffic {
+    /// A new set of counters for a thread.
+    pub fn worker(&self, transport: Transport) -> Arc<Worker> {
+        let worker = Arc::new(Worker::new(transport));
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker.clone());
+        worker
+    }
+
+    /// Sums over the workers of `transport`.
+    pub fn totals(&self, transport: Transport) -> Totals {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut totals = Totals::default();
+        let mut table = [[0u64; RCODES.len() + 1]; QTYPES.len() + 1];
+        for worker in workers.iter().filter(|worker| same(worker.transport, transport)) {
+            worker.add_to(&mut totals, &mut table);
+        }
+        for (q, row) in table.iter().enumerate() {
+            for (r, &count) in row.iter().enumerate().filter(|(_, count)| **count > 0) {
+                let qtype = QTYPES.get(q).map_or(OTHER, |t| t.1);
+                let rcode = RCODES.get(r).map_or(OTHER, |t| t.1);
+                totals.queries.push((qtype, rcode, count));
+            }
+        }
+        totals
+    }
+
+    /// Everything that ever came: datagrams, TCP connections and the messages in them. That it does not
+    /// grow means that nobody asks any more.
+    pub fn arrivals(&self) -> u64 {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|worker| worker.received.load(Relaxed)).sum::<u64>() + self.accepted.load(Relaxed)
+    }
+
+    /// Counts an accepted connection.
+    pub fn connection_opened(&self) {
+        self.accepted.fetch_add(1, Relaxed);
+    }
+
+    /// Counts the end of a connection.
+    pub fn connection_closed(&self, reason: Closed) {
+        self.closed[reason as usize].fetch_add(1, Relaxed);
+    }
+
+    /// TCP connections accepted.
+    pub fn connections(&self) -> u64 {
+        self.accepted.load(Relaxed)
+    }
+
+    /// TCP connections ended for `reason`.
+    pub fn closed(&self, reason: Closed) -> u64 {
+        self.closed[reason as usize].load(Relaxed)
+    }
+}
+
+impl Worker {
+    fn new(transport: Transport) -> Self {
+        Worker {
+            transport,
+            queries: Default::default(),
+            latency: Default::default(),
+            latency_sum: AtomicU64::new(0),
+            truncated: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+            bad_source: AtomicU64::new(0),
+            send_failed: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
+        }
+    }
+
+    /// A message came.
+    pub fn received(&self) {
+        self.received.fetch_add(1, Relaxed);
+    }
+
+    /// A message is not answered because the protocol says so.
+    pub fn unanswered(&self) {
+        self.unanswered.fetch_add(1, Relaxed);
+    }
+
+    /// A datagram came from a port that no resolver has.
+    pub fn bad_source(&self) {
+        self.bad_source.fetch_add(1, Relaxed);
+    }
+
+    /// The kernel did not take a response.
+    pub fn send_failed(&self) {
+        self.send_failed.fetch_add(1, Relaxed);
+    }
+
+    /// The worker panicked and goes on.
+    pub fn panicked(&self) {
+        self.panics.fetch_add(1, Relaxed);
+    }
+
+    /// A response was made.
+    pub fn answered(&self, qtype: u16, rcode: u16, truncated: bool, took: Duration) {
+        let q = QTYPES.binary_search_by_key(&qtype, |t| t.0).unwrap_or(QTYPES.len());
+        let r = RCODES.binary_search_by_key(&rcode, |t| t.0).unwrap_or(RCODES.len());
+        self.queries[q][r].fetch_add(1, Relaxed);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.latency[LATENCY_BOUNDS.partition_point(|&bound| bound < nanos)].fetch_add(1, Relaxed);
+        self.latency_sum.fetch_add(nanos, Relaxed);
+        self.truncated.fetch_add(u64::from(truncated), Relaxed);
+    }
+
+    fn add_to(&self, totals: &mut Totals, table: &mut [[u64; RCODES.len() + 1]; QTYPES.len() + 1]) {
+        for (sums, row) in table.iter_mut().zip(&self.queries) {
+            for (sum, count) in sums.iter_mut().zip(row) {
+                *sum += count.load(Relaxed);
+            }
+        }
+        for (sum, count) in totals.latency.iter_mut().zip(&self.latency) {
+            *sum += count.load(Relaxed);
+        }
+        totals.latency_sum += self.latency_sum.load(Relaxed);
+        totals.truncated += self.truncated.load(Relaxed);
+        totals.received += self.received.load(Relaxed);
+        totals.unanswered += self.unanswered.load(Relaxed);
+        totals.bad_source += self.bad_source.load(Relaxed);
+        totals.send_failed += self.send_failed.load(Relaxed);
+        totals.panics += self.panics.load(Relaxed);
+    }
+}
+
+fn same(a: Transport, b: Transport) -> bool {
+    std::mem::discriminant(&a) == std::mem::discriminant(&b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted_so_that_they_can_be_searched() {
+        assert!(QTYPES.is_sorted_by_key(|t| t.0));
+        assert!(RCODES.is_sorted_by_key(|t| t.0));
+        assert!(LATENCY_BOUNDS.is_sorted());
+        for (at, (reason, _)) in Closed::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, at);
+        }
+    }
+
+    #[test]
+    fn workers_are_summed_by_transport_and_labels_are_bounded() {
+        let traffic = Traffic::default();
+        let workers =
+            [traffic.worker(Transport::Udp), traffic.worker(Transport::Udp), traffic.worker(Transport::Tcp)];
+        for worker in &workers {
+            worker.received();
+            worker.answered(1, 0, false, Duration::from_nanos(1_000));
+        }
+        for qtype in 60_000..60_100 {
+            workers[0].answered(qtype, 11, true, Duration::from_secs(1));
+        }
+        let udp = traffic.totals(Transport::Udp);
+        assert_eq!(udp.queries, [("A", "NOERROR", 2), ("other", "other", 100)]);
+        assert_eq!((udp.received, udp.truncated), (2, 100));
+        assert_eq!((udp.latency[0], udp.latency[LATENCY_BOUNDS.len()]), (2, 100));
+        assert_eq!(traffic.totals(Transport::Tcp).queries, [("A", "NOERROR", 1)]);
+        assert_eq!(traffic.arrivals(), 3);
+    }
+}
