@@ -151,16 +151,9 @@ impl Publisher {
     pub fn put(&self, image: Image) -> Result<(), SerialRefused> {
         let mut book = self.book();
         if let Some(held) = book.served(image.apex())
-            && !matches!(
-                serial::compare(held, image.soa().serial),
-                Some(Ordering::Less | Ordering::Equal)
-            )
+            && !matches!(serial::compare(held, image.soa().serial), Some(Ordering::Less | Ordering::Equal))
         {
-            return Err(SerialRefused {
-                apex: image.apex().clone(),
-                held,
-                offered: image.soa().serial,
-            });
+            return Err(SerialRefused { apex: image.apex().clone(), held, offered: image.soa().serial });
         }
         self.install(&mut book, image, true);
         Ok(())
@@ -188,7 +181,7 @@ impl Publisher {
         }
         let now = Instant::now();
         book.entries.insert(apex.clone(), Entry { image: None, known_since: now, updated: now });
-        self.swap(|zones| zones.put(apex, ZoneState::Assembling));
+        self.swap(|zones| zones.put(&apex, ZoneState::Assembling));
     }
 
     /// Stops serving `apex`; questions for it are refused from now on. Says whether it was known.
@@ -259,13 +252,11 @@ impl Publisher {
         let image = Arc::new(image);
         let apex = image.apex().clone();
         let now = Instant::now();
-        let entry = book
-            .entries
-            .entry(apex.clone())
-            .or_insert(Entry { image: None, known_since: now, updated: now });
+        let entry =
+            book.entries.entry(apex.clone()).or_insert(Entry { image: None, known_since: now, updated: now });
         entry.image = Some(image.clone());
         entry.updated = now;
-        self.swap(|zones| zones.put(apex.clone(), ZoneState::Serving(image)));
+        self.swap(|zones| zones.put(&apex, ZoneState::Serving(image)));
         if to_disk {
             self.note_unsaved(book, &apex);
         }

@@ -55,7 +55,18 @@ pub const RCODES: [(u16, &str); 9] = [
 
 /// Upper bounds of the latency histogram, in nanoseconds. Above the last is one more bucket.
 pub const LATENCY_BOUNDS: [u64; 12] = [
-    1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 10_000_000, 100_000_000,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
 ];
 
 const OTHER: &str = "other";
