@@ -147,6 +147,19 @@ pub(crate) fn relative<'n>(name: &'n Name, apex: &Name) -> &'n [u8] {
 mod tests {
     use super::*;
 
+    /// RFC 4648 §10 (base32 of "foobar" begins so) and the known SHA-256 of nothing.
+    #[test]
+    fn base32_as_others_write_it() {
+        let mut octets = [0; 32];
+        octets[..6].copy_from_slice(b"foobar");
+        assert!(Digest::from_octets(octets).to_string().starts_with("mzxw6ytbo"));
+        let nothing = Digest::of(&[]).octets().map(|octet| format!("{octet:02x}")).concat();
+        assert_eq!(nothing, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        let text = Digest::of(&[]).to_string();
+        let padded = format!("{}b", &text[..51]);
+        assert_eq!((Digest::parse(&text), Digest::parse(&padded)), (Some(Digest::of(&[])), None));
+    }
+
     #[test]
     fn text_and_back() {
         let digest = Digest::of(b"port53");

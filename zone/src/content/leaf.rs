@@ -135,8 +135,8 @@ impl Leaf {
 
     /// The place of the first owner whose sort key is not below `key`; the number of owners when all are.
     pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
+        let mut buffer = KeyBuffer::new();
         self.offsets.partition_point(|&offset| {
-            let mut buffer = KeyBuffer::new();
             buffer.write(OwnerRef { entry: &self.octets[offset as usize..] }.name()) < key
         })
     }
