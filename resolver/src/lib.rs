@@ -22,6 +22,9 @@
 //! | [`config`] | flags and environment of the binary, checked at once |
 
 pub mod disk;
+pub mod health;
+pub mod http;
+pub mod metrics;
 pub mod serve;
 pub mod source;
 pub mod traffic;
