@@ -21,6 +21,7 @@
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`config`] | flags and environment of the binary, checked at once |
 
+pub mod config;
 pub mod disk;
 pub mod health;
 pub mod http;

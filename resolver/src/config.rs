@@ -1,0 +1,291 @@
+//! Flags and environment of the binary, checked at once.
+//!
+//! Every flag has an environment variable (`--cache-dir` is `PORT53_CACHE_DIR`). Values are taken as text
+//! and checked here together, so that all that is wrong is told in one go.
+
+use crate::health::ASSEMBLY_GRACE;
+use crate::metrics::ZONES_WITH_METRICS;
+use crate::serve::{Drain, Settings, TcpLimits};
+use port53_zone::answer;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Answers for the zones in its disk cache, and for those that a source gives it.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "port53-resolver", version)]
+pub struct Arguments {
+    /// Address and port to answer on, UDP and TCP; as often as needed
+    #[arg(long, env = "PORT53_LISTEN", value_delimiter = ',', default_values_t = ["0.0.0.0:53".to_owned(), "[::]:53".to_owned()])]
+    pub listen: Vec<String>,
+    /// Address and port of /livez, /readyz and /metrics
+    #[arg(long, env = "PORT53_HEALTH_LISTEN", default_value = "0.0.0.0:8053")]
+    pub health_listen: String,
+    /// Directory of the disk cache
+    #[arg(long, env = "PORT53_CACHE_DIR", default_value = "/var/cache/port53")]
+    pub cache_dir: PathBuf,
+    /// Least time between two writes of the disk cache
+    #[arg(long, env = "PORT53_CACHE_INTERVAL", default_value = "1s")]
+    pub cache_interval: String,
+    /// Threads (and sockets an address) for UDP; 0 for one a core
+    #[arg(long, env = "PORT53_UDP_THREADS", default_value = "0")]
+    pub udp_threads: String,
+    /// Largest response over UDP in octets, 512 to 4096
+    #[arg(long, env = "PORT53_UDP_LIMIT", default_value = "1232")]
+    pub udp_limit: String,
+    /// TCP connections open at once
+    #[arg(long, env = "PORT53_TCP_CONNECTIONS", default_value = "1000")]
+    pub tcp_connections: String,
+    /// How long a TCP connection may stay without a query
+    #[arg(long, env = "PORT53_TCP_IDLE", default_value = "10s")]
+    pub tcp_idle: String,
+    /// How long a query over TCP may take from its first octet to its last
+    #[arg(long, env = "PORT53_TCP_QUERY", default_value = "5s")]
+    pub tcp_query: String,
+    /// How long a client may take to accept its answers over TCP
+    #[arg(long, env = "PORT53_TCP_WRITE", default_value = "10s")]
+    pub tcp_write: String,
+    /// On SIGTERM, leave when nothing has come for this long
+    #[arg(long, env = "PORT53_DRAIN_QUIET", default_value = "5s")]
+    pub drain_quiet: String,
+    /// On SIGTERM, leave after this long in any case
+    #[arg(long, env = "PORT53_DRAIN_MOST", default_value = "30s")]
+    pub drain_most: String,
+    /// How long a zone that cannot be assembled keeps readiness waiting
+    #[arg(long, env = "PORT53_ASSEMBLY_GRACE", default_value = "30s")]
+    pub assembly_grace: String,
+    /// Zones with metrics of their own
+    #[arg(long, env = "PORT53_ZONE_METRICS", default_value = "1000")]
+    pub zone_metrics: String,
+    /// Format of the log: text or json
+    #[arg(long, env = "PORT53_LOG_FORMAT", default_value = "text")]
+    pub log_format: String,
+    /// What to log: error, warn, info, debug, trace, or directives by module
+    #[arg(long, env = "PORT53_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// Settings that were checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to answer.
+    pub listen: Vec<SocketAddr>,
+    /// Where health and metrics are.
+    pub health_listen: SocketAddr,
+    /// The disk cache.
+    pub cache_dir: PathBuf,
+    /// Least time between two writes of the cache.
+    pub cache_interval: Duration,
+    /// Threads for UDP, at least one.
+    pub udp_threads: usize,
+    /// Serving.
+    pub serve: Settings,
+    /// How long a zone keeps readiness waiting; [`ASSEMBLY_GRACE`] by default.
+    pub assembly_grace: Duration,
+    /// Zones with metrics; [`ZONES_WITH_METRICS`] by default.
+    pub zone_metrics: usize,
+    /// Format of the log.
+    pub log_format: LogFormat,
+    /// Directives of the log.
+    pub log: String,
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Arguments {
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// One sentence for each setting that is wrong, with the flag and what to write instead.
+    pub fn check(self) -> Result<Config, Vec<String>> {
+        let mut wrong = Wrong(Vec::new());
+        let mut listen = Vec::new();
+        for text in &self.listen {
+            match wrong.address("--listen", text) {
+                Some(address) if listen.contains(&address) && address.port() != 0 => {
+                    wrong.add("--listen", text, "is given twice: give each address once");
+                }
+                address => listen.extend(address),
+            }
+        }
+        if self.listen.is_empty() {
+            wrong.add("--listen", "", "names no address: give at least one, as 192.0.2.1:53");
+        }
+        let health_listen = wrong.address("--health-listen", &self.health_listen);
+        let mut seconds = |flag, text: &str, least, most| wrong.duration(flag, text, least, most);
+        let hour = Duration::from_secs(3600);
+        let millisecond = Duration::from_millis(1);
+        let cache_interval = seconds("--cache-interval", &self.cache_interval, millisecond, hour);
+        let idle = seconds("--tcp-idle", &self.tcp_idle, millisecond, hour);
+        let query = seconds("--tcp-query", &self.tcp_query, millisecond, hour);
+        let write = seconds("--tcp-write", &self.tcp_write, millisecond, hour);
+        let quiet = seconds("--drain-quiet", &self.drain_quiet, Duration::ZERO, hour);
+        let most = seconds("--drain-most", &self.drain_most, Duration::ZERO, hour);
+        let assembly_grace = seconds("--assembly-grace", &self.assembly_grace, Duration::ZERO, hour);
+        if let (Some(quiet), Some(most)) = (quiet, most)
+            && quiet > most
+        {
+            wrong.add("--drain-quiet", &self.drain_quiet, "is longer than --drain-most: make it shorter");
+        }
+        let udp_threads = wrong.number("--udp-threads", &self.udp_threads, 0, 1024);
+        let udp_limit = wrong.number("--udp-limit", &self.udp_limit, 512, 4096);
+        let connections = wrong.number("--tcp-connections", &self.tcp_connections, 1, 1_000_000);
+        let zone_metrics = wrong.number("--zone-metrics", &self.zone_metrics, 0, 10_000_000);
+        let log_format = match self.log_format.as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            other => {
+                wrong.add("--log-format", other, "is not a format: write text or json");
+                LogFormat::Text
+            }
+        };
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log) {
+            let what = format!("cannot be read ({error}): write error, warn, info, debug or trace");
+            wrong.add("--log", &self.log, &what);
+        }
+        if !wrong.0.is_empty() {
+            return Err(wrong.0);
+        }
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let tcp = TcpLimits::default();
+        let drain = Drain::default();
+        // Nothing is wrong, so every value is there and the defaults below are never taken.
+        Ok(Config {
+            listen,
+            health_listen: health_listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8053))),
+            cache_dir: self.cache_dir,
+            cache_interval: cache_interval.unwrap_or(Duration::from_secs(1)),
+            udp_threads: udp_threads.filter(|&threads| threads > 0).unwrap_or_else(cores),
+            serve: Settings {
+                answer: answer::Settings {
+                    udp_limit: udp_limit.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(1232),
+                },
+                tcp: TcpLimits {
+                    connections: connections.unwrap_or(tcp.connections),
+                    idle: idle.unwrap_or(tcp.idle),
+                    query: query.unwrap_or(tcp.query),
+                    write: write.unwrap_or(tcp.write),
+                },
+                drain: Drain { quiet: quiet.unwrap_or(drain.quiet), most: most.unwrap_or(drain.most) },
+            },
+            assembly_grace: assembly_grace.unwrap_or(ASSEMBLY_GRACE),
+            zone_metrics: zone_metrics.unwrap_or(ZONES_WITH_METRICS),
+            log_format,
+            log: self.log,
+        })
+    }
+}
+
+/// What is wrong, so far.
+struct Wrong(Vec<String>);
+
+impl Wrong {
+    fn add(&mut self, flag: &str, text: &str, what: &str) {
+        self.0.push(format!("{flag} {text:?} {what}"));
+    }
+
+    fn address(&mut self, flag: &str, text: &str) -> Option<SocketAddr> {
+        let address = SocketAddr::from_str(text.trim()).ok();
+        if address.is_none() {
+            let what = "is not an address and a port: write it as 192.0.2.1:53 or [2001:db8::1]:53";
+            self.add(flag, text, what);
+        }
+        address
+    }
+
+    fn number(&mut self, flag: &str, text: &str, least: usize, most: usize) -> Option<usize> {
+        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.add(flag, text, &format!("is not a whole number from {least} to {most}"));
+        }
+        number
+    }
+
+    fn duration(&mut self, flag: &str, text: &str, least: Duration, most: Duration) -> Option<Duration> {
+        let duration = parse_duration(text).filter(|duration| (least..=most).contains(duration));
+        if duration.is_none() {
+            let what = format!("is not a time from {least:?} to {most:?}: write it as 500ms, 10s or 2m");
+            self.add(flag, text, &what);
+        }
+        duration
+    }
+}
+
+/// `500ms`, `10s`, `2m`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn check(arguments: &[&str]) -> Result<Config, Vec<String>> {
+        let name = std::iter::once(&"port53-resolver");
+        Arguments::try_parse_from(name.chain(arguments)).expect("flags that exist").check()
+    }
+
+    #[test]
+    fn the_defaults_are_right() {
+        let config = check(&[]).expect("right");
+        assert_eq!(config.listen.len(), 2);
+        assert_eq!(config.serve.drain.quiet, Duration::from_secs(5));
+        assert_eq!(config.serve.drain.most, Duration::from_secs(30));
+        assert_eq!(config.serve.answer.udp_limit, 1232);
+        assert_eq!(config.assembly_grace, ASSEMBLY_GRACE);
+        assert_eq!(config.zone_metrics, ZONES_WITH_METRICS);
+        assert!(config.udp_threads >= 1);
+    }
+
+    #[test]
+    fn every_wrong_setting_is_told_at_once() {
+        let wrong = check(&[
+            "--listen=localhost",
+            "--health-listen=8053",
+            "--tcp-idle=10",
+            "--udp-limit=100",
+            "--tcp-connections=many",
+            "--drain-quiet=40s",
+            "--log-format=xml",
+        ])
+        .expect_err("wrong");
+        let flags: Vec<&str> = wrong.iter().filter_map(|text| text.split(' ').next()).collect();
+        let expected = [
+            "--listen",
+            "--health-listen",
+            "--tcp-idle",
+            "--drain-quiet",
+            "--udp-limit",
+            "--tcp-connections",
+            "--log-format",
+        ];
+        assert_eq!(flags, expected, "{wrong:#?}");
+    }
+
+    #[test]
+    fn an_address_twice_is_told() {
+        let wrong = check(&["--listen=127.0.0.1:53", "--listen=127.0.0.1:53"]).expect_err("wrong");
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        let right =
+            check(&["--listen=127.0.0.1:0,[::1]:0", "--tcp-idle=500ms", "--drain-most=2m"]).expect("right");
+        assert_eq!(right.serve.tcp.idle, Duration::from_millis(500));
+        assert_eq!(right.serve.drain.most, Duration::from_secs(120));
+    }
+}
