@@ -115,7 +115,7 @@ impl fmt::Display for ObjectRef {
 type Metadata = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// Namespace and name; `default` where no namespace is written, as `kubectl` has it.
-pub(crate) fn namespaced(metadata: &Metadata) -> (String, String) {
+fn namespaced(metadata: &Metadata) -> (String, String) {
     let namespace = metadata.namespace.clone().unwrap_or_else(|| "default".to_owned());
     (namespace, metadata.name.clone().unwrap_or_default())
 }

@@ -1,12 +1,17 @@
 //! The stages of a publication: gather, validate, build. See each.
 
+pub mod build;
+mod gather;
+mod validate;
+
 use std::collections::BTreeMap;
 
+use port53_crds::Reason;
 use port53_zone::content::{Applied, Change, Content};
 use port53_zone::{Name, Soa, rules};
 
 use crate::objects::{ObjectRef, Objects};
-use crate::verdict::Verdict;
+use crate::verdict::{Complaint, Outcome, Verdict};
 
 /// What the stages start from.
 #[derive(Clone, Copy, Debug)]
@@ -86,4 +91,41 @@ pub struct ZoneOutcome {
     pub accepted: usize,
     /// DNSRecords, or records of the master file, that are not served as written.
     pub rejected: usize,
+}
+
+/// Zones that parents may have delegated to: holder and content, by apex.
+type Children = BTreeMap<Name, (ObjectRef, Content)>;
+
+/// Runs the stages over all zones, from the bottom of the tree up, because the NS and glue of a zone below
+/// come from it.
+pub fn plan(inputs: &Inputs<'_>) -> Plan {
+    let gather::Gathered { mut zones, frozen, withdrawn, mut verdicts } = gather::gather(inputs);
+    zones.sort_by(|a, b| b.apex.label_count().cmp(&a.apex.label_count()).then_with(|| a.apex.cmp(&b.apex)));
+    let mut outcomes = BTreeMap::new();
+    let mut contents = Children::new();
+    for published in frozen.iter().filter_map(|apex| inputs.published.get(apex)) {
+        let apex = published.content.apex().clone();
+        contents.insert(apex.clone(), (published.holder.clone(), published.content.clone()));
+        outcomes.insert(apex, build::unchanged(published, 0));
+    }
+    for held in &zones {
+        let mut validated = validate::validate(inputs, held, &contents);
+        let built = build::build(inputs, held, validated.accepted, validated.rejected).map_err(|error| {
+            let message = format!("the zone cannot be built: {error}");
+            let zone = &mut validated.verdicts[0];
+            zone.complaints.push(Complaint::error(Reason::TooLarge, "", message, ""));
+            zone.outcome = Outcome::Rejected;
+            inputs.published.get(&held.apex).map(|published| {
+                zone.outcome = Outcome::LastGoodKept;
+                build::unchanged(published, validated.rejected)
+            })
+        });
+        if let Some(outcome) = built.map_or_else(|last_good| last_good, Some) {
+            contents.insert(held.apex.clone(), (held.object.clone(), outcome.applied.content.clone()));
+            outcomes.insert(held.apex.clone(), outcome);
+        }
+        verdicts.append(&mut validated.verdicts);
+    }
+    verdicts.sort_by(|a, b| a.object.cmp(&b.object));
+    Plan { zones: outcomes.into_values().collect(), withdrawn, verdicts }
 }

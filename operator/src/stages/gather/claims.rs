@@ -1,0 +1,230 @@
+//! Who holds a domain.
+//!
+//! Claims are looked at by standing: those that are published, from the top of the tree; then the oldest,
+//! those above before those below, then namespace and name. A claim is refused when its domain is held, when
+//! the zone next above belongs to another namespace and does not grant it, or when a zone below belongs to
+//! another namespace and was there before: a domain is not taken from above.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use port53_crds::Reason;
+use port53_zone::{Name, name};
+
+use super::{Held, Source, Terms, covers};
+use crate::objects::{ObjectRef, Objects, created};
+use crate::stages::{Inputs, MissingZone};
+use crate::verdict::{Complaint, Outcome, Verdict};
+
+/// What came of all claims.
+#[derive(Debug)]
+pub(crate) struct Claims<'a> {
+    /// By standing.
+    pub(crate) accepted: Vec<Held<'a>>,
+    /// Every claim that could be read.
+    pub(crate) tried: BTreeSet<(ObjectRef, Name)>,
+    /// Zones whose domain could not be read.
+    pub(crate) unreadable: BTreeSet<ObjectRef>,
+}
+
+#[derive(Debug)]
+struct Claim<'a> {
+    source: Source<'a>,
+    object: ObjectRef,
+    apex: Name,
+    is_published: bool,
+    created: i64,
+}
+
+impl Claim<'_> {
+    fn standing(&self) -> (bool, i64, usize, &ObjectRef) {
+        // Published zones stood together when they were published: only their place in the tree counts.
+        let created = if self.is_published { 0 } else { self.created };
+        (!self.is_published, created, self.apex.label_count(), &self.object)
+    }
+
+    fn verdict(&self, complaints: Vec<Complaint>) -> Verdict {
+        let outcome = if self.is_published { Outcome::LastGoodKept } else { Outcome::Rejected };
+        let zone = Some(self.apex.clone());
+        let object = self.object.clone();
+        Verdict { object, generation: generation(&self.source), zone, name: None, outcome, complaints }
+    }
+}
+
+pub(crate) fn of<'a>(inputs: &Inputs<'a>, verdicts: &mut Vec<Verdict>) -> Claims<'a> {
+    let mut result = Claims { accepted: Vec::new(), tried: BTreeSet::new(), unreadable: BTreeSet::new() };
+    let mut claims = read(inputs, &mut result.unreadable, verdicts);
+    claims.sort_by(|a, b| a.standing().cmp(&b.standing()));
+    result.tried = claims.iter().map(|claim| (claim.object.clone(), claim.apex.clone())).collect();
+    let mut holders: BTreeMap<Name, (ObjectRef, Source<'a>)> = BTreeMap::new();
+    for claim in claims {
+        let refusal = refusal(inputs, &claim, &holders, &result);
+        let terms = match (refusal, terms(inputs, &claim)) {
+            (Some(complaint), _) => {
+                verdicts.push(claim.verdict(vec![complaint]));
+                continue;
+            }
+            (None, Err(complaints)) => {
+                verdicts.push(claim.verdict(complaints));
+                continue;
+            }
+            (None, Ok(terms)) => terms,
+        };
+        holders.insert(claim.apex.clone(), (claim.object.clone(), claim.source));
+        let Claim { source, object, apex, .. } = claim;
+        let (records, children) = (Vec::new(), Vec::new());
+        result.accepted.push(Held { source, object, apex, terms, records, children });
+    }
+    result
+}
+
+fn terms(inputs: &Inputs<'_>, claim: &Claim<'_>) -> Result<Terms, Vec<Complaint>> {
+    match claim.source {
+        Source::Master(master) => Ok(Terms::of_master(&master.soa.value)),
+        Source::Written(zone) => Terms::read(zone, &claim.apex).or_else(|complaints| {
+            match inputs.published.get(&claim.apex).filter(|_| claim.is_published) {
+                Some(published) => Ok(Terms::last_good(published, complaints)),
+                None => Err(complaints),
+            }
+        }),
+    }
+}
+
+/// All claims whose domain can be read.
+fn read<'a>(
+    inputs: &Inputs<'a>,
+    unreadable: &mut BTreeSet<ObjectRef>,
+    verdicts: &mut Vec<Verdict>,
+) -> Vec<Claim<'a>> {
+    let is_published = |object: &ObjectRef, apex: &Name| {
+        inputs.published.get(apex).is_some_and(|published| published.holder == *object)
+    };
+    let Objects { zones, master_zones, .. } = inputs.objects;
+    let mut seen = BTreeSet::new();
+    let mut claims = Vec::new();
+    for zone in zones {
+        let object = ObjectRef::of_zone(zone);
+        if !seen.insert(object.clone()) {
+            continue;
+        }
+        match name::parse_absolute(&zone.spec.domain) {
+            Ok(apex) => claims.push(Claim {
+                is_published: is_published(&object, &apex),
+                created: created(&zone.metadata).unwrap_or(i64::MAX),
+                source: Source::Written(zone),
+                object,
+                apex,
+            }),
+            Err(error) => {
+                let message = format!("\"{}\" {error}", zone.spec.domain);
+                let fix = "write the domain in full, such as example.com";
+                verdicts.push(Verdict {
+                    object: object.clone(),
+                    generation: zone.metadata.generation.unwrap_or(0),
+                    zone: None,
+                    name: None,
+                    outcome: Outcome::Rejected,
+                    complaints: vec![Complaint::error(Reason::InvalidName, "spec.domain", message, fix)],
+                });
+                unreadable.insert(object);
+            }
+        }
+    }
+    for master in master_zones {
+        let object = ObjectRef::MasterFile(master.file.clone());
+        if seen.insert(object.clone()) {
+            claims.push(Claim {
+                is_published: is_published(&object, &master.apex),
+                created: i64::MAX,
+                source: Source::Master(master),
+                object,
+                apex: master.apex.clone(),
+            });
+        }
+    }
+    claims
+}
+
+fn refusal(
+    inputs: &Inputs<'_>,
+    claim: &Claim<'_>,
+    holders: &BTreeMap<Name, (ObjectRef, Source<'_>)>,
+    so_far: &Claims<'_>,
+) -> Option<Complaint> {
+    let domain = name::display(&claim.apex);
+    let held_by = |holder: &ObjectRef| {
+        let message = format!("{domain} is already held by {holder}");
+        let fix = "remove one of the two; records can be attached to the other by its spec.records";
+        error(claim, Reason::Conflicted, message, fix).related_to(holder.clone())
+    };
+    if let Some((holder, _)) = holders.get(&claim.apex) {
+        return Some(held_by(holder));
+    }
+    // Published, and its holder is missing or unreadable: it stays, and stays theirs.
+    if let Some(published) = inputs.published.get(&claim.apex).filter(|_| !claim.is_published) {
+        let is_read = so_far.tried.contains(&(published.holder.clone(), claim.apex.clone()));
+        let stays = inputs.settings.missing_zone == MissingZone::Keep
+            || so_far.unreadable.contains(&published.holder);
+        if stays || is_read {
+            return Some(held_by(&published.holder));
+        }
+    }
+    let namespace = claim.object.namespace()?;
+    let is_foreign = |holder: &ObjectRef| holder.namespace().is_some_and(|other| other != namespace);
+    let above = claim.apex.iter_suffixes().skip(1).find_map(|suffix| holders.get_key_value(&suffix));
+    if let Some((apex, (holder, Source::Written(zone)))) = above
+        && is_foreign(holder)
+    {
+        let labels = labels(inputs.objects, namespace);
+        let is_granted = zone.spec.children.iter().any(|grant| {
+            grant.namespaces.matches(&labels)
+                && grant.names.iter().any(|pattern| covers(pattern, &claim.apex, apex))
+        });
+        if !is_granted {
+            let message =
+                format!("{domain} is below {}, which {holder} holds and does not grant", name::display(apex));
+            let fix = format!(
+                "ask for an entry in spec.children of {holder} with namespace {namespace} and the name \"{}\"",
+                name::display_relative(&claim.apex, apex)
+            );
+            return Some(error(claim, Reason::NotPermitted, message, fix).related_to(holder.clone()));
+        }
+    }
+    if claim.is_published {
+        return None;
+    }
+    let below = holders.iter().find(|(apex, (holder, _))| {
+        apex.ends_with(&claim.apex) && **apex != claim.apex && is_foreign(holder)
+    });
+    below.map(|(apex, (holder, _))| {
+        let message = format!("{domain} is above {}, which {holder} holds", name::display(apex));
+        let fix = format!(
+            "hold it in the namespace of {holder}, or have that one removed, create this Zone with an entry \
+             for it in spec.children, and then create that one again"
+        );
+        error(claim, Reason::NotPermitted, message, fix).related_to(holder.clone())
+    })
+}
+
+fn error(claim: &Claim<'_>, reason: Reason, message: String, fix: impl Into<String>) -> Complaint {
+    let mut complaint = Complaint::error(reason, "spec.domain", message, fix);
+    if let Source::Master(master) = claim.source {
+        complaint.field.clear();
+        complaint.position = Some(master.soa.position.clone());
+    }
+    complaint
+}
+
+/// The labels of a namespace, its name among them.
+pub(crate) fn labels(objects: &Objects, namespace: &str) -> BTreeMap<String, String> {
+    let mut labels = objects.namespaces.get(namespace).cloned().unwrap_or_default();
+    labels.insert("kubernetes.io/metadata.name".to_owned(), namespace.to_owned());
+    labels
+}
+
+/// `metadata.generation`.
+pub(crate) fn generation(source: &Source<'_>) -> i64 {
+    match source {
+        Source::Written(zone) => zone.metadata.generation.unwrap_or(0),
+        Source::Master(_) => 0,
+    }
+}

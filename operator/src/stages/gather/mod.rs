@@ -1,0 +1,168 @@
+//! Gather: who holds which domain, and which records belong to which zone.
+//!
+//! Domains are claimed by Zones and master files. Claims are looked at by standing ([`claims`]), so that one
+//! that is refused never stands in the way of another. Of zones that are published and that nobody here
+//! holds any more, all but those withdrawn stay as they are: they are *frozen*.
+
+mod claims;
+mod terms;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use port53_crds::{DNSRecord, Reason, Zone};
+use port53_zone::name::SortKey;
+use port53_zone::{Name, name};
+
+use super::{Inputs, MissingZone};
+use crate::objects::{MasterZone, ObjectRef, Objects};
+use crate::verdict::{Complaint, Outcome, Verdict};
+pub(crate) use claims::{generation, labels};
+pub(crate) use terms::Terms;
+
+/// Where a zone is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source<'a> {
+    /// As a Zone.
+    Written(&'a Zone),
+    /// In a master file.
+    Master(&'a MasterZone),
+}
+
+/// A zone whose claim was accepted.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    pub(crate) source: Source<'a>,
+    pub(crate) object: ObjectRef,
+    pub(crate) apex: Name,
+    pub(crate) terms: Terms,
+    /// The records that refer to it, by namespace and name.
+    pub(crate) records: Vec<&'a DNSRecord>,
+    /// Apexes of the zones next below, held here too.
+    pub(crate) children: Vec<Name>,
+}
+
+/// What was gathered.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered<'a> {
+    pub(crate) zones: Vec<Held<'a>>,
+    /// Published zones that stay as they are.
+    pub(crate) frozen: Vec<Name>,
+    pub(crate) withdrawn: Vec<Name>,
+    /// Verdicts on zones that were refused and on records without a zone.
+    pub(crate) verdicts: Vec<Verdict>,
+}
+
+pub(crate) fn gather<'a>(inputs: &Inputs<'a>) -> Gathered<'a> {
+    let mut gathered = Gathered::default();
+    let claims = claims::of(inputs, &mut gathered.verdicts);
+    for (apex, published) in inputs.published {
+        if claims.accepted.iter().any(|held| held.apex == *apex) {
+            continue;
+        }
+        let is_missing = !claims.tried.contains(&(published.holder.clone(), apex.clone()));
+        let is_unreadable = claims.unreadable.contains(&published.holder);
+        match inputs.settings.missing_zone {
+            MissingZone::Withdraw if is_missing && !is_unreadable => gathered.withdrawn.push(apex.clone()),
+            MissingZone::Keep | MissingZone::Withdraw => gathered.frozen.push(apex.clone()),
+        }
+    }
+    gathered.zones = claims.accepted;
+    assign_records(inputs.objects, &mut gathered);
+    assign_children(&mut gathered);
+    gathered
+}
+
+/// Gives each record to its zone, or tells it why there is none.
+fn assign_records<'a>(objects: &'a Objects, gathered: &mut Gathered<'a>) {
+    let places: BTreeMap<ObjectRef, usize> =
+        gathered.zones.iter().enumerate().map(|(i, held)| (held.object.clone(), i)).collect();
+    let refused: BTreeSet<ObjectRef> =
+        gathered.verdicts.iter().map(|verdict| verdict.object.clone()).collect();
+    let mut seen = BTreeSet::new();
+    for record in &objects.records {
+        let object = ObjectRef::of_record(record);
+        if !seen.insert(object.clone()) {
+            continue;
+        }
+        let own = object.namespace().unwrap_or_default().to_owned();
+        let zone = ObjectRef::Zone {
+            namespace: record.spec.zone_ref.namespace.clone().unwrap_or(own),
+            name: record.spec.zone_ref.name.clone(),
+        };
+        if let Some(&place) = places.get(&zone) {
+            gathered.zones[place].records.push(record);
+            continue;
+        }
+        let complaint = if refused.contains(&zone) {
+            let message = format!("{zone} is there, but is not accepted itself");
+            Complaint::error(
+                Reason::ZoneNotAccepted,
+                "spec.zoneRef",
+                message,
+                format!("see what {zone} says"),
+            )
+        } else {
+            let message = format!("there is no {zone}");
+            let fix = "name a Zone that exists, with its namespace if it is in another, or create this one";
+            Complaint::error(Reason::ZoneNotFound, "spec.zoneRef", message, fix)
+        };
+        gathered.verdicts.push(Verdict {
+            object,
+            generation: record.metadata.generation.unwrap_or(0),
+            zone: None,
+            name: None,
+            outcome: Outcome::Rejected,
+            complaints: vec![complaint.related_to(zone)],
+        });
+    }
+    for held in &mut gathered.zones {
+        held.records.sort_by_cached_key(|record| ObjectRef::of_record(record));
+    }
+}
+
+/// Tells each zone which zones are next below it, frozen ones among them.
+fn assign_children(gathered: &mut Gathered<'_>) {
+    let mut apexes: Vec<Name> = gathered.zones.iter().map(|held| held.apex.clone()).collect();
+    apexes.extend(gathered.frozen.iter().cloned());
+    // Canonical order: what is below a zone follows it.
+    apexes.sort_by_cached_key(SortKey::of);
+    let mut children: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+    let mut above: Vec<Name> = Vec::new();
+    for apex in apexes {
+        while above.last().is_some_and(|parent| !apex.ends_with(parent)) {
+            above.pop();
+        }
+        if let Some(parent) = above.last() {
+            children.entry(parent.clone()).or_default().push(apex.clone());
+        }
+        above.push(apex);
+    }
+    for held in &mut gathered.zones {
+        held.children = children.remove(&held.apex).unwrap_or_default();
+    }
+}
+
+/// Whether a pattern of a grant covers the name `owner`, label by label: `shop` is that name alone, `*.shop`
+/// all below it at any depth, `*` all below the apex, `@` the apex. A wildcard owner is covered only by the
+/// pattern that is spelled like it.
+pub(crate) fn covers(pattern: &str, owner: &Name, apex: &Name) -> bool {
+    if let Ok(literal) = name::parse(pattern, apex)
+        && literal == *owner
+    {
+        return true;
+    }
+    let base = match pattern.strip_prefix('*') {
+        Some("") => apex.clone(),
+        Some(rest) => match rest.strip_prefix('.').map(|rest| name::parse(rest, apex)) {
+            Some(Ok(base)) => base,
+            _ => return false,
+        },
+        None => return false,
+    };
+    !is_wildcard(owner) && owner != &base && owner.ends_with(&base)
+}
+
+/// Whether the first label is an asterisk (RFC 4592 §2.1.1).
+pub(crate) fn is_wildcard(owner: &Name) -> bool {
+    owner.first().as_slice() == b"*"
+}

@@ -1,0 +1,77 @@
+//! Zones below that are held here too: the parent's NS and glue for them come from them, and what the parent
+//! has at or below them is occluded. DS stays with the parent (RFC 4035 §2.4).
+
+use port53_zone::content::Content;
+use port53_zone::{Name, RRset, Rtype, name, rdata};
+
+use super::Draft;
+use super::candidate::{Candidate, Rank};
+use crate::objects::ObjectRef;
+use crate::stages::Children;
+use crate::stages::gather::Held;
+
+/// The delegations of the zones below, with glue wherever a nameserver is in one of them.
+pub(super) fn draft(held: &Held<'_>, children: &Children, draft: &mut Draft) {
+    for apex in &held.children {
+        let Some((holder, content)) = children.get(apex) else { continue };
+        let Some(nameservers) = content.get(apex, Rtype::NS) else { continue };
+        let mut targets = targets(&nameservers);
+        push(draft, holder, nameservers);
+        targets.sort();
+        targets.dedup();
+        for target in targets {
+            let Some((holder, content)) = child_of(held, children, &target) else { continue };
+            for rtype in [Rtype::A, Rtype::AAAA] {
+                if let Some(glue) = content.get(&target, rtype) {
+                    push(draft, holder, glue);
+                }
+            }
+        }
+    }
+}
+
+fn push(draft: &mut Draft, holder: &ObjectRef, rrset: RRset) {
+    // Two zones below may name the same nameserver.
+    let is_there = draft
+        .candidates
+        .iter()
+        .rev()
+        .take_while(|other| other.rank() == Rank::Child)
+        .any(|other| other.rtype == rrset.rtype && other.name == rrset.name);
+    if !is_there {
+        let parts = (rrset.name.clone(), rrset.rtype, vec![rrset.ttl], rrset.values().to_vec());
+        draft.candidates.push(Candidate::new(0, &holder.owner(), Rank::Child, 0, parts, None));
+    }
+}
+
+fn targets(nameservers: &RRset) -> Vec<Name> {
+    let mut targets = Vec::new();
+    for value in nameservers.values() {
+        let wire = value.shared();
+        targets.extend(
+            rdata::names(Rtype::NS, &wire)
+                .filter_map(|at| Name::from_octets(wire.slice(at.start..at.end)).ok()),
+        );
+    }
+    targets
+}
+
+/// The zone below that `owner` is in.
+pub(super) fn child_of<'a>(
+    held: &Held<'_>,
+    children: &'a Children,
+    owner: &Name,
+) -> Option<&'a (ObjectRef, Content)> {
+    // Children are not below each other: at most one.
+    owner
+        .iter_suffixes()
+        .take_while(|suffix| *suffix != held.apex)
+        .filter_map(|suffix| name::parse_absolute(&suffix.fmt_with_dot().to_string()).ok())
+        .find(|suffix| held.children.binary_search_by(|child| child.cmp(suffix)).is_ok())
+        .and_then(|apex| children.get(&apex))
+}
+
+/// Whether a record of the parent is taken over by a zone below.
+pub(super) fn occludes(child: &(ObjectRef, Content), owner: &Name, rtype: Rtype) -> bool {
+    !(rtype == Rtype::DS && owner == child.1.apex())
+}

@@ -1,0 +1,127 @@
+//! What would be served: one RRset of one source, with its standing.
+
+use std::sync::Arc;
+
+use port53_zone::master::Position;
+use port53_zone::name::SortKey;
+use port53_zone::{Name, RRset, Rdata, Rtype};
+
+use crate::stages::Published;
+
+/// Who keeps a name when two want it: the lesser.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Standing {
+    rank: Rank,
+    /// Seconds since 1970; among those that are published their age does not count.
+    created: i64,
+    /// Namespace and name, or the file. Records of one file stand alike: nothing decides between them.
+    key: Arc<str>,
+}
+
+/// The first thing that counts.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Rank {
+    /// It is published.
+    Incumbent,
+    /// It is new.
+    Newcomer,
+    /// It gives way to what people write for the same name, without a word: `spec.nameservers`.
+    Default,
+    /// It comes from a zone below, which answers for itself whatever happens to it here.
+    Child,
+}
+
+/// Which version of the source it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Version {
+    /// As it is written now.
+    Written,
+    /// As it is published.
+    LastGood,
+    /// Neither can be served.
+    Out,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    /// Index of the source.
+    pub(super) source: usize,
+    pub(super) owner: Arc<str>,
+    pub(super) standing: Standing,
+    pub(super) version: Version,
+    pub(super) name: Name,
+    pub(super) key: SortKey,
+    pub(super) rtype: Rtype,
+    /// The TTL of each line of a master file; of a DNSRecord one for all.
+    pub(super) ttls: Vec<u32>,
+    pub(super) values: Vec<Rdata>,
+    /// Where each value stands, in a master file.
+    pub(super) positions: Vec<Position>,
+    /// What the source has published under this name and type.
+    pub(super) last_good: Option<RRset>,
+}
+
+impl Candidate {
+    /// What `source` writes. `published` tells whether it is the incumbent.
+    pub(super) fn new(
+        source: usize,
+        owner: &Arc<str>,
+        rank: Rank,
+        created: i64,
+        rrset: (Name, Rtype, Vec<u32>, Vec<Rdata>),
+        published: Option<&Published>,
+    ) -> Self {
+        let (name, rtype, ttls, values) = rrset;
+        let last_good = published.and_then(|published| last_good(published, &name, rtype, owner));
+        let rank = if rank == Rank::Newcomer && last_good.is_some() { Rank::Incumbent } else { rank };
+        let created = if rank == Rank::Newcomer { created } else { 0 };
+        Candidate {
+            source,
+            owner: owner.clone(),
+            standing: Standing { rank, created, key: owner.clone() },
+            version: Version::Written,
+            key: SortKey::of(&name),
+            name,
+            rtype,
+            ttls,
+            values,
+            positions: Vec::new(),
+            last_good,
+        }
+    }
+
+    pub(super) fn rank(&self) -> Rank {
+        self.standing.rank
+    }
+
+    pub(super) fn is_out(&self) -> bool {
+        self.version == Version::Out
+    }
+
+    /// Steps back to the version before: the last good one where there is another, then nothing.
+    pub(super) fn step_back(&mut self) {
+        let last_good =
+            self.last_good.take().filter(|last| self.version == Version::Written && *last != self.rrset());
+        self.version = match last_good {
+            Some(last) => {
+                self.ttls = vec![last.ttl];
+                self.values = last.values().to_vec();
+                Version::LastGood
+            }
+            None => Version::Out,
+        };
+    }
+
+    /// The RRset. Of TTLs that differ the lowest counts (RFC 2181 §5.2).
+    pub(super) fn rrset(&self) -> RRset {
+        let ttl = self.ttls.iter().copied().min().unwrap_or(0);
+        RRset::new(self.name.clone(), self.rtype, ttl, self.values.iter().cloned())
+    }
+}
+
+/// What `owner` has published under a name and type.
+pub(super) fn last_good(published: &Published, name: &Name, rtype: Rtype, owner: &str) -> Option<RRset> {
+    let held_by = published.content.owner_of(name, rtype)?;
+    if *held_by == *owner { published.content.get(name, rtype) } else { None }
+}
