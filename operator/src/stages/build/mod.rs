@@ -14,6 +14,9 @@ use port53_zone::{RRset, Soa};
 use super::gather::{Held, Source};
 use super::{Inputs, Published, ZoneOutcome};
 
+/// Canonical order of RRsets: owner, then type.
+type Key = (SortKey, u16);
+
 /// The next version of a zone, of RRsets with who owns each.
 ///
 /// # Errors
@@ -64,7 +67,7 @@ pub(crate) fn unchanged(published: &Published, rejected: usize) -> ZoneOutcome {
 /// changes hands is put, too.
 fn changes(before: &Content, accepted: Vec<(RRset, Arc<str>)>) -> Vec<Change> {
     let key = |rrset: &RRset| (SortKey::of(&rrset.name), rrset.rtype.to_int());
-    let mut wanted: BTreeMap<(SortKey, u16), Option<(RRset, Arc<str>)>> =
+    let mut wanted: BTreeMap<Key, Option<(RRset, Arc<str>)>> =
         accepted.into_iter().map(|item| (key(&item.0), Some(item))).collect();
     let mut changes = BTreeMap::new();
     for (rrset, owner) in before.iter() {

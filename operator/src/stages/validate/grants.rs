@@ -22,7 +22,7 @@ pub(super) fn granted(
     namespace: &str,
     (owner, rtype): (&Name, Rtype),
     apex: &Name,
-) -> Result<Vec<usize>, Complaint> {
+) -> Result<Vec<usize>, Box<Complaint>> {
     let labels = labels(objects, namespace);
     let of_namespace: Vec<usize> =
         (0..zone.spec.records.len()).filter(|&i| zone.spec.records[i].namespaces.matches(&labels)).collect();
@@ -58,7 +58,7 @@ pub(super) fn granted(
         "ask for an entry in spec.records of {holder} with namespace {namespace}, the name \"{shown}\" and the \
          type {kind}, or write the record in the namespace of the zone"
     );
-    Err(Complaint::error(Reason::NotPermitted, field, what, fix).related_to(holder.clone()))
+    Err(Box::new(Complaint::error(Reason::NotPermitted, field, what, fix).related_to(holder.clone())))
 }
 
 fn needs_listing(rtype: Rtype) -> bool {

@@ -36,7 +36,7 @@ pub(super) fn draft(
         if let Err(complaint) = kept(held, children, line) {
             if let Some(complaint) = complaint {
                 draft.rejected += usize::from(complaint.severity == Severity::Error);
-                draft.verdicts[0].complaints.push(complaint);
+                draft.verdicts[0].complaints.push(*complaint);
             }
             continue;
         }
@@ -60,11 +60,11 @@ pub(super) fn draft(
 }
 
 /// Whether a line is for this zone to answer; if not, what there is to say about it.
-fn kept(held: &Held<'_>, children: &Children, line: &Located<Record>) -> Result<(), Option<Complaint>> {
+fn kept(held: &Held<'_>, children: &Children, line: &Located<Record>) -> Result<(), Option<Box<Complaint>>> {
     let Record { name: owner, rtype, rdata, .. } = &line.value;
     let at = |mut complaint: Complaint| {
         complaint.position = Some(line.position.clone());
-        complaint
+        Box::new(complaint)
     };
     if *rtype == Rtype::SOA && *owner == held.apex {
         let message = format!("{} has more than one SOA", name::display(owner));
@@ -91,7 +91,7 @@ fn kept(held: &Held<'_>, children: &Children, line: &Located<Record>) -> Result<
     );
     let fix = format!("remove the record, or write it into zone {apex}: NS and glue come from there");
     let complaint = at(Complaint::error(Reason::Occluded, "", message, fix).related_to(holder.clone()));
-    Err(Some(if is_delegation { complaint.as_warning() } else { complaint }))
+    Err(Some(if is_delegation { Box::new(complaint.as_warning()) } else { complaint }))
 }
 
 /// Keeps what is published from the file and no longer found in it, while some of it cannot be read.

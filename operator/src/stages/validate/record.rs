@@ -19,8 +19,8 @@ pub(super) struct Read {
 pub(super) fn read(record: &DNSRecord, apex: &Name, default_ttl: u32) -> Read {
     let spec = &record.spec;
     let mut complaints = Vec::new();
-    let name = owner(&spec.name, apex).map_err(|complaint| complaints.push(complaint)).ok();
-    let rtype = data_type(&spec.type_).map_err(|complaint| complaints.push(complaint)).ok();
+    let name = owner(&spec.name, apex).map_err(|complaint| complaints.push(*complaint)).ok();
+    let rtype = data_type(&spec.type_).map_err(|complaint| complaints.push(*complaint)).ok();
     let mut values = Vec::with_capacity(spec.values.len());
     if let Some(rtype) = rtype {
         for (i, text) in spec.values.iter().enumerate() {
@@ -48,16 +48,21 @@ pub(super) fn read(record: &DNSRecord, apex: &Name, default_ttl: u32) -> Read {
 }
 
 /// The owner, whatever its spelling: relative to the zone, or absolute with the name of the zone at its end.
-fn owner(text: &str, apex: &Name) -> Result<Name, Complaint> {
+fn owner(text: &str, apex: &Name) -> Result<Name, Box<Complaint>> {
     let zone = name::display(apex);
     let parsed = name::parse(text, apex).map_err(|error| {
         let fix = "write a name relative to the zone, such as www, or \"@\" for the apex";
-        Complaint::error(Reason::InvalidName, "spec.name", format!("\"{}\" {error}", shortened(text)), fix)
+        Box::new(Complaint::error(
+            Reason::InvalidName,
+            "spec.name",
+            format!("\"{}\" {error}", shortened(text)),
+            fix,
+        ))
     })?;
     if !parsed.ends_with(apex) {
         let fix = format!("write it relative to the zone, without a last dot, or ending in .{zone}");
         let message = format!("{} is not in zone {zone}", name::display(&parsed));
-        return Err(Complaint::error(Reason::OutOfZone, "spec.name", message, fix));
+        return Err(Box::new(Complaint::error(Reason::OutOfZone, "spec.name", message, fix)));
     }
     // www.example.com without its last dot would be www.example.com.example.com.
     if !name::is_absolute(text)
@@ -76,14 +81,15 @@ fn owner(text: &str, apex: &Name) -> Result<Name, Complaint> {
             name::display_relative(&meant, apex),
             name::display(&parsed)
         );
-        return Err(Complaint::error(Reason::InvalidName, "spec.name", message, fix));
+        return Err(Box::new(Complaint::error(Reason::InvalidName, "spec.name", message, fix)));
     }
     Ok(parsed)
 }
 
-fn data_type(text: &str) -> Result<Rtype, Complaint> {
-    let refuse =
-        |message: String, fix: &str| Complaint::error(Reason::InvalidType, "spec.type", message, fix);
+fn data_type(text: &str) -> Result<Rtype, Box<Complaint>> {
+    let refuse = |message: String, fix: &str| {
+        Box::new(Complaint::error(Reason::InvalidType, "spec.type", message, fix))
+    };
     match rdata::parse_rtype(text) {
         None => Err(refuse(
             format!("\"{}\" is not a type of records", shortened(text)),

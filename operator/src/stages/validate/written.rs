@@ -67,7 +67,7 @@ fn one(
         match grants::granted(inputs.objects, zone, &held.object, namespace, wanted, &held.apex) {
             Ok(granted) => grants = granted,
             Err(complaint) => {
-                verdict.complaints.push(complaint);
+                verdict.complaints.push(*complaint);
                 verdict.outcome = Outcome::Rejected;
                 return None;
             }
