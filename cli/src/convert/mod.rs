@@ -1,0 +1,1 @@
+//! Convert (being written).

@@ -1,0 +1,2 @@
+//! `port53` (being written).
+fn main() {}

@@ -1,0 +1,1 @@
+//! YAML (being written).
