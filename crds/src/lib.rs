@@ -29,7 +29,7 @@ pub use bounds::{
 };
 pub use conditions::{ConditionType, Reason, Status, condition, find_condition, set_condition};
 pub use duration::{DurationError, parse_duration};
-pub use manifest::{definitions, to_yaml};
+pub use manifest::{Manifest, ManifestError, definitions, manifests};
 pub use record::{DNSRecord, DNSRecordSpec, DNSRecordStatus, ZoneRef};
 pub use rtypes::{KNOWN_TYPES, REFUSED_TYPES};
 pub use selector::{NamespaceSelector, SelectorOperator, SelectorRequirement};
