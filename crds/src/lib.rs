@@ -13,6 +13,7 @@
 //! for the operator, which looks with `port53-zone`.
 
 #![expect(unreachable_pub, reason = "KubeSchema derives public types inside function bodies")]
+#![expect(clippy::duplicated_attributes, reason = "each printer column of kube's derive has the same keys")]
 
 mod bounds;
 mod conditions;
