@@ -105,10 +105,6 @@ pub struct SoaSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::contact")]
     pub contact: Option<String>,
-    /// The lowest serial the zone may have: what it had before it moved here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "conditions::serial")]
-    pub initial_serial: Option<u32>,
     /// The TTL of the SOA itself.
     #[schemars(schema_with = "bounds::seconds")]
     pub ttl: u32,
@@ -136,7 +132,6 @@ impl Default for SoaSpec {
         Self {
             primary: None,
             contact: None,
-            initial_serial: None,
             ttl: 3_600,
             refresh: 3_600,
             retry: 600,
