@@ -226,10 +226,8 @@ fn converted(node: &Node, value: &Value) -> cel::Value {
         },
         Value::String(text) => cel::Value::from(text.as_str()),
         Value::Array(items) => {
-            let items: Vec<cel::Value> = items
-                .iter()
-                .filter_map(|item| Some(converted(node.items.as_ref()?, item)))
-                .collect();
+            let items: Vec<cel::Value> =
+                items.iter().filter_map(|item| Some(converted(node.items.as_ref()?, item))).collect();
             cel::Value::from(items)
         }
         Value::Object(fields) => {
@@ -249,13 +247,34 @@ fn converted(node: &Node, value: &Value) -> cel::Value {
 /// A field's name as rules write it: some names cannot stand there (Kubernetes, "Validation rules").
 fn escaped(name: &str) -> String {
     const RESERVED: [&str; 20] = [
-        "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if",
-        "import", "let", "loop", "package", "namespace", "return", "var", "void",
+        "true",
+        "false",
+        "null",
+        "in",
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
     ];
     if RESERVED.contains(&name) || name == "while" {
         return format!("__{name}__");
     }
-    name.replace("__", "__underscores__").replace('.', "__dot__").replace('-', "__dash__").replace('/', "__slash__")
+    name.replace("__", "__underscores__")
+        .replace('.', "__dot__")
+        .replace('-', "__dash__")
+        .replace('/', "__slash__")
 }
 
 /// A compiled pattern as a value.

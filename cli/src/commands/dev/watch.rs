@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher, WatcherKind};
 
 /// Nothing came for this long: look.
@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_millis(8);
 /// Look after this long, whatever comes.
 const MOST: Duration = Duration::from_millis(40);
 /// How long a file that was written to and not closed is left alone after the last write.
-const WRITER_PATIENCE: Duration = Duration::from_millis(300);
+const WRITER_PATIENCE: Duration = Duration::from_secs(5);
 /// How often files are looked at where the system tells nothing.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -124,7 +124,7 @@ impl Watch {
                 true
             }
             EventKind::Access(_) => event.need_rescan(),
-            EventKind::Create(CreateKind::File) | EventKind::Modify(ModifyKind::Data(_)) => {
+            EventKind::Modify(ModifyKind::Data(_)) => {
                 if self.tells_of_closing {
                     let now = Instant::now();
                     self.being_written.extend(event.paths.into_iter().map(|path| (path, now)));
