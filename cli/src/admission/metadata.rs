@@ -154,9 +154,8 @@ fn is_label(text: &str) -> bool {
 }
 
 fn is_subdomain(text: &str) -> bool {
-    let is_part = |part: &str| {
-        is_between_alphanumerics(part, |c| c.is_ascii_lowercase() || c.is_ascii_digit(), "-")
-    };
+    let is_part =
+        |part: &str| is_between_alphanumerics(part, |c| c.is_ascii_lowercase() || c.is_ascii_digit(), "-");
     text.len() <= 253 && text.split('.').all(is_part)
 }
 

@@ -98,10 +98,8 @@ impl Admission {
         let kinds = port53_crds::definitions()
             .iter()
             .map(|definition| {
-                Kind::new(definition, &mut engine).map_err(|reason| AdmissionError {
-                    kind: definition.spec.names.kind.clone(),
-                    reason,
-                })
+                Kind::new(definition, &mut engine)
+                    .map_err(|reason| AdmissionError { kind: definition.spec.names.kind.clone(), reason })
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { kinds, engine })

@@ -38,8 +38,19 @@ pub(super) enum List {
 
 /// The keywords that are for people, or for the JSON Schema library alone.
 const ELSEWHERE: &[&str] = &[
-    "type", "format", "title", "required", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength",
-    "minItems", "maxItems", "maxProperties",
+    "type",
+    "format",
+    "title",
+    "required",
+    "enum",
+    "pattern",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "maxProperties",
 ];
 
 impl Node {

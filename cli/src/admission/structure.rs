@@ -82,7 +82,10 @@ fn explain(error: &ValidationError<'_>, node: Option<&Node>) -> (String, String)
             let options: Vec<String> =
                 options.as_array().into_iter().flatten().map(ToString::to_string).collect();
             let options = options.join(", ");
-            (format!("Unsupported value: {}: supported values: {options}", short(value)), format!("write one of {options}"))
+            (
+                format!("Unsupported value: {}: supported values: {options}", short(value)),
+                format!("write one of {options}"),
+            )
         }
         ValidationErrorKind::MaxLength { limit } => {
             (format!("may not be more than {limit} bytes"), format!("write at most {limit} characters"))
@@ -142,7 +145,8 @@ fn is_whole(number: &serde_json::Number) -> bool {
 fn right_type(expected: &str, value: &Value, node: Option<&Node>) -> String {
     match (expected, value) {
         ("string", Value::Bool(_)) => {
-            "write it in quotes: without them YAML reads no, off, on, yes and their like as booleans".to_owned()
+            "write it in quotes: without them YAML reads no, off, on, yes and their like as booleans"
+                .to_owned()
         }
         ("string", Value::Number(number)) => format!("write it in quotes: \"{number}\""),
         ("string", _) => "write one text".to_owned(),
@@ -193,7 +197,8 @@ fn beyond_json_schema(node: &Node, value: &Value, path: &mut Path, refusals: &mu
     match value {
         Value::Number(number) => {
             if let Some((least, most)) = node.range.filter(|_| is_whole(number)) {
-                let inside = number.as_f64().is_some_and(|float| float >= least as f64 && float < most as f64 + 1.0);
+                let inside =
+                    number.as_f64().is_some_and(|float| float >= least as f64 && float < most as f64 + 1.0);
                 if !inside {
                     refusals.push(Refusal {
                         field: path.as_str().to_owned(),
@@ -236,10 +241,8 @@ fn key(list: &List, item: &Value) -> Option<String> {
         List::Atomic => None,
         List::Set => Some(item.to_string()),
         List::Map(names) => {
-            let keys: serde_json::Map<String, Value> = names
-                .iter()
-                .filter_map(|name| Some((name.clone(), item.get(name)?.clone())))
-                .collect();
+            let keys: serde_json::Map<String, Value> =
+                names.iter().filter_map(|name| Some((name.clone(), item.get(name)?.clone()))).collect();
             (keys.len() == names.len()).then(|| Value::Object(keys).to_string())
         }
     }
