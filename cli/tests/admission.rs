@@ -2,6 +2,8 @@
 //! the fields and messages that its first lines say. A file that says `# update` has the old object before the
 //! new one.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -312,7 +312,7 @@ pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
         "type": "string",
         "maxLength": 253,
         "x-kubernetes-validations": [rule(
-            "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
             "not the name of an object: write lower case letters, digits, hyphens and dots, such as example-com",
         )],
     })

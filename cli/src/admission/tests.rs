@@ -112,7 +112,7 @@ fn unknown_fields_come_with_what_was_meant() {
 fn values_of_the_wrong_type_come_with_how_to_write_them() {
     let quotes = "write it in quotes: without them YAML reads no, off, on, yes and their like as booleans";
     assert_eq!(fix(&record(json!([true]))), quotes);
-    assert_eq!(fix(&record(json!([1.5]))), "write it in quotes: \"1.5\"");
+    assert_eq!(fix(&record(json!([1.5]))), "write it in quotes: without them YAML reads the number 1.5");
     assert_eq!(fix(&record(json!("v=spf1 -all"))), "write a list, even of one: [\"v=spf1 -all\"]");
     for (ttl, expected) in [
         ("60", "write it without quotes: 60"),
@@ -151,12 +151,19 @@ fn a_refusal_says_its_fix_once() {
 /// A wrong field hides the rules of what contains it, and of nothing else.
 #[test]
 fn everything_wrong_is_said_at_once() {
-    let record = object(
-        "DNSRecord",
-        json!({"zoneRef": {"name": "Example"}, "name": "@", "type": "CNAME", "ttl": -1, "values": ["", "x"]}),
-    );
-    let fields: Vec<String> = refusals(&record).into_iter().map(|refusal| refusal.field).collect();
-    assert_eq!(fields, ["spec.ttl", "spec.zoneRef.name", "spec.values[0]"]);
+    let spec = |ttl: Value| {
+        let zone = json!({"name": "Example"});
+        object(
+            "DNSRecord",
+            json!({"zoneRef": zone, "name": "@", "type": "CNAME", "ttl": ttl, "values": ["", "x"]}),
+        )
+    };
+    let fields = |object: &Value| -> Vec<String> {
+        refusals(object).into_iter().map(|refusal| refusal.field).collect()
+    };
+    assert_eq!(fields(&spec(json!("x"))), ["spec.ttl", "spec.zoneRef.name", "spec.values[0]"]);
+    let all = ["spec.ttl", "spec.values", "spec.type", "spec.zoneRef.name", "spec.values[0]"];
+    assert_eq!(fields(&spec(json!(-1))), all);
 }
 
 #[test]
