@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::rtypes;
 
-/// Characters of a name in presentation form: 255 octets, each at most `\DDD` (RFC 1035 §2.3.4, §5.1).
-pub const MAX_NAME_LENGTH: u32 = 1024;
+/// Characters of a name in presentation form: the 255 octets of the longest are the root, four lengths and
+/// 250 others, each at most `\DDD` (RFC 1035 §2.3.4, §5.1), and there are four dots.
+pub const MAX_NAME_LENGTH: u32 = 1004;
 /// Values of one DNSRecord. What fits a message is decided by the operator.
 pub const MAX_VALUES: u32 = 512;
 /// Characters of one value. An API server prices the rules of the values by this times [`MAX_VALUES`], and
@@ -36,6 +37,9 @@ const MAX_HOSTNAME_LENGTH: u32 = 254;
 const LABEL: &str = r"([^.\\]|\\[0-9][0-9][0-9]|\\[^0-9]){1,63}";
 /// A label of a hostname; underscores are seen in the wild.
 const HOST_LABEL: &str = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+/// A label of a name pattern: no blank, asterisk, dot, at sign or escape. No `--` stands in it: to some engines that
+/// is the difference of two sets.
+const PATTERN_LABEL: &str = r"[!-)+,\-/-?A-\[\]-~]{1,63}";
 
 pub(crate) fn rule(rule: impl Into<String>, message: &str) -> Value {
     json!({"rule": rule.into(), "message": message})
@@ -251,12 +255,17 @@ pub(crate) fn grant_names(_: &mut SchemaGenerator) -> Schema {
             "type": "string",
             "maxLength": MAX_PATTERN_LENGTH,
             "x-kubernetes-validations": [rule(
-                "self == '@' || self.matches('^([*]|([*][.])?([!-)+-\\\\-/-?A-~]{1,63}[.])*[!-)+-\\\\-/-?A-~]{1,63})$')",
+                format!("self == '@' || {}", is_pattern()),
                 "not a name pattern: write a name relative to the zone, such as shop, \"*.shop\" for all below it, \
                  \"*\" for all, or \"@\" for the apex",
             )],
         },
     })
+}
+
+/// Whether `self` is a name, a wildcard or "*", without a last dot.
+fn is_pattern() -> String {
+    format!("self.matches(r'^([*]|([*][.])?({PATTERN_LABEL}[.])*{PATTERN_LABEL})$')")
 }
 
 /// `names` of a grant of child zones.
@@ -270,7 +279,7 @@ pub(crate) fn child_names(_: &mut SchemaGenerator) -> Schema {
             "type": "string",
             "maxLength": MAX_PATTERN_LENGTH,
             "x-kubernetes-validations": [rule(
-                "self.matches('^([*]|([*][.])?([!-)+--/-?A-~]{1,63}[.])*[!-)+--/-?A-~]{1,63})$')",
+                is_pattern(),
                 "not the name of a child zone: write a name relative to this zone, such as labs, or \"*.labs\" for \
                  all below it",
             )],
@@ -303,7 +312,7 @@ pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
         "type": "string",
         "maxLength": 253,
         "x-kubernetes-validations": [rule(
-            "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
             "not the name of an object: write lower case letters, digits, hyphens and dots, such as example-com",
         )],
     })

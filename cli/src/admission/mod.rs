@@ -5,8 +5,9 @@
 //! is written a second time here. So `port53 check` and `kubectl apply` say the same.
 //!
 //! An object goes through the steps of an API server, in its order: size, metadata, unknown fields (which
-//! `kubectl` refuses by name), defaults, schema, rules. Unlike there, a wrong field keeps from being looked at
-//! only the rules of what contains it, so that a person sees everything at once; what is refused is the same.
+//! `kubectl` refuses by name), defaults, schema, rules. Unlike there no step hides the next: a field of the wrong
+//! shape keeps from being evaluated only the rules of what contains it, so that a person sees everything at once.
+//! What is refused is the same.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -120,7 +121,8 @@ impl Admission {
     }
 
     /// The object with the defaults of its schema, or everything that is wrong with it. With `old` it is an
-    /// update of that, and what is immutable is compared.
+    /// update of that, and what is immutable is compared. (An API server lets an update keep what was wrong
+    /// before; here the whole object is judged all the same.)
     pub fn admit(&self, object: &Value, old: Option<&Value>) -> Result<Value, Vec<Refusal>> {
         let api_version = text(object, "apiVersion").map_err(|refusal| vec![refusal])?;
         let name = text(object, "kind").map_err(|refusal| vec![refusal])?;

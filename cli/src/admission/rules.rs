@@ -58,7 +58,7 @@ impl Engine {
         }
         let mut expression = self.env.parser().parse(source).map_err(|error| problem(error.to_string()))?;
         let is_transition = expression.references().has_variable("oldSelf");
-        self.take_patterns(&mut expression).map_err(|error| problem(error.to_string()))?;
+        self.take_patterns(&mut expression).map_err(problem)?;
         let message = rule["message"].as_str().ok_or_else(|| problem("it has no message".to_owned()))?;
         let field_path = rule["fieldPath"].as_str().unwrap_or_default();
         Ok(Rule { expression, message: message.to_owned(), field_path: field_path.to_owned(), is_transition })
@@ -135,7 +135,7 @@ impl Engine {
     }
 
     /// Puts variables in the place of the literal patterns of `matches`, anywhere in the expression.
-    fn take_patterns(&mut self, expression: &mut Expression) -> Result<(), regex::Error> {
+    fn take_patterns(&mut self, expression: &mut Expression) -> Result<(), String> {
         match &mut expression.expr {
             Expr::Call(call) => {
                 if let Some(target) = &mut call.target {
@@ -169,18 +169,24 @@ impl Engine {
     }
 
     /// The variable that is bound to the pattern.
-    fn pattern(&mut self, pattern: &str) -> Result<String, regex::Error> {
+    fn pattern(&mut self, pattern: &str) -> Result<String, String> {
+        if let Some(operator) = SET_OPERATORS.iter().find(|operator| pattern.contains(*operator)) {
+            return Err(format!("{operator} in a pattern means something else to an API server"));
+        }
         let known = self.patterns.iter().position(|known| known.0.as_str() == pattern);
         let index = match known {
             Some(index) => index,
             None => {
-                self.patterns.push(Pattern(Regex::new(pattern)?));
+                self.patterns.push(Pattern(Regex::new(pattern).map_err(|error| error.to_string())?));
                 self.patterns.len() - 1
             }
         };
         Ok(format!("{PATTERN_VARIABLE}{index}"))
     }
 }
+
+/// Operators of sets in the brackets of a pattern: to RE2, which an API server has, they are characters.
+const SET_OPERATORS: [&str; 3] = ["--", "&&", "~~"];
 
 const PATTERN_VARIABLE: &str = "__pattern_";
 

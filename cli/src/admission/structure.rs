@@ -14,7 +14,7 @@ use super::Refusal;
 use super::node::{List, Node};
 use super::path::{Broken, Path};
 
-/// Refuses what the schema does, and notes which fields are broken.
+/// Refuses what the schema does, and notes which fields keep rules from being evaluated.
 pub(super) fn check(
     schema: &Validator,
     root: &Node,
@@ -22,13 +22,28 @@ pub(super) fn check(
     broken: &mut Broken,
     refusals: &mut Vec<Refusal>,
 ) {
-    let found = schema.iter_errors(body).map(|error| refusal(root, &error));
-    let mut found: Vec<Refusal> = found.collect();
-    beyond_json_schema(root, body, &mut Path::default(), &mut found);
-    for refusal in &found {
-        broken.insert(&refusal.field);
+    for error in schema.iter_errors(body) {
+        let refusal = refusal(root, &error);
+        if is_blocking(error.kind()) {
+            broken.insert(&refusal.field);
+        }
+        refusals.push(refusal);
     }
-    refusals.append(&mut found);
+    beyond_json_schema(root, body, &mut Path::default(), refusals);
+}
+
+/// Whether an API server evaluates no rules of what holds this. A number out of its bounds, or a list that is too
+/// short, is one that rules can be asked about.
+fn is_blocking(kind: &ValidationErrorKind) -> bool {
+    matches!(
+        kind,
+        ValidationErrorKind::Type { .. }
+            | ValidationErrorKind::Required { .. }
+            | ValidationErrorKind::Enum { .. }
+            | ValidationErrorKind::MaxLength { .. }
+            | ValidationErrorKind::MaxItems { .. }
+            | ValidationErrorKind::MaxProperties { .. }
+    )
 }
 
 fn refusal(root: &Node, error: &ValidationError<'_>) -> Refusal {
@@ -148,7 +163,9 @@ fn right_type(expected: &str, value: &Value, node: Option<&Node>) -> String {
             "write it in quotes: without them YAML reads no, off, on, yes and their like as booleans"
                 .to_owned()
         }
-        ("string", Value::Number(number)) => format!("write it in quotes: \"{number}\""),
+        ("string", Value::Number(number)) => {
+            format!("write it in quotes: without them YAML reads the number {number}")
+        }
         ("string", _) => "write one text".to_owned(),
         ("integer", Value::String(text)) => match (text.parse::<i64>(), port53_crds::parse_duration(text)) {
             (Ok(number), _) => format!("write it without quotes: {number}"),
