@@ -4,7 +4,9 @@
 //! cluster say the same. `kubectl` cuts a file at lines that are `---` ([`split`]), parses each document
 //! alone, and resolves plain scalars by YAML 1.1 as go-yaml v2 does ([`scalar`]): `no` is a boolean and
 //! `010` is eight. What it would read in silence but not as it was meant is refused instead: a key that
-//! stands twice, an unknown tag, text after `...`.
+//! stands twice, an unknown tag, text after `...`. The parser itself is one of YAML 1.2. What it takes
+//! otherwise than go-yaml v2 is seen only between brackets: a plain key whose colon touches what follows,
+//! `{a:}`, and a plain scalar that begins with a question mark, `{?a: 1}`.
 //!
 //! ```text
 //! octets ──split──▶ documents, each alone ──nodes──▶ nodes ──tree──▶ value and places

@@ -4,10 +4,9 @@
 //! ever built; the parser is asked for one event after the other and itself refuses brackets inside one
 //! another beyond 255.
 
-use super::places::Place;
 use super::scalar::Tag;
 use super::surrogates::Shifts;
-use super::{MAX_DEPTH, MAX_NODES, Problem};
+use super::{MAX_DEPTH, MAX_NODES, Place, Problem};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,6 +14,8 @@ use std::collections::HashMap;
 /// Where a document stands in its file.
 pub(super) struct Whereabouts {
     pub(super) start: Place,
+    /// Its last line; what is wrong with its end is said of that.
+    pub(super) last_line: u32,
     pub(super) shifts: Shifts,
 }
 
@@ -23,7 +24,7 @@ impl Whereabouts {
         let place =
             self.shifts.undo(Place { line: mark.line().max(1) as u32, column: mark.col() as u32 + 1 });
         let column = if place.line == 1 { self.start.column + place.column - 1 } else { place.column };
-        Place { line: self.start.line + place.line - 1, column }
+        Place { line: (self.start.line + place.line - 1).min(self.last_line), column }
     }
 }
 
@@ -38,6 +39,7 @@ pub(super) enum Kind<'t> {
         text: Cow<'t, str>,
         /// Whether its type is to be guessed.
         is_plain: bool,
+        is_block: bool,
         /// Whether there is no text at all, so that its place is somewhere behind its key.
         is_missing: bool,
         tag: Option<Tag>,
@@ -55,64 +57,96 @@ pub(super) struct Nodes<'t>(pub(super) Vec<Node<'t>>);
 impl<'t> Nodes<'t> {
     /// Reads a text, which may have one document.
     pub(super) fn read(text: &'t str, whereabouts: &Whereabouts) -> Result<Self, Problem> {
-        let mut nodes: Vec<Node<'t>> = Vec::new();
-        let mut open: Vec<usize> = Vec::new();
-        let mut anchors: HashMap<usize, usize> = HashMap::new();
-        let mut documents = 0;
+        let mut reader = Reader::new(whereabouts);
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| not_yaml(&error, whereabouts))?;
-            let place = whereabouts.of(&span.start);
-            let (kind, anchor) = match event {
-                Event::Scalar(text, style, anchor, tag) => {
-                    let is_plain = style == ScalarStyle::Plain;
-                    let is_missing = is_plain && is_missing(&text, span);
-                    (Kind::Scalar { text, is_plain, is_missing, tag: known(tag, place)? }, anchor)
-                }
-                Event::SequenceStart(anchor, tag) => {
-                    expect(known(tag, place)?, Tag::Seq, place)?;
-                    (Kind::Sequence(Vec::new()), anchor)
-                }
-                Event::MappingStart(anchor, tag) => {
-                    expect(known(tag, place)?, Tag::Map, place)?;
-                    (Kind::Mapping(Vec::new()), anchor)
-                }
-                Event::Alias(anchor) => (Kind::Alias(whole(&anchors, &open, anchor, place)?), 0),
-                Event::SequenceEnd | Event::MappingEnd => {
-                    open.pop();
-                    continue;
-                }
-                Event::DocumentStart(_) if documents > 0 => return Err(second_document(place)),
-                Event::DocumentStart(_) => {
-                    documents += 1;
-                    continue;
-                }
-                Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => continue,
-            };
-            let index = nodes.len();
-            if index == MAX_NODES {
-                return Err(too_many_nodes(place));
-            }
-            if let Some(parent) = open.last() {
-                match &mut nodes[*parent].kind {
-                    Kind::Sequence(inside) | Kind::Mapping(inside) => inside.push(index),
-                    Kind::Scalar { .. } | Kind::Alias(_) => {}
-                }
-            }
-            if anchor > 0 {
-                anchors.insert(anchor, index);
-            }
-            if matches!(kind, Kind::Sequence(_) | Kind::Mapping(_)) {
-                if open.len() == MAX_DEPTH {
-                    return Err(too_deep(place));
-                }
-                open.push(index);
-            }
-            nodes.push(Node { place, kind });
+            reader.take(event, span)?;
         }
-        Ok(Nodes(nodes))
+        Ok(Nodes(reader.nodes))
     }
 }
+
+/// Takes the events.
+struct Reader<'t, 'w> {
+    whereabouts: &'w Whereabouts,
+    nodes: Vec<Node<'t>>,
+    /// The collections that are not read to their ends, from the outside in.
+    open: Vec<usize>,
+    /// The nodes of the anchors, by the parser's number.
+    anchors: HashMap<usize, usize>,
+    has_begun: bool,
+}
+
+impl<'t, 'w> Reader<'t, 'w> {
+    fn new(whereabouts: &'w Whereabouts) -> Self {
+        Reader { whereabouts, nodes: Vec::new(), open: Vec::new(), anchors: HashMap::new(), has_begun: false }
+    }
+
+    fn take(&mut self, event: Event<'t>, span: Span) -> Result<(), Problem> {
+        let place = self.whereabouts.of(&span.start);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_plain = style == ScalarStyle::Plain;
+                let is_missing = is_plain && is_missing(&text, span);
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let tag = known(tag, place)?;
+                self.add(place, Kind::Scalar { text, is_plain, is_block, is_missing, tag }, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                expect(known(tag, place)?, Tag::Seq, place)?;
+                self.open(place, Kind::Sequence(Vec::new()), anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                expect(known(tag, place)?, Tag::Map, place)?;
+                self.open(place, Kind::Mapping(Vec::new()), anchor)
+            }
+            Event::Alias(anchor) => {
+                let target = whole(&self.anchors, &self.open, anchor, place)?;
+                self.add(place, Kind::Alias(target), NO_ANCHOR)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                self.open.pop();
+                Ok(())
+            }
+            Event::DocumentStart(_) if self.has_begun => Err(second_document(place)),
+            Event::DocumentStart(_) => {
+                self.has_begun = true;
+                Ok(())
+            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn open(&mut self, place: Place, kind: Kind<'t>, anchor: usize) -> Result<(), Problem> {
+        if self.open.len() == MAX_DEPTH {
+            return Err(too_deep(place));
+        }
+        self.add(place, kind, anchor)?;
+        self.open.push(self.nodes.len() - 1);
+        Ok(())
+    }
+
+    fn add(&mut self, place: Place, kind: Kind<'t>, anchor: usize) -> Result<(), Problem> {
+        let index = self.nodes.len();
+        if index == MAX_NODES {
+            return Err(too_many_nodes(place));
+        }
+        if let Some(parent) = self.open.last()
+            && let Kind::Sequence(inside) | Kind::Mapping(inside) = &mut self.nodes[*parent].kind
+        {
+            inside.push(index);
+        }
+        if anchor != NO_ANCHOR {
+            self.anchors.insert(anchor, index);
+        }
+        self.nodes.push(Node { place, kind });
+        Ok(())
+    }
+}
+
+/// What the parser has for the number of an anchor when there is none.
+const NO_ANCHOR: usize = 0;
 
 /// The parser gives `~` for what is not there, at a place of no extent.
 fn is_missing(text: &str, span: Span) -> bool {
@@ -193,6 +227,9 @@ fn not_yaml(error: &ScanError, whereabouts: &Whereabouts) -> Problem {
         info if info.contains("anchor") => "write the anchor, such as &name, before its alias *name",
         info if info.contains("escape") => {
             "inside double quotes write a backslash as \\\\, or use single quotes, in which it is an ordinary character"
+        }
+        info if info.contains("quoted scalar") => {
+            "end the text with the quote it begins with, and indent each of its lines further than its key"
         }
         info if info.contains("unexpected character") => {
             "put the value in quotes: YAML keeps @, ` and % at the beginning of a value for itself"

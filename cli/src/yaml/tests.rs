@@ -116,6 +116,33 @@ fn quotes_and_blocks_are_text() {
 }
 
 #[test]
+fn a_block_that_ends_with_the_file_gets_no_line_end() {
+    for (text, expected) in [
+        ("a: |\n", ""),
+        ("a: |", ""),
+        ("a: |+\n\n", "\n"),
+        ("a: |\n  \n\n", ""),
+        ("a: |\n  x", "x"),
+        ("a: |+\n  x", "x"),
+        ("a: |\n  x\n", "x\n"),
+        ("a: >\n  x\n  y", "x y"),
+        ("a: |\n  x\n# c", "x\n"),
+        ("a: |\n  x\n  # c", "x\n# c"),
+        ("a: |\n  x\n  ", "x\n"),
+        ("a: |-\n  x", "x"),
+        ("a: |\r\n  x\r\n", "x\n"),
+    ] {
+        assert_eq!(value(text), json!({ "a": expected }), "{text:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_end_is_said_of_the_last_line() {
+    assert_eq!(problem("a: 1\nb: [\n").place.line, 2);
+    assert_eq!(problem("a: 1\nb: \"x\n  y").place.line, 2);
+}
+
+#[test]
 fn keys_that_are_not_text_become_text() {
     assert_eq!(
         value("1: a\nyes: b\n1.5: c\n1e30: d\n0.00001: e\n1234567.5: f\n0x10: g\n2020-01-01: h"),

@@ -10,21 +10,48 @@ use super::split::{Piece, too_large};
 use super::surrogates::{self, Shifts};
 use super::{Document, MAX_ALIASED, MAX_DEPTH, MAX_DOCUMENT, MAX_NODES, Place, Places, Problem};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Reads a document. `None` when nothing is in it.
 pub(super) fn read(piece: Piece<'_>) -> Result<Option<Document>, Problem> {
     let (text, shifts) = match piece.is_json {
         true => surrogates::without_pairs(piece.text),
-        false => (Cow::Borrowed(piece.text), Shifts::default()),
+        false => (ended(piece.text).into(), Shifts::default()),
     };
-    let nodes = Nodes::read(&text, &Whereabouts { start: piece.place, shifts })?;
+    let lines = piece.text.lines().count().max(1) as u32;
+    let whereabouts = Whereabouts { start: piece.place, last_line: piece.place.line + lines - 1, shifts };
+    let mut nodes = Nodes::read(&text, &whereabouts)?;
+    without_added_end(&mut nodes, piece.text);
     let Some(root) = nodes.0.first() else { return Ok(None) };
     let line = root.place.line;
-    let (value, place) =
-        Builder { nodes: &nodes.0, built: 0, aliased: 0, octets: 0, in_alias: false }.build(0, 0)?;
+    let mut builder = Builder { nodes: &nodes.0, built: 0, aliased: 0, octets: 0, in_alias: false };
+    let (value, place) = builder.build(0, 0)?;
     Ok((!value.is_null()).then_some(Document { value, places: Places(place), line }))
+}
+
+/// The text with a mark of its end: without it, the parser gives a block scalar that ends with the file a
+/// line end that is not there.
+fn ended(text: &str) -> String {
+    let mut ended = String::with_capacity(text.len() + 5);
+    ended.push_str(text);
+    if !text.ends_with('\n') {
+        ended.push('\n');
+    }
+    ended.push_str("...\n");
+    ended
+}
+
+/// A block scalar on the last line of a file without a line end has none either.
+fn without_added_end(nodes: &mut Nodes<'_>, text: &str) {
+    let last_line = text.rsplit('\n').next().unwrap_or(text).trim();
+    if last_line.is_empty() {
+        return;
+    }
+    if let Some(Node { kind: Kind::Scalar { text, is_block: true, .. }, .. }) = nodes.0.last_mut()
+        && text.strip_suffix('\n').is_some_and(|text| text.ends_with(last_line))
+    {
+        text.to_mut().pop();
+    }
 }
 
 /// What becomes of the nodes, and how much.
@@ -237,7 +264,7 @@ fn is_merge(node: &Node<'_>) -> bool {
 }
 
 fn scalar(node: &Node<'_>) -> Result<Scalar, Problem> {
-    let Kind::Scalar { text, is_plain, is_missing, tag } = &node.kind else {
+    let Kind::Scalar { text, is_plain, is_missing, tag, .. } = &node.kind else {
         unreachable!("asked of scalars only");
     };
     let text: &str = if *is_missing { "" } else { text };
