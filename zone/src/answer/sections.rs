@@ -44,10 +44,16 @@ struct Response<'r, 'w, 'i> {
     flags: Flags,
 }
 
-/// What follows a step of a chain.
-enum Next {
-    Done(u16),
-    Target(QName),
+/// How a step of a chain ends: its rcode, and where the chain goes on in this zone.
+struct Step {
+    rcode: u16,
+    target: Option<QName>,
+}
+
+impl Step {
+    fn last(rcode: u16) -> Self {
+        Step { rcode, target: None }
+    }
 }
 
 impl<'i> Response<'_, '_, 'i> {
@@ -64,10 +70,11 @@ impl<'i> Response<'_, '_, 'i> {
                 return Ok(NOERROR);
             }
             visited[step] = name.hash();
-            match self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])? {
-                Next::Done(rcode) => return Ok(rcode),
-                Next::Target(next) => target = Some(next),
+            let end = self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])?;
+            if end.target.is_none() {
+                return Ok(end.rcode);
             }
+            target = end.target;
         }
         Ok(NOERROR)
     }
@@ -81,20 +88,20 @@ impl<'i> Response<'_, '_, 'i> {
         qtype: Rtype,
         is_first: bool,
         dnames: &mut [Option<*const u8>],
-    ) -> Result<Next, Full> {
+    ) -> Result<Step, Full> {
         match lookup(self.image, self.apex_labels, name, qtype) {
             Outcome::Answer(rrset) => {
                 self.writer.rrset(Section::Answer, owner, &rrset)?;
                 self.targets_addresses(&rrset);
-                Ok(Next::Done(NOERROR))
+                Ok(Step::last(NOERROR))
             }
             Outcome::Soa => {
                 self.soa(Section::Answer, owner, self.image.soa().ttl)?;
-                Ok(Next::Done(NOERROR))
+                Ok(Step::last(NOERROR))
             }
             Outcome::Any { owner: node, is_apex } => {
                 self.any(owner, node, is_apex)?;
-                Ok(Next::Done(NOERROR))
+                Ok(Step::last(NOERROR))
             }
             Outcome::Alias(cname) => {
                 self.writer.rrset(Section::Answer, owner, &cname)?;
@@ -104,15 +111,15 @@ impl<'i> Response<'_, '_, 'i> {
             Outcome::Referral { labels, ns } => {
                 self.flags.authoritative = !is_first;
                 self.referral(name.suffix(labels), &ns)?;
-                Ok(Next::Done(NOERROR))
+                Ok(Step::last(NOERROR))
             }
             Outcome::NoData => {
                 self.negative()?;
-                Ok(Next::Done(NOERROR))
+                Ok(Step::last(NOERROR))
             }
             Outcome::NameError => {
                 self.negative()?;
-                Ok(Next::Done(NXDOMAIN))
+                Ok(Step::last(NXDOMAIN))
             }
         }
     }
@@ -127,7 +134,7 @@ impl<'i> Response<'_, '_, 'i> {
         labels: usize,
         dname: &RRsetRef<'i>,
         dnames: &mut [Option<*const u8>],
-    ) -> Result<Next, Full> {
+    ) -> Result<Step, Full> {
         let this = Some(dname.records.as_ptr());
         if !dnames.contains(&this) {
             self.writer.rrset(Section::Answer, Owner::Name(name.suffix(labels)), dname)?;
@@ -135,28 +142,25 @@ impl<'i> Response<'_, '_, 'i> {
         if let Some(place) = dnames.last_mut() {
             *place = this;
         }
-        let Some(value) = dname.values().next() else { return Ok(Next::Done(NOERROR)) };
+        let Some(value) = dname.values().next() else { return Ok(Step::last(NOERROR)) };
         let Some(target) = QName::concat(name.prefix(labels), value) else {
-            return Ok(Next::Done(YXDOMAIN));
+            return Ok(Step::last(YXDOMAIN));
         };
         self.writer.record(Section::Answer, owner, Rtype::CNAME, dname.ttl(), target.wire())?;
         if qtype == Rtype::CNAME || qtype == Rtype::ANY {
-            return Ok(Next::Done(NOERROR));
+            return Ok(Step::last(NOERROR));
         }
         Ok(self.inside_zone(Some(target)))
     }
 
     /// On to `target` if it is in this zone.
-    fn inside_zone(&self, target: Option<QName>) -> Next {
-        match target {
-            Some(target)
-                if target.labels() >= self.apex_labels
-                    && target.suffix(self.apex_labels).eq_ignore_ascii_case(self.image.apex().as_slice()) =>
-            {
-                Next::Target(target)
-            }
-            _ => Next::Done(NOERROR),
-        }
+    fn inside_zone(&self, target: Option<QName>) -> Step {
+        Step { rcode: NOERROR, target: target.filter(|target| self.is_in_zone(target)) }
+    }
+
+    fn is_in_zone(&self, name: &QName) -> bool {
+        name.labels() >= self.apex_labels
+            && name.suffix(self.apex_labels).eq_ignore_ascii_case(self.image.apex().as_slice())
     }
 
     fn any(&mut self, owner: Owner<'_>, node: Option<OwnerRef<'i>>, is_apex: bool) -> Result<(), Full> {
@@ -205,15 +209,10 @@ impl<'i> Response<'_, '_, 'i> {
 
     /// The addresses of a name at or below a delegation, as they stand in the zone.
     fn glue(&self, target: &QName, rtype: Rtype) -> Option<RRsetRef<'i>> {
-        if !matches!(self.inside_zone_labels(target), Some(true)) {
+        if !self.is_in_zone(target) {
             return None;
         }
         self.image.find(target.relative(self.apex_labels, target.labels()), target.hash())?.rrset(rtype)
-    }
-
-    fn inside_zone_labels(&self, target: &QName) -> Option<bool> {
-        (target.labels() >= self.apex_labels)
-            .then(|| target.suffix(self.apex_labels).eq_ignore_ascii_case(self.image.apex().as_slice()))
     }
 
     /// Addresses of the targets of NS, MX and SRV that this zone is authoritative for or holds as glue, as

@@ -5,7 +5,7 @@
 //! open at the end of the file, or has grown beyond what any record needs, is reported at the place that
 //! opened it, and reading goes on with the line after that place: nothing is lost but the line that is wrong.
 
-use crate::rdata::Token;
+use crate::rdata::{Token, scan_word};
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
@@ -185,6 +185,7 @@ fn scan_line(line: &[u8], number: u32, open: &mut Open, tokens: &mut Vec<Token>)
         return Err(fail(0, true, format!("this line is longer than {GREATEST_ENTRY} octets"), "a record"));
     }
     let mut first_error = None;
+    let mut last_word_end = None;
     let mut at = 0;
     while let Some(&octet) = line.get(at) {
         match octet {
@@ -206,65 +207,24 @@ fn scan_line(line: &[u8], number: u32, open: &mut Open, tokens: &mut Vec<Token>)
                 at += 1;
             }
             _ => {
-                let word = scan_word(line, at);
-                let Some(word) = word else {
+                let Some(word) = scan_word(line, at, b";()") else {
                     let message = "this quoted string is not closed on its line".into();
                     return Err(fail(at, true, message, "a closing double quote, \\034 for a quote inside"));
                 };
-                let octets = crate::rdata::without_inner_quotes(word.octets, word.quoted);
-                match Token::new(&octets, word.quoted, number, at as u32 + 1) {
-                    Ok(token) => tokens.push(token),
+                match Token::new(word.octets, word.quoted, number, at as u32 + 1) {
+                    Ok(mut token) => {
+                        token.set_touches(last_word_end == Some(at));
+                        tokens.push(token);
+                    }
                     Err(message) => {
                         let expected = "\\DDD with a number up to 255, or \\X";
                         first_error.get_or_insert(fail(at, false, message, expected));
                     }
                 }
                 at = word.end;
+                last_word_end = Some(at);
             }
         }
     }
     first_error.map_or(Ok(()), Err)
-}
-
-struct Word<'l> {
-    octets: &'l [u8],
-    quoted: bool,
-    end: usize,
-}
-
-/// The word or quoted string at `at`; `None` when a quote is not closed.
-fn scan_word(line: &[u8], at: usize) -> Option<Word<'_>> {
-    if line[at] == b'"' {
-        let mut end = at + 1;
-        loop {
-            match line.get(end)? {
-                b'\\' => end += 2,
-                b'"' => return Some(Word { octets: &line[at + 1..end], quoted: true, end: end + 1 }),
-                _ => end += 1,
-            }
-        }
-    }
-    let mut end = at;
-    while let Some(&octet) = line.get(end) {
-        match octet {
-            b' ' | b'\t' | b';' | b'(' | b')' => break,
-            b'\\' => end += 2,
-            // key="a value" (RFC 9460 §2.1)
-            b'"' if end > at && line[end - 1] == b'=' => {
-                end += 1;
-                loop {
-                    match line.get(end)? {
-                        b'\\' => end += 2,
-                        b'"' => break,
-                        _ => end += 1,
-                    }
-                }
-                end += 1;
-            }
-            b'"' => break,
-            _ => end += 1,
-        }
-    }
-    let end = end.min(line.len());
-    Some(Word { octets: &line[at..end], quoted: false, end })
 }

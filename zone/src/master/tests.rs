@@ -113,6 +113,20 @@ fn omitted_ttls() {
     );
 }
 
+/// BIND, NSD and Knot do not know every type by its name.
+#[test]
+fn what_others_may_not_know_is_written_as_rfc3597_says() {
+    all_right(
+        "$TTL 5\na AMTRELAY 10 0 1 192.0.2.1\nb TYPE65280 \\# 0\nc NSAP-PTR d\ne TYPE257 0 issue \"x\"\n",
+        &[
+            "a.example.com. 5 IN TYPE260 \\# 6 0A01C0000201",
+            "b.example.com. 5 IN TYPE65280 \\# 0",
+            "c.example.com. 5 IN TYPE23 \\# 15 0164076578616D706C6503636F6D00",
+            "e.example.com. 5 IN CAA 0 issue \"x\"",
+        ],
+    );
+}
+
 /// A transfer has the SOA first and last.
 #[test]
 fn a_soa_that_stands_twice() {
