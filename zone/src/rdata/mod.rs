@@ -202,6 +202,15 @@ impl Reader {
     }
 }
 
+/// The first token that is a name without a last dot, so that an origin is needed to read the value.
+pub(crate) fn relative_name(rtype: Rtype, tokens: &[Token]) -> Option<usize> {
+    if tokens.first().is_some_and(Token::is_unknown_marker) {
+        return None;
+    }
+    let is_relative = |&at: &usize| tokens.get(at).is_some_and(|token| !name::is_absolute(token.text()));
+    names::tokens_of(rtype, tokens).into_iter().find(is_relative)
+}
+
 fn checked_length(wire: Bytes) -> Result<Rdata, ValueError> {
     if wire.len() > GREATEST_VALUE {
         return Err(ValueError::new(format!(
