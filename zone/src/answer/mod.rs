@@ -117,7 +117,8 @@ fn refusal(query: &Query) -> Option<u16> {
     match query.qtype {
         // Zone transfers are not offered by this function.
         Rtype::AXFR | Rtype::IXFR => Some(REFUSED),
-        Rtype::OPT | Rtype::TSIG | Rtype::TKEY => Some(FORMERR),
+        // NXNAME: RFC 9824 §3.5.
+        Rtype::OPT | Rtype::TSIG | Rtype::TKEY | Rtype::NXNAME => Some(FORMERR),
         Rtype::MAILA | Rtype::MAILB => Some(NOTIMP),
         _ => None,
     }

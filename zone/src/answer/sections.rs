@@ -92,7 +92,7 @@ impl<'i> Response<'_, '_, 'i> {
         match lookup(self.image, self.apex_labels, name, qtype) {
             Outcome::Answer(rrset) => {
                 self.writer.rrset(Section::Answer, owner, &rrset)?;
-                self.targets_addresses(&rrset);
+                self.targets_addresses(name, owner, &rrset);
                 Ok(Step::last(NOERROR))
             }
             Outcome::Soa => {
@@ -215,10 +215,12 @@ impl<'i> Response<'_, '_, 'i> {
         self.image.find(target.relative(self.apex_labels, target.labels()), target.hash())?.rrset(rtype)
     }
 
-    /// Addresses of the targets of NS, MX and SRV that this zone is authoritative for or holds as glue, as
-    /// far as there is room (RFC 1035 §3.3, RFC 2782). Each target once.
-    fn targets_addresses(&mut self, rrset: &RRsetRef<'i>) {
+    /// Addresses of the targets of NS, MX, SRV, SVCB and HTTPS that this zone is authoritative for or holds as
+    /// glue, as far as there is room (RFC 1035 §3.3, RFC 2782; RFC 9460 §4.1 adds what the target has of the
+    /// type itself). Each target once. `name` is the owner, which SVCB may call ".".
+    fn targets_addresses(&mut self, name: &QName, owner: Owner<'_>, rrset: &RRsetRef<'i>) {
         let Some(offset) = target_offset(rrset.rtype) else { return };
+        let is_service = matches!(rrset.rtype, Rtype::SVCB | Rtype::HTTPS);
         let target_of = |value: &'i [u8]| -> Option<&'i [u8]> {
             let name = value.get(offset..)?;
             name.get(..wire_name_len(name)?)
@@ -229,10 +231,20 @@ impl<'i> Response<'_, '_, 'i> {
             if before.into_iter().any(|earlier| earlier.eq_ignore_ascii_case(wire)) {
                 continue;
             }
-            let Some(target) = QName::parse(wire) else { continue };
-            for rtype in [Rtype::A, Rtype::AAAA] {
-                if let Some(addresses) = self.glue(&target, rtype)
-                    && self.writer.rrset(Section::Additional, Owner::Name(target.wire()), &addresses).is_err()
+            let is_owner = is_service && wire == [0];
+            let types =
+                [Some(Rtype::A), Some(Rtype::AAAA), Some(rrset.rtype).filter(|_| is_service && !is_owner)];
+            let target;
+            let (target, owner) = if is_owner {
+                (name, owner)
+            } else {
+                let Some(parsed) = QName::parse(wire) else { continue };
+                target = parsed;
+                (&target, Owner::Name(target.wire()))
+            };
+            for rtype in types.into_iter().flatten() {
+                if let Some(found) = self.glue(target, rtype)
+                    && self.writer.rrset(Section::Additional, owner, &found).is_err()
                 {
                     return;
                 }
@@ -245,7 +257,7 @@ impl<'i> Response<'_, '_, 'i> {
 fn target_offset(rtype: Rtype) -> Option<usize> {
     match rtype {
         Rtype::NS => Some(0),
-        Rtype::MX => Some(2),
+        Rtype::MX | Rtype::SVCB | Rtype::HTTPS => Some(2),
         Rtype::SRV => Some(6),
         _ => None,
     }
