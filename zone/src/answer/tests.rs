@@ -2,6 +2,9 @@
 //!
 //! Responses are read back by the `domain` crate's own parser, pointers and all.
 
+mod edges;
+mod messages;
+
 use super::*;
 use crate::content::Content;
 use crate::image::Image;
