@@ -10,6 +10,7 @@ use super::qname::{QName, common_labels};
 use crate::content::{OwnerRef, RRsetRef};
 use crate::image::{Image, child_hash};
 use crate::name::KeyBuffer;
+use crate::rrset::count_labels;
 use domain::base::iana::Rtype;
 
 /// How a lookup ends. Owners and RRsets are those of the image.
@@ -102,23 +103,21 @@ fn not_found<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtyp
         return Outcome::NoData;
     }
     let encloser = apex_labels + before.max(after);
-    match find_wildcard(image, apex_labels, name, encloser) {
+    // The wildcard below the closest encloser (RFC 4592 §3.3.1).
+    let below = name.relative(apex_labels, encloser);
+    let mut wildcard = [0u8; 255];
+    let Some(wildcard) = wildcard.get_mut(..2 + below.len()) else { return Outcome::NameError };
+    wildcard[..2].copy_from_slice(b"\x01*");
+    wildcard[2..].copy_from_slice(below);
+    match image.find(wildcard, child_hash(name.hashes()[encloser], b"*")) {
         Some(owner) => at_owner(owner, qtype, false),
+        None if is_empty_non_terminal(image, wildcard) => Outcome::NoData,
         None => Outcome::NameError,
     }
 }
 
-/// The wildcard below the closest encloser, which has `encloser` labels (RFC 4592 §3.3.1).
-fn find_wildcard<'a>(
-    image: &'a Image,
-    apex_labels: usize,
-    name: &QName,
-    encloser: usize,
-) -> Option<OwnerRef<'a>> {
-    let below = name.relative(apex_labels, encloser);
-    let mut wildcard = [0u8; 255];
-    let wildcard = wildcard.get_mut(..2 + below.len())?;
-    wildcard[..2].copy_from_slice(b"\x01*");
-    wildcard[2..].copy_from_slice(below);
-    image.find(wildcard, child_hash(name.hashes()[encloser], b"*"))
+/// Whether a name that has no records has names below it. A wildcard may be such (RFC 4592 §4.9).
+fn is_empty_non_terminal(image: &Image, relative: &[u8]) -> bool {
+    let (_, after) = image.content().neighbours(KeyBuffer::new().write(relative));
+    after.is_some_and(|owner| common_labels(owner.name(), relative) == count_labels(relative))
 }
