@@ -155,6 +155,17 @@ fn rfc4592_2_2_1_wildcards() {
     );
 }
 
+/// RFC 4592 §4.9: a wildcard without records that has names below it exists, so there is no name error.
+#[test]
+fn rfc4592_4_9_a_wildcard_that_is_an_empty_non_terminal_is_no_name_error() {
+    let zones = zones([zone("example", "foo.*.a A 192.0.2.1\nzz.a A 192.0.2.2")]);
+    let no_data = format!("NOERROR aa | | {NEGATIVE} |");
+    check(
+        &zones,
+        &[("q.a.example A", &no_data), ("foo.q.a.example A", &no_data), ("*.a.example A", &no_data)],
+    );
+}
+
 /// RFC 1034 §4.3.2 step 3b, RFC 9471 (in-domain glue), RFC 4035 §3.1.4.1 (DS).
 #[test]
 fn delegations() {
