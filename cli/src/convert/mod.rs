@@ -55,7 +55,7 @@ pub struct Converted {
 
 /// The manifests of a zone.
 pub fn manifests(zone: &ZoneData, options: &Options) -> Converted {
-    let zone_name = names::of_zone(&zone.apex);
+    let zone_name = zone_object_name(&zone.apex);
     let mut warnings = Vec::new();
     let mut objects = vec![zone::object_of(zone, &zone_name, options, &mut warnings)];
     let mut refused = Vec::new();
@@ -89,6 +89,11 @@ pub fn manifests(zone: &ZoneData, options: &Options) -> Converted {
 /// Manifests as text: documents with `---` between them.
 pub fn render(objects: &[Value]) -> String {
     objects.iter().map(yaml::write).collect::<Vec<_>>().join("---\n")
+}
+
+/// The name of the Zone object of a domain.
+pub fn zone_object_name(apex: &Name) -> String {
+    names::of_zone(apex)
 }
 
 fn in_order(rrsets: &[RRset]) -> Vec<&RRset> {
