@@ -33,6 +33,7 @@ lint: deny ## format, clippy, licenses and bans, generated files
 .PHONY: generate
 generate: ## write what is generated: the CRDs and docs/rules.md
 	$(CARGO) run --quiet --package port53-crds --bin generate
+	UPDATE=1 $(CARGO) test --quiet --package port53-zone the_document_is_the_table
 
 .PHONY: peers
 peers: # the nameservers and tools that tests compare with

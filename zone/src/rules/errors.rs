@@ -121,13 +121,7 @@ pub(crate) fn dname_at_delegation(_: &Rule, view: &View<'_, '_>, _: &Limits) -> 
 }
 
 pub(crate) fn too_many_records(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> Vec<Found> {
-    over_sets(view, |owner, rtype, set| {
-        let count: usize = set.iter().map(|&index| view.item(index).values.len()).sum();
-        let limit = limits.records_per_rrset;
-        (count > limit).then(|| {
-            format!("{} {} has {count} records: at most {limit}", display(owner.name), display_rtype(rtype))
-        })
-    })
+    sets_above(view, limits.records_per_rrset, |limit| format!("at most {limit}"))
 }
 
 pub(crate) fn too_many_types(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> Vec<Found> {
@@ -167,6 +161,21 @@ pub(crate) fn name_too_large(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> 
 
 fn octets(view: &View<'_, '_>, items: &[usize]) -> usize {
     items.iter().flat_map(|&index| view.item(index).values).map(|value| 12 + value.as_slice().len()).sum()
+}
+
+/// Each RRset of more records than `limit`.
+pub(crate) fn sets_above(
+    view: &View<'_, '_>,
+    limit: usize,
+    expected: impl Fn(usize) -> String,
+) -> Vec<Found> {
+    over_sets(view, |owner, rtype, set| {
+        let count: usize = set.iter().map(|&index| view.item(index).values.len()).sum();
+        (count > limit).then(|| {
+            let expected = expected(limit);
+            format!("{} {} has {count} records: {expected}", display(owner.name), display_rtype(rtype))
+        })
+    })
 }
 
 /// Each RRset about which `message` has something to say.

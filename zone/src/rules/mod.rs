@@ -72,8 +72,11 @@ impl PartialEq for Rule {
 /// What a zone may ask for.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Records in an RRset (CVE-2024-1737: large sets make answers slow).
+    /// Records in an RRset.
     pub records_per_rrset: usize,
+    /// Records in an RRset above which there is a warning, because secondaries may refuse them: BIND does,
+    /// since large sets make its answers slow (CVE-2024-1737).
+    pub records_elsewhere: usize,
     /// Types at a name.
     pub types_per_name: usize,
     /// Octets of all records at a name, which are stored together.
@@ -85,7 +88,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            records_per_rrset: 100,
+            records_per_rrset: 512,
+            records_elsewhere: 100,
             types_per_name: 100,
             octets_per_name: 512 * 1024,
             nameservers_per_cut: 13,
@@ -176,7 +180,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "too-many-records",
         severity: Severity::Error,
-        reference: "CVE-2024-1737",
+        reference: "Port53: what a DNSRecord holds",
         summary: "An RRset has more records than the limit.",
         fix: "spread the values over more names",
         check: errors::too_many_records,
@@ -284,6 +288,14 @@ pub const RULES: &[Rule] = &[
         summary: "DS stands where nothing is delegated.",
         fix: "add the NS of the delegation, or remove the DS",
         check: warnings::ds_without_delegation,
+    },
+    Rule {
+        name: "many-records",
+        severity: Severity::Warning,
+        reference: "CVE-2024-1737",
+        summary: "An RRset has more records than some secondaries take.",
+        fix: "spread the values over more names",
+        check: warnings::many_records,
     },
     Rule {
         name: "too-many-nameservers",

@@ -1,5 +1,6 @@
 //! The warnings: what can be answered, but is hardly meant.
 
+use super::errors::sets_above;
 use super::view::Owner;
 use super::{Found, Limits, Rule, View};
 use crate::name::{self, Name, display};
@@ -215,6 +216,12 @@ pub(crate) fn ds_without_delegation(_: &Rule, view: &View<'_, '_>, _: &Limits) -
             view.found(view.of_type(owner, Rtype::DS), Vec::new(), message)
         })
         .collect()
+}
+
+pub(crate) fn many_records(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> Vec<Found> {
+    sets_above(view, limits.records_elsewhere, |limit| {
+        format!("secondaries such as BIND refuse a zone with more than {limit} in a set")
+    })
 }
 
 pub(crate) fn too_many_nameservers(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> Vec<Found> {

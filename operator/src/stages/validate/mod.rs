@@ -161,6 +161,7 @@ fn field(candidate: &Candidate, rule: Option<&str>) -> &'static str {
             "multiple-cnames"
             | "multiple-dnames"
             | "too-many-records"
+            | "many-records"
             | "rrset-too-large"
             | "name-too-large"
             | "target-is-alias"

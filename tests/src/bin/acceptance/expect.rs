@@ -28,7 +28,9 @@ pub(crate) fn judge(input: &Input, (owner, rtype): &Key, message: &Message) -> V
     let rrset = &input.rrsets[&(owner.clone(), *rtype)];
     let is_right = match input.cut_above(owner) {
         // RFC 4035 §3.1.4.1: the DS of a cut is the parent's to answer.
-        Some(cut) if !(cut == owner.as_slice() && *rtype == Rtype::DS.to_int()) => is_referral(input, cut, &got),
+        Some(cut) if !(cut == owner.as_slice() && *rtype == Rtype::DS.to_int()) => {
+            is_referral(input, cut, &got)
+        }
         _ => got.rcode == "NOERROR" && got.authoritative && got.answer == *rrset,
     };
     match () {

@@ -42,7 +42,12 @@ pub(crate) fn read(file: &Path, origin: &str, scratch: &Path) -> Result<Input, B
         let owner: Name<Vec<u8>> = record.owner().to_name();
         let mut value = Vec::new();
         record.data().compose_rdata(&mut value)?;
-        records.push(Line::from_wire(owner.as_slice(), record.rtype().to_int(), record.ttl().as_secs(), &value));
+        records.push(Line::from_wire(
+            owner.as_slice(),
+            record.rtype().to_int(),
+            record.ttl().as_secs(),
+            &value,
+        ));
     }
     let apex = records
         .iter()
@@ -76,8 +81,11 @@ impl Input {
     /// Whether a name has a CNAME and other data (RFC 1034 §3.6.2), but for what comes with signing
     /// (RFC 4034 §2.5).
     pub(crate) fn clashes(&self, owner: &[u8]) -> bool {
-        let types: BTreeSet<u16> =
-            self.rrsets.range((owner.to_vec(), 0)..=(owner.to_vec(), u16::MAX)).map(|((_, t), _)| *t).collect();
+        let types: BTreeSet<u16> = self
+            .rrsets
+            .range((owner.to_vec(), 0)..=(owner.to_vec(), u16::MAX))
+            .map(|((_, t), _)| *t)
+            .collect();
         let signing = [Rtype::RRSIG, Rtype::NSEC, Rtype::KEY].map(|rtype| rtype.to_int());
         let others = types.iter().filter(|rtype| !signing.contains(rtype)).count();
         types.contains(&Rtype::CNAME.to_int()) && others > 1
