@@ -1,1 +1,52 @@
-//! tests (being written).
+//! What the tests over more than one crate share.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`process`] | starts programs, keeps what they print, ends them when dropped |
+//! | [`peer`] | NSD, Knot and BIND on loopback with given zones |
+//! | [`ours`] | Port53 on loopback with given zones |
+//! | [`ask`] | one question over UDP or TCP, asked and read by hickory |
+//! | [`normal`] | the normal form of an answer, for comparison |
+//! | [`read`] | a master file as Port53 reads it |
+
+pub mod ask;
+pub mod normal;
+pub mod ours;
+pub mod peer;
+pub mod process;
+pub mod read;
+
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes; who waits this long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A zone as a server is given it.
+#[derive(Clone, Copy, Debug)]
+pub struct Zone<'a> {
+    /// Its name, with the last dot.
+    pub apex: &'a str,
+    /// Its master file.
+    pub text: &'a str,
+}
+
+impl Zone<'_> {
+    /// The name of its file, as `port53 dev` expects it.
+    pub fn file_name(&self) -> String {
+        format!("{}.zone", self.apex.trim_end_matches('.'))
+    }
+}
+
+/// Waits until `condition` gives something, and panics with what it last said was missing when it never
+/// does.
+pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Result<T, String>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match condition() {
+            Ok(found) => return found,
+            Err(missing) => assert!(Instant::now() < until, "{what}: still {missing}"),
+        }
+        // The machine is given to those who are waited for.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,120 @@
+//! One question over a real socket, asked once and read by hickory, which shares no code with the answer.
+
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
+use hickory_proto::rr::{Name as HickoryName, RecordType};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use port53_zone::{name, rdata};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+/// Octets of a header, before the question (RFC 1035 §4.1.1).
+const HEADER: usize = 12;
+/// ANY is a question, not a type of data (RFC 1035 §3.2.3).
+const ANY: u16 = 255;
+
+/// How to ask.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// One datagram each way.
+    Udp,
+    /// A connection for the one question (RFC 7766).
+    Tcp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        })
+    }
+}
+
+/// A question, and what the client says of itself.
+#[derive(Clone, Debug)]
+pub struct Question {
+    text: String,
+    message: Message,
+    /// Where the question ends in the message.
+    end: usize,
+}
+
+impl Question {
+    /// `text` is `owner TYPE`, the owner absolute. `payload` is what EDNS offers; without it there is no
+    /// OPT (RFC 6891).
+    ///
+    /// # Panics
+    /// When it is no question.
+    pub fn new(text: &str, payload: Option<u16>) -> Self {
+        let (owner, rtype) = text.split_once(' ').unwrap_or_else(|| panic!("{text}: not `owner TYPE`"));
+        let owner = name::parse_absolute(owner).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let end = HEADER + owner.as_slice().len() + 4;
+        let owner = HickoryName::read(&mut BinDecoder::new(owner.as_slice())).expect("a name");
+        let rtype = match rtype {
+            "ANY" => ANY,
+            rtype => rdata::parse_rtype(rtype).unwrap_or_else(|| panic!("{text}: no such type")).to_int(),
+        };
+        let mut message = Message::new(0x5353, MessageType::Query, OpCode::Query);
+        message.add_query(Query::query(owner, RecordType::from(rtype)));
+        if let Some(payload) = payload {
+            let mut edns = Edns::new();
+            edns.set_max_payload(payload);
+            message.set_edns(edns);
+        }
+        Question { text: text.to_owned(), message, end }
+    }
+
+    /// Asks once; a lost packet is an error. On loopback none is lost.
+    ///
+    /// # Errors
+    /// When no answer came in `patience`, or what came is no answer to this question, its case included.
+    pub fn ask(&self, server: SocketAddr, transport: Transport, patience: Duration) -> io::Result<Message> {
+        let query = self.message.to_vec().map_err(io::Error::other)?;
+        let answer = match transport {
+            Transport::Udp => udp(server, &query, patience)?,
+            Transport::Tcp => tcp(server, &query, patience)?,
+        };
+        let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", self.text));
+        let message = Message::from_vec(&answer).map_err(|error| wrong(&format!("no message: {error}")))?;
+        if message.metadata.id != self.message.metadata.id || answer[2] & 0x80 == 0 {
+            return Err(wrong("the message is no answer to it"));
+        }
+        // RFC 1035 §4.1.1, and RFC 4343 §4.1: octet by octet, so in the case it was asked in.
+        if answer.get(HEADER..self.end) != query.get(HEADER..self.end) {
+            return Err(wrong("the question is not repeated as it was asked"));
+        }
+        Ok(message)
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn udp(server: SocketAddr, query: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect(server)?;
+    socket.set_read_timeout(Some(patience))?;
+    socket.send(query)?;
+    let mut answer = vec![0; usize::from(u16::MAX)];
+    let len = socket.recv(&mut answer)?;
+    answer.truncate(len);
+    Ok(answer)
+}
+
+fn tcp(server: SocketAddr, query: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&server, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    let mut framed = u16::try_from(query.len()).map_err(io::Error::other)?.to_be_bytes().to_vec();
+    framed.extend_from_slice(query);
+    stream.write_all(&framed)?;
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,209 @@
+//! The peers: NSD, Knot and BIND from Debian as processes on loopback, with given zones.
+//!
+//! Each is set to say what its zones hold and no more: minimal responses, no refusal of ANY, no rate limit,
+//! nothing written, and the same limit on UDP as ours.
+
+use crate::ask::{Question, Transport};
+use crate::process::{self, Process};
+use crate::{Zone, eventually};
+use std::fmt;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Which peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Program {
+    /// NSD of NLnet Labs.
+    Nsd,
+    /// Knot DNS of CZ.NIC.
+    Knot,
+    /// BIND 9 of ISC.
+    Bind,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Program::Nsd => "NSD",
+            Program::Knot => "Knot",
+            Program::Bind => "BIND",
+        })
+    }
+}
+
+/// A running peer. Ended when dropped.
+#[derive(Debug)]
+pub struct Peer {
+    address: SocketAddr,
+    _process: Process,
+    _dir: TempDir,
+}
+
+impl Peer {
+    /// Starts `program` with `zones` and waits until it answers the SOA of each.
+    ///
+    /// # Panics
+    /// With its output when it does not.
+    pub fn start(program: Program, zones: &[Zone<'_>]) -> Self {
+        // Another process may take the free port before the peer does; then it ends, and another is tried.
+        for _ in 0..5 {
+            if let Some(peer) = Self::try_start(program, zones) {
+                return peer;
+            }
+        }
+        panic!("{program} ended each time that it was started; see its output above");
+    }
+
+    /// Where it answers, over UDP and TCP.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn try_start(program: Program, zones: &[Zone<'_>]) -> Option<Self> {
+        let dir = TempDir::new().expect("a temporary directory");
+        for zone in zones {
+            fs::write(dir.path().join(zone.file_name()), zone.text).expect("a zone file");
+        }
+        let address = free_address();
+        let command = configure(program, address.port(), dir.path(), zones);
+        let mut process = Process::start(&program.to_string(), command, dir.path());
+        let ready = eventually(&format!("{program} on {address}"), || {
+            if process.has_ended() {
+                return Ok(false);
+            }
+            for zone in zones {
+                answers_soa(address, zone.apex)
+                    .map_err(|missing| format!("{missing}; it printed:\n{}", process.output()))?;
+            }
+            Ok(true)
+        });
+        if !ready {
+            eprintln!("{program} ended and printed:\n{}", process.output());
+            return None;
+        }
+        Some(Peer { address, _process: process, _dir: dir })
+    }
+}
+
+/// Whether `apex` is in service at `address`, over UDP and TCP.
+///
+/// # Errors
+/// What is missing.
+pub fn answers_soa(address: SocketAddr, apex: &str) -> Result<(), String> {
+    let question = Question::new(&format!("{apex} SOA"), None);
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let answer = question
+            .ask(address, transport, Duration::from_millis(500))
+            .map_err(|error| format!("no answer for {apex} over {transport}: {error}"))?;
+        if answer.answers.is_empty() || !answer.metadata.authoritative {
+            return Err(format!("no SOA for {apex} over {transport}: {}", answer.metadata.response_code));
+        }
+    }
+    Ok(())
+}
+
+/// A port of loopback that is free for UDP and TCP at this moment.
+fn free_address() -> SocketAddr {
+    loop {
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = tcp.local_addr().expect("an address");
+        if UdpSocket::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+fn configure(program: Program, port: u16, dir: &Path, zones: &[Zone<'_>]) -> Command {
+    let (binary, arguments, settings): (_, &[&str], _) = match program {
+        Program::Nsd => ("nsd", &["-d", "-c"], NSD),
+        Program::Knot => ("knotd", &["-c"], KNOT),
+        Program::Bind => ("named", &["-g", "-n", "1", "-c"], BIND),
+    };
+    let dir_text = dir.to_str().expect("a path in UTF-8");
+    let mut text = settings.replace("DIR", dir_text).replace("PORT", &port.to_string());
+    for one in zones {
+        let (apex, file) = (one.apex, one.file_name());
+        text.push_str(&match program {
+            Program::Nsd => format!("zone:\n  name: \"{apex}\"\n  zonefile: \"{file}\"\n"),
+            Program::Knot => format!("  - domain: \"{apex}\"\n    file: \"{file}\"\n"),
+            Program::Bind => format!("zone \"{apex}\" {{ type primary; file \"{file}\"; }};\n"),
+        });
+    }
+    let file = dir.join("config");
+    fs::write(&file, text).expect("a configuration");
+    let mut command = Command::new(process::find(binary));
+    command.args(arguments).arg(file).current_dir(dir);
+    command
+}
+
+const NSD: &str = r#"
+server:
+  ip-address: 127.0.0.1@PORT
+  username: ""
+  zonesdir: "DIR"
+  database: ""
+  pidfile: "DIR/pid"
+  xfrdfile: "DIR/xfrd.state"
+  zonelistfile: "DIR/zone.list"
+  xfrdir: "DIR"
+  server-count: 1
+  minimal-responses: yes
+  refuse-any: no
+  rrl-ratelimit: 0
+  ipv4-edns-size: 1232
+remote-control:
+  control-enable: no
+"#;
+
+const KNOT: &str = r#"
+server:
+  listen: 127.0.0.1@PORT
+  rundir: DIR
+  udp-max-payload: 1232
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+database:
+  storage: DIR/db
+  journal-db-max-size: 1M
+  kasp-db-max-size: 5M
+  timer-db-max-size: 1M
+log:
+  - target: stderr
+    any: warning
+template:
+  - id: default
+    storage: DIR
+    zonefile-sync: -1
+    zonefile-load: whole
+    journal-content: none
+zone:
+"#;
+
+const BIND: &str = r#"
+options {
+  directory "DIR";
+  listen-on port PORT { 127.0.0.1; };
+  listen-on-v6 { none; };
+  pid-file none;
+  lock-file none;
+  session-keyfile "DIR/session.key";
+  managed-keys-directory "DIR";
+  recursion no;
+  dnssec-validation no;
+  empty-zones-enable no;
+  minimal-responses yes;
+  minimal-any no;
+  notify no;
+  max-udp-size 1232;
+  check-names primary ignore;
+  check-mx-cname ignore;
+  check-srv-cname ignore;
+  check-integrity no;
+};
+controls { };
+"#;

@@ -1,0 +1,102 @@
+//! Programs as child processes: what they print goes into a file, is shown when the test fails, and they
+//! are ended, by their own process group, when dropped.
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Where daemons are, beside PATH: Debian keeps them off the path of those who are not root.
+const DAEMONS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/sbin"];
+
+/// Finds a peer's program.
+///
+/// # Panics
+/// With the command that installs it. A test that needs a peer is never passed without it.
+pub fn find(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).chain(DAEMONS.iter().map(PathBuf::from));
+    places
+        .find_map(|place| Some(place.join(program)).filter(|file| file.is_file()))
+        .unwrap_or_else(|| panic!("{program} is not installed: run tests/install-peers as root"))
+}
+
+/// What a program printed and how it ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Whether it ended with 0.
+    pub success: bool,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Runs a peer's program to its end.
+///
+/// # Panics
+/// When it is not there.
+pub fn run(program: &str, arguments: &[&str]) -> Finished {
+    let output = Command::new(find(program))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
+    // Octets above 127 stay apart from each other: each becomes the character of its number.
+    let text = |octets: &[u8]| octets.iter().map(|&octet| char::from(octet)).collect();
+    Finished { success: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+/// A running program.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    output: PathBuf,
+}
+
+impl Process {
+    /// Starts `command` with its output in a file of `dir`, in a process group of its own.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(name: &str, mut command: Command, dir: &Path) -> Self {
+        let output = dir.join("output");
+        let file = File::create(&output).expect("a file for the output");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a second handle"))
+            .stderr(file)
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        Process { name: name.to_owned(), child, output }
+    }
+
+    /// What it printed so far.
+    pub fn output(&self) -> String {
+        fs::read(&self.output).map(|octets| String::from_utf8_lossy(&octets).into_owned()).unwrap_or_default()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
+    fn signal(&self, signal: Signal) {
+        // It may be gone already; then there is nothing to end.
+        let _ = kill_process_group(Pid::from_child(&self.child), signal);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- {} printed:\n{}----", self.name, self.output());
+        }
+        // Its children are in the group as well. They hold nothing that would have to be saved.
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,66 @@
+//! A master file as Port53 reads it.
+
+use port53_zone::master::{Options, Problem, Reader};
+use port53_zone::{RRset, Record, Rtype, Soa, name};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// Its records, in its order.
+    pub records: Vec<Record>,
+    /// What is wrong in it.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads `octets` as the file `file` with `origin`; what it includes is beside it, in `dir`.
+pub fn read(file: &str, octets: &[u8], origin: &str, dir: Option<&Path>) -> Read {
+    let mut includes = Beside { dir };
+    let options = Options {
+        origin: Some(name::parse_absolute(origin).expect("an origin")),
+        includes: dir.is_some().then_some(&mut includes as &mut dyn port53_zone::master::Includes),
+        ..Options::default()
+    };
+    let mut read = Read::default();
+    for found in Reader::new(file, Box::new(octets), options) {
+        match found {
+            Ok(record) => read.records.push(record.value),
+            Err(problem) => read.problems.push(problem),
+        }
+    }
+    read
+}
+
+struct Beside<'a> {
+    dir: Option<&'a Path>,
+}
+
+impl port53_zone::master::Includes for Beside<'_> {
+    fn open(&mut self, path: &str) -> Result<Box<dyn std::io::BufRead>, String> {
+        let dir = self.dir.ok_or("nothing is included here")?;
+        let file = std::fs::File::open(dir.join(path)).map_err(|error| error.to_string())?;
+        Ok(Box::new(std::io::BufReader::new(file)))
+    }
+}
+
+impl Read {
+    /// The SOA and the RRsets beside it, in canonical order. Where TTLs differ in a set, the lowest counts
+    /// (RFC 2181 §5.2).
+    ///
+    /// # Panics
+    /// When there is no SOA.
+    pub fn rrsets(&self) -> (Soa, Vec<RRset>) {
+        let mut sets: BTreeMap<_, Vec<&Record>> = BTreeMap::new();
+        for record in self.records.iter().filter(|record| record.rtype != Rtype::SOA) {
+            sets.entry((name::SortKey::of(&record.name), record.rtype.to_int())).or_default().push(record);
+        }
+        let rrsets = sets.into_values().map(|records| {
+            let ttl = records.iter().map(|record| record.ttl).min().expect("a record");
+            let values = records.iter().map(|record| record.rdata.clone());
+            RRset::new(records[0].name.clone(), records[0].rtype, ttl, values)
+        });
+        let soa = self.records.iter().find(|record| record.rtype == Rtype::SOA).expect("a SOA");
+        (Soa::from_rdata(&soa.rdata, soa.ttl).expect("a SOA's value"), rrsets.collect())
+    }
+}

@@ -1,0 +1,116 @@
+//! One table of questions, asked over real sockets: of Port53, and of NSD, Knot and BIND with the same zones.
+//!
+//! Hickory asks and reads, so an answer is judged by code that did not write it. The peers are asked the
+//! same: an expectation that only we hold fails, unless its case says which peer differs and why we are
+//! right. An exemption that is not needed fails too.
+
+mod aliases;
+mod delegations;
+mod dnames;
+mod negatives;
+mod sizes;
+mod table;
+mod values;
+mod wildcards;
+
+use port53_tests::ask::{Question, Transport};
+use port53_tests::normal::Normal;
+use port53_tests::ours::Ours;
+use port53_tests::peer::{Peer, Program};
+use port53_tests::{PATIENCE, Zone};
+use std::net::SocketAddr;
+use table::{Case, Group};
+
+const GROUPS: &[&Group] = &[
+    &wildcards::RFC4592,
+    &wildcards::MORE,
+    &aliases::GROUP,
+    &dnames::GROUP,
+    &delegations::GROUP,
+    &delegations::PARENT_AND_CHILD,
+    &negatives::GROUP,
+    &values::GROUP,
+    &sizes::GROUP,
+];
+
+#[test]
+fn port53_answers_as_the_rfcs_say() {
+    let files = table::master_files(GROUPS);
+    let ours = Ours::start(&table::zones(&files));
+    let wrong: Vec<String> = cases().flat_map(|case| wrong_answers(case, ours.address())).collect();
+    report("Port53", &wrong);
+}
+
+#[test]
+fn nsd_agrees() {
+    agrees(Program::Nsd);
+}
+
+#[test]
+fn knot_agrees() {
+    agrees(Program::Knot);
+}
+
+#[test]
+fn bind_agrees() {
+    agrees(Program::Bind);
+}
+
+#[track_caller]
+fn agrees(program: Program) {
+    let files = table::master_files(GROUPS);
+    let zones: Vec<Zone<'_>> = table::zones(&files);
+    let peer = Peer::start(program, &zones);
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let found = wrong_answers(case, peer.address());
+        match case.differs.iter().find(|(exempt, _)| *exempt == program) {
+            None => wrong.extend(found),
+            Some((_, why)) if found.is_empty() => {
+                wrong.push(format!("{}: answered as expected, so take out the exemption: {why}", case.ask));
+            }
+            Some(_) => {}
+        }
+    }
+    report(&program.to_string(), &wrong);
+}
+
+fn cases() -> impl Iterator<Item = &'static Case> {
+    GROUPS.iter().flat_map(|group| group.cases)
+}
+
+#[track_caller]
+fn report(who: &str, wrong: &[String]) {
+    assert!(
+        wrong.is_empty(),
+        "{who}: {} answers differ from the table of {} cases, each asked over UDP and TCP:\n{}",
+        wrong.len(),
+        cases().count(),
+        wrong.join("\n")
+    );
+}
+
+/// What is wrong with the answers of `server`, over UDP and TCP.
+fn wrong_answers(case: &Case, server: SocketAddr) -> Vec<String> {
+    let question = Question::new(case.ask, case.payload);
+    let expected = case.expected();
+    let over = |transport| {
+        let expected = match transport {
+            Transport::Udp if case.cut_over_udp => expected.cut(),
+            _ => expected.clone(),
+        };
+        match question.ask(server, transport, PATIENCE) {
+            Err(error) => Some(format!("{question} over {transport}: {error}")),
+            Ok(answer) => {
+                let got = Normal::of(&answer);
+                (got != expected).then(|| {
+                    format!(
+                        "{question} over {transport} ({})\n    expected {expected}\n    got      {got}",
+                        case.rfc
+                    )
+                })
+            }
+        }
+    };
+    [Transport::Udp, Transport::Tcp].into_iter().filter_map(over).collect()
+}
