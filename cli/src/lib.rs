@@ -1,11 +1,29 @@
 //! `port53`, which is also `kubectl port53`: dev, check, import, export, diff.
 //!
+//! ```text
+//! directory ──yaml, admission, master──▶ Objects ──judge (the operator's stages)──▶ zones, findings
+//!                                                        │
+//!                                      dev: Publisher ◀──┴──▶ check, export, diff: printed
+//! ```
+//!
 //! | room | what it does |
 //! |---|---|
+//! | [`args`] | the command line |
+//! | [`commands`] | a file for each command |
+//! | [`directory`] | a directory in the place of an API server |
 //! | [`yaml`] | YAML as `kubectl` reads it, with the line of every field; and its writer |
 //! | [`admission`] | what an API server refuses by looking at one object alone: schema, rules, unknown fields |
+//! | [`judge`] | from what a directory holds to what is served and what people are told |
 //! | [`convert`] | records to manifests |
+//! | [`finding`] | what is wrong, with its place |
+//! | [`report`] | what is printed |
 
 pub mod admission;
+pub mod args;
+pub mod commands;
 pub mod convert;
+pub mod directory;
+pub mod finding;
+pub mod judge;
+pub mod report;
 pub mod yaml;

@@ -1,2 +1,9 @@
-//! `port53` (being written).
-fn main() {}
+//! `port53`, which is also `kubectl port53`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    port53_cli::commands::run(port53_cli::args::Arguments::parse())
+}

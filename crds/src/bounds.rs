@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 
 use crate::rtypes;
 
-/// Characters of a name in presentation form: 255 octets, each at most `\DDD` (RFC 1035 §2.3.4, §5.1).
-pub const MAX_NAME_LENGTH: u32 = 1024;
+/// Characters of a name in presentation form: the 255 octets of the longest are the root, four lengths and
+/// 250 others, each at most `\DDD` (RFC 1035 §2.3.4, §5.1), and there are four dots.
+pub const MAX_NAME_LENGTH: u32 = 1004;
 /// Values of one DNSRecord. What fits a message is decided by the operator.
 pub const MAX_VALUES: u32 = 512;
-/// Characters of one value.
-pub const MAX_VALUE_LENGTH: u32 = 65_536;
+/// Characters of one value. An API server prices the rules of the values by this times [`MAX_VALUES`], and
+/// refuses the definition when that is too much.
+pub const MAX_VALUE_LENGTH: u32 = 32_768;
 /// The largest TTL in seconds (RFC 2181 §8).
 pub const MAX_TTL: u32 = 2_147_483_647;
 /// Nameservers of a zone: as many as the root has.
@@ -29,12 +31,15 @@ pub const MAX_TYPES_PER_GRANT: u32 = 64;
 /// Characters of a name pattern in a grant: no escapes there, so that of a name without them.
 const MAX_PATTERN_LENGTH: u32 = 255;
 /// Characters of a hostname, with the last dot.
-const MAX_HOSTNAME_LENGTH: u32 = 255;
+const MAX_HOSTNAME_LENGTH: u32 = 254;
 
 /// A label of a name: up to 63 octets, each a character, `\X` or `\DDD`.
 const LABEL: &str = r"([^.\\]|\\[0-9][0-9][0-9]|\\[^0-9]){1,63}";
 /// A label of a hostname; underscores are seen in the wild.
 const HOST_LABEL: &str = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?";
+/// A label of a name pattern: no blank, asterisk, dot, at sign or escape. No `--` stands in it: to some engines that
+/// is the difference of two sets.
+const PATTERN_LABEL: &str = r"[!-)+,\-/-?A-\[\]-~]{1,63}";
 
 pub(crate) fn rule(rule: impl Into<String>, message: &str) -> Value {
     json!({"rule": rule.into(), "message": message})
@@ -60,7 +65,7 @@ fn labels() -> Value {
 
 fn name_length() -> Value {
     rule(
-        r"self.contains('\\') || self.size() <= 254",
+        r"self.contains('\\') || self.size() <= (self.endsWith('.') ? 254 : 253)",
         "the name is too long: write at most 253 characters, and a last dot if you like",
     )
 }
@@ -77,7 +82,7 @@ pub(crate) fn record_name(_: &mut SchemaGenerator) -> Schema {
             labels(),
             name_length(),
             rule(
-                r"!self.matches(r'^(.*[^\\])?[*]') || self.matches(r'^[*]([.][^*]*)?$')",
+                r"!self.contains('*') || self.matches(r'^([*]([.]|$))?([^*\\]|\\.)*$')",
                 "an asterisk stands alone as the first label: write \"*\" or \"*.shop\" for a wildcard, and \\042 \
                  for an asterisk that is an ordinary character",
             ),
@@ -185,28 +190,35 @@ pub(crate) fn record_type(_: &mut SchemaGenerator) -> Schema {
             rule("self == oldSelf", "type is immutable: create a DNSRecord with the new type, then delete this one"),
             rule("self.matches('^[A-Z0-9-]*$')", "a record type is in upper case: write A, AAAA, CNAME, TXT, ..., or \
                  TYPE and a number"),
-            rule("!(self in ['SOA', 'TYPE6'])", "SOA is no DNSRecord: it belongs in the soa of the Zone's spec"),
+            rule("!(self in ['SOA', 'TYPE6'])", "SOA is no DNSRecord: write it into spec.soa of the Zone"),
             rule(
                 format!("!(self in [{}])", quoted(rtypes::REFUSED_TYPES)),
-                "RRSIG, NSEC and NSEC3 are never written by hand, they come with signing: leave this record out",
+                "RRSIG, NSEC and NSEC3 come with signing: leave this record out",
             ),
             rule(
                 format!(
-                    "!self.matches('^[A-Z0-9-]*$') || self in [{}, 'SOA', {}] || (self.matches('^TYPE[0-9]{{1,5}}$') && \
-                     int(self.substring(4)) <= 65534)",
-                    quoted(rtypes::KNOWN_TYPES),
+                    "!self.matches('^[A-Z0-9-]*$') || self in ['SOA', {}] || {}",
                     quoted(rtypes::REFUSED_TYPES),
+                    is_type(),
                 ),
                 "not a record type: write one of the IANA mnemonics, such as A, AAAA, CAA, CNAME, HTTPS, MX, NS, PTR, \
-                 SRV, TXT, or TYPE and a number up to 65534",
+                 SRV, TXT, or TYPE and a number from 1 to 65534",
             ),
             rule(
-                "!self.matches('^TYPE(0+|0*41|0*12[89]|0*1[3-9][0-9]|0*2[0-4][0-9]|0*25[0-5])$')",
+                "!self.matches('^TYPE(41|12[89]|1[3-9][0-9]|2[0-4][0-9]|25[0-5])$')",
                 "this number is a type of questions and messages, not of data: write the number of a data type \
                  (RFC 6895 section 3.1)",
             ),
         ],
     })
+}
+
+/// Whether `self` is a mnemonic, or `TYPE` and a number (RFC 3597 §5).
+fn is_type() -> String {
+    format!(
+        "self in [{}] || (self.matches('^TYPE[1-9][0-9]{{0,4}}$') && int(self.substring(4)) <= 65534)",
+        quoted(rtypes::KNOWN_TYPES)
+    )
 }
 
 fn quoted(types: &[&str]) -> String {
@@ -243,12 +255,17 @@ pub(crate) fn grant_names(_: &mut SchemaGenerator) -> Schema {
             "type": "string",
             "maxLength": MAX_PATTERN_LENGTH,
             "x-kubernetes-validations": [rule(
-                "self == '@' || self.matches('^([*]|([*][.])?([!-)+-\\\\-/-?A-~]{1,63}[.])*[!-)+-\\\\-/-?A-~]{1,63})$')",
+                format!("self == '@' || {}", is_pattern()),
                 "not a name pattern: write a name relative to the zone, such as shop, \"*.shop\" for all below it, \
                  \"*\" for all, or \"@\" for the apex",
             )],
         },
     })
+}
+
+/// Whether `self` is a name, a wildcard or "*", without a last dot.
+fn is_pattern() -> String {
+    format!("self.matches(r'^([*]|([*][.])?({PATTERN_LABEL}[.])*{PATTERN_LABEL})$')")
 }
 
 /// `names` of a grant of child zones.
@@ -262,7 +279,7 @@ pub(crate) fn child_names(_: &mut SchemaGenerator) -> Schema {
             "type": "string",
             "maxLength": MAX_PATTERN_LENGTH,
             "x-kubernetes-validations": [rule(
-                "self.matches('^([*]|([*][.])?([!-)+--/-?A-~]{1,63}[.])*[!-)+--/-?A-~]{1,63})$')",
+                is_pattern(),
                 "not the name of a child zone: write a name relative to this zone, such as labs, or \"*.labs\" for \
                  all below it",
             )],
@@ -281,7 +298,7 @@ pub(crate) fn grant_types(_: &mut SchemaGenerator) -> Schema {
             "type": "string",
             "maxLength": 16,
             "x-kubernetes-validations": [rule(
-                "self.matches('^[A-Z][A-Z0-9-]*$') && !(self in ['SOA', 'RRSIG', 'NSEC', 'NSEC3'])",
+                is_type(),
                 "not a record type that can be granted: write types in upper case, such as A, AAAA, CNAME, TXT; SOA, \
                  RRSIG, NSEC and NSEC3 are never DNSRecords",
             )],
@@ -295,7 +312,7 @@ pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
         "type": "string",
         "maxLength": 253,
         "x-kubernetes-validations": [rule(
-            "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
             "not the name of an object: write lower case letters, digits, hyphens and dots, such as example-com",
         )],
     })

@@ -13,6 +13,7 @@
 //! for the operator, which looks with `port53-zone`.
 
 #![expect(unreachable_pub, reason = "KubeSchema derives public types inside function bodies")]
+#![expect(clippy::duplicated_attributes, reason = "each printer column of kube's derive has the same keys")]
 
 mod bounds;
 mod conditions;
@@ -29,7 +30,7 @@ pub use bounds::{
 };
 pub use conditions::{ConditionType, Reason, Status, condition, find_condition, set_condition};
 pub use duration::{DurationError, parse_duration};
-pub use manifest::{definitions, to_yaml};
+pub use manifest::{Manifest, ManifestError, definitions, manifests};
 pub use record::{DNSRecord, DNSRecordSpec, DNSRecordStatus, ZoneRef};
 pub use rtypes::{KNOWN_TYPES, REFUSED_TYPES};
 pub use selector::{NamespaceSelector, SelectorOperator, SelectorRequirement};

@@ -44,11 +44,14 @@ use crate::{bounds, conditions};
 )]
 #[x_kube(
     validation = Rule::new("!(self.type in ['CNAME', 'DNAME', 'TYPE5', 'TYPE39']) || self.values.size() == 1")
-        .message("CNAME and DNAME have exactly one value: write one target, or records of type A and AAAA for several addresses"),
+        .message("CNAME and DNAME have exactly one value: write one target, or records of type A and AAAA for several addresses")
+        .field_path(".values"),
     validation = Rule::new("!(self.type in ['CNAME', 'TYPE5']) || self.name != '@'")
-        .message("a CNAME cannot stand at the apex, beside SOA and NS: write A and AAAA records there (RFC 1034 section 3.6.2)"),
+        .message("a CNAME cannot stand at the apex, beside SOA and NS: write A and AAAA records there (RFC 1034 section 3.6.2)")
+        .field_path(".type"),
     validation = Rule::new("!(self.type in ['DS', 'TYPE43']) || self.name != '@'")
         .message("the DS of a zone belongs into the zone above it: write it there, under the name of this zone (RFC 4035 section 2.4)")
+        .field_path(".type")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct DNSRecordSpec {

@@ -29,6 +29,7 @@ pub struct NamespaceSelector {
 #[x_kube(
     validation = Rule::new("self.operator in ['Exists', 'DoesNotExist'] ? !has(self.values) || self.values.size() == 0 : has(self.values) && self.values.size() > 0")
         .message("In and NotIn compare with values, Exists and DoesNotExist have none: write values with the first two, and leave them out with the others")
+        .field_path(".values")
 )]
 pub struct SelectorRequirement {
     /// The key of the label.

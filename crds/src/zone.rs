@@ -92,7 +92,7 @@ pub struct NameserverSetRef {
     pub namespace: Option<String>,
 }
 
-/// The start of authority (RFC 1035 §3.3.13), but for its serial. Numbers are seconds.
+/// The start of authority (RFC 1035 §3.3.13), but for its serial. Times are seconds.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SoaSpec {
@@ -121,6 +121,10 @@ pub struct SoaSpec {
     #[serde(rename = "negativeTTL")]
     #[schemars(schema_with = "bounds::seconds")]
     pub negative_ttl: u32,
+    /// The lowest serial that the zone may have: what it had before it moved here. From 0 to 4294967295.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "conditions::serial")]
+    pub initial_serial: Option<u32>,
 }
 
 impl Default for SoaSpec {
@@ -133,6 +137,7 @@ impl Default for SoaSpec {
             retry: 600,
             expire: 604_800,
             negative_ttl: 300,
+            initial_serial: None,
         }
     }
 }

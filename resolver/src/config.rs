@@ -16,8 +16,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "port53-resolver", version)]
 pub struct Arguments {
-    /// Address and port to answer on, UDP and TCP; as often as needed
-    #[arg(long, env = "PORT53_LISTEN", value_delimiter = ',', default_values_t = ["0.0.0.0:53".to_owned(), "[::]:53".to_owned()])]
+    /// Address and port to answer on, UDP and TCP; as often as needed. A Service maps port 53 to it
+    #[arg(long, env = "PORT53_LISTEN", value_delimiter = ',', default_values_t = ["0.0.0.0:5353".to_owned(), "[::]:5353".to_owned()])]
     pub listen: Vec<String>,
     /// Address and port of /livez, /readyz and /metrics
     #[arg(long, env = "PORT53_HEALTH_LISTEN", default_value = "0.0.0.0:8053")]
@@ -245,7 +245,10 @@ mod tests {
     #[test]
     fn the_defaults_are_right() {
         let config = check(&[]).expect("right");
-        assert_eq!(config.listen.len(), 2);
+        // A pod under the restricted profile may not bind port 53: its Service maps 53 to this.
+        let listen = ["0.0.0.0:5353", "[::]:5353"].map(|text| text.parse().expect("an address"));
+        assert_eq!(config.listen, listen);
+        assert!(listen.iter().all(|address: &SocketAddr| address.port() != config.health_listen.port()));
         assert_eq!(config.serve.drain.quiet, Duration::from_secs(5));
         assert_eq!(config.serve.drain.most, Duration::from_secs(30));
         assert_eq!(config.serve.answer.udp_limit, 1232);

@@ -41,6 +41,8 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> Result<(), Box<dyn Error>> {
+    // Before anything that takes time: told to leave while it starts, it leaves as gracefully.
+    let leave = leave_on_signal()?;
     let listeners = Listeners::bind(&config.listen, config.udp_threads)?;
     let health_listener = tokio::net::TcpListener::bind(config.health_listen)
         .await
@@ -74,7 +76,6 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
         health: health.clone(),
         zones_with_metrics: config.zone_metrics,
     };
-    let leave = leave_on_signal()?;
     let left = CancellationToken::new();
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));
     tokio::spawn(health.clone().probe(addresses, leave.clone()));

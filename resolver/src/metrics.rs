@@ -66,7 +66,7 @@ impl Metrics {
         let name = "port53_query_duration_seconds";
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (transport, totals) in totals {
-            let bounds = LATENCY_BOUNDS.iter().map(|&nanos| nanos as f64 / NANOS).chain([f64::MAX]);
+            let bounds = LATENCY_BOUNDS.iter().map(|&nanos| nanos as f64 / NANOS).chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> = bounds.zip(totals.latency).collect();
             let sum = totals.latency_sum as f64 / NANOS;
             metric.encode_family(&[("transport", *transport)])?.encode_histogram::<NoLabelSet>(

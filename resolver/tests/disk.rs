@@ -5,6 +5,8 @@ mod support;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use port53_resolver::disk::{self, DiskStatus, Writer};
+use port53_resolver::health::Health;
+use port53_resolver::metrics::Metrics;
 use port53_resolver::source::Publisher;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -173,40 +175,70 @@ async fn a_disk_that_cannot_be_written_stops_nothing_and_is_tried_again() {
     server.stop().await;
 }
 
-/// A file system of 64 KiB, which the zone does not fit. Needs the right to mount; without it, says so.
-#[test]
-fn a_full_disk_keeps_the_last_whole_version() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
-        .arg(directory.path())
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !mounted {
-        eprintln!("NOT TESTED: a full disk, because no file system can be mounted here");
-        return;
-    }
-    let unmount = Unmount(directory.path().to_owned());
-    let (publisher, status) = (Publisher::new(), Arc::new(DiskStatus::default()));
-    let loaded = disk::load(directory.path(), &publisher, &status);
-    let writer =
-        Writer::start(directory.path(), publisher.clone(), loaded, OFTEN, status.clone()).expect("starts");
-    publisher.put(image("example.com.", 7, "192.0.2.1", 0)).expect("new");
-    eventually("the small version is written", || status.writes.load(Relaxed) == 1);
-    publisher.put(image("example.com.", 8, "192.0.2.8", 5000)).expect("higher");
-    eventually("the failure is said", || status.failure().is_some());
-    writer.finish();
-    let (again, loaded, _) = reload(directory.path());
-    assert_eq!((loaded.zones, loaded.problems.len()), (1, 0), "{:?}", loaded.problems);
-    let view = again.view(&zone_name("example.com.")).and_then(|view| view.image).expect("in service");
-    assert_eq!(view.soa().serial, 7);
-    drop(unmount);
+/// ENOSPC as the system gives it, whatever rights this process has: the temporary file of `name` is /dev/full.
+fn full_for(zone: &Path, name: &str) -> PathBuf {
+    let temporary = zone.join(name).with_extension("tmp");
+    std::os::unix::fs::symlink("/dev/full", &temporary).expect("links");
+    temporary
 }
 
-struct Unmount(PathBuf);
+/// The disk is full for the manifest: the last whole version stays on it, answers go on, readiness and metrics
+/// say so, and when there is room again everything is written, without being told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_keeps_the_last_whole_version_and_is_said() {
+    let directory = written();
+    let (publisher, loaded, status) = reload(directory.path());
+    let obstacle = full_for(&directory.path().join("example.com.zone"), "manifest");
+    let writer =
+        Writer::start(directory.path(), publisher.clone(), loaded, OFTEN, status.clone()).expect("starts");
+    publisher.put(image("example.com.", 8, "192.0.2.8", HOSTS)).expect("higher");
+    eventually("the failure is said", || status.failure().is_some());
 
-impl Drop for Unmount {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    let server = start(&publisher, hasty());
+    assert_eq!(values(&ask_udp(server.address, "www.example.com.", RecordType::A)), ["192.0.2.8"]);
+    let health = Health::new(publisher.clone(), &[], Some(status.clone()), Duration::ZERO);
+    let report = health.report();
+    assert!(report.ready);
+    assert!(report.notes.iter().any(|note| note.contains("disk cache: cannot be written")), "{report:?}");
+    assert!(report.notes.iter().any(|note| note.contains("No space left")), "{report:?}");
+    let traffic = server.traffic.clone();
+    let disk = Some(status.clone());
+    let metrics = Metrics { traffic, publisher: publisher.clone(), disk, health, zones_with_metrics: 1 };
+    assert!(metrics.scrape().contains("\nport53_disk_writable 0\n"));
+    assert_eq!(serial_on(directory.path()), 7);
+
+    fs::remove_file(obstacle).expect("removes");
+    eventually("it is written after all", || status.failure().is_none());
+    writer.finish();
+    assert!(metrics.scrape().contains("\nport53_disk_writable 1\n"));
+    assert_eq!(serial_on(directory.path()), 8);
+    server.stop().await;
+}
+
+/// The same for a slice, which comes before the manifest that would name it.
+#[test]
+fn a_disk_that_is_full_for_a_slice_keeps_the_last_whole_version() {
+    let directory = written();
+    let (publisher, loaded, status) = reload(directory.path());
+    let zone = directory.path().join("example.com.zone");
+    let next = image("example.com.", 8, "192.0.2.8", HOSTS);
+    for (digest, _) in next.content().slices() {
+        full_for(&zone, &format!("{digest}.slice"));
     }
+    // Longer than this test: there is one attempt, and one more at the end.
+    let rarely = Duration::from_secs(3600);
+    let writer =
+        Writer::start(directory.path(), publisher.clone(), loaded, rarely, status.clone()).expect("starts");
+    publisher.put(next).expect("higher");
+    eventually("the failure is said", || status.failure().is_some());
+    assert_eq!(serial_on(directory.path()), 7);
+    drop(writer);
+}
+
+/// The serial that a restarted process would serve of example.com. Nothing may be damaged.
+fn serial_on(directory: &Path) -> u32 {
+    let (publisher, loaded, _) = reload(directory);
+    assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+    let view = publisher.view(&zone_name("example.com.")).and_then(|view| view.image).expect("in service");
+    view.soa().serial
 }

@@ -9,7 +9,7 @@ use port53_resolver::source::Publisher;
 use port53_resolver::traffic::Closed;
 use std::io::{Read, Write};
 use std::net::UdpSocket;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::*;
 
 const ZONE: &str = "example.com.";
@@ -103,28 +103,37 @@ fn limits(tcp: TcpLimits) -> Settings {
 #[tokio::test(flavor = "multi_thread")]
 async fn rfc7766_6_2_3_an_idle_connection_and_a_query_begun_are_closed() {
     let publisher = published();
-    let tcp =
-        TcpLimits { idle: Duration::from_millis(50), query: Duration::from_millis(50), ..Default::default() };
-    let server = start(&publisher, limits(tcp));
-    for (sent, reason) in [(&[][..], Closed::Idle), (&[0, 50, 1][..], Closed::SlowQuery)] {
+    let soon = Duration::from_millis(50);
+    // One limit at a time: a slow machine must not let the other one be first.
+    let idle = TcpLimits { idle: soon, query: PATIENCE, ..Default::default() };
+    let query = TcpLimits { idle: PATIENCE, query: soon, ..Default::default() };
+    for (tcp, sent, reason) in [(idle, &[][..], Closed::Idle), (query, &[0, 50, 1][..], Closed::SlowQuery)] {
+        let server = start(&publisher, limits(tcp));
         let mut stream = connect(server.address);
         stream.write_all(sent).expect("sends");
         assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "closed by the server");
         eventually("the reason is counted", || server.traffic.closed(reason) == 1);
+        server.stop().await;
     }
-    server.stop().await;
 }
 
-/// A query sent an octet at a time has one time for all of it, not one for each octet.
+/// A query sent an octet at a time has one time for all of it, not one for each octet. The octets are paced,
+/// so that the message is far from whole when its time is up: sent as fast as a fast machine can, it was
+/// whole in time, was answered, and the next one began.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_octet_at_a_time_does_not_keep_a_connection() {
     let publisher = published();
     let tcp = TcpLimits { query: Duration::from_millis(200), ..Default::default() };
     let server = start(&publisher, limits(tcp));
     let mut stream = connect(server.address);
-    stream.write_all(&[255]).expect("sends");
+    // The greatest length, of a message that never comes to its end.
+    stream.write_all(&[255, 255]).expect("sends");
+    let (begun, mut sent) = (Instant::now(), 0);
     eventually("closed although octets keep coming", || {
-        let _ = stream.write_all(&[1]);
+        if begun.elapsed().as_millis() > sent {
+            let _ = stream.write_all(&[1]);
+            sent += 1;
+        }
         server.traffic.closed(Closed::SlowQuery) == 1
     });
     server.stop().await;
@@ -200,11 +209,11 @@ async fn a_response_is_not_answered() {
     server.stop().await;
 }
 
-/// Those who still ask have not heard that we leave: all are answered, and we stay until they are gone.
+/// Those who still ask have not heard that we leave: all are answered, and changes are taken, while they do.
 #[tokio::test(flavor = "multi_thread")]
 async fn leaving_loses_nothing_and_changes_are_still_taken() {
     let publisher = published();
-    let drain = Drain { quiet: Duration::from_millis(300), most: PATIENCE };
+    let drain = Drain { quiet: PATIENCE, most: PATIENCE };
     let server = start(&publisher, Settings { drain, ..Settings::default() });
     let mut stream = connect(server.address);
     server.leave.cancel();
@@ -215,8 +224,32 @@ async fn leaving_loses_nothing_and_changes_are_still_taken() {
         stream.write_all(&framed(&query(1, WWW, RecordType::A))).expect("sends");
         assert_eq!(values(&read_framed(&mut stream)), [www]);
     }
-    assert_eq!(server.task.await.expect("no panic").expect("served"), Ended::Quiet);
+    server.abandon().await;
     assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "closed at the end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_the_end_is_answered_and_connections_are_closed() {
+    let publisher = published();
+    let server = start(&publisher, hasty());
+    let address = server.address;
+    let mut stream = connect(address);
+    stream.write_all(&framed(&query(1, WWW, RecordType::A))).expect("sends");
+    assert_eq!(values(&read_framed(&mut stream)), ["192.0.2.1"]);
+    assert_eq!(server.stop().await, Ended::Quiet);
+    assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "closed at the end");
+    Listeners::bind(&[address], 1).expect("nothing is left on the address");
+}
+
+/// Whoever drops the future of `run` leaves no thread behind that still answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn serving_that_is_dropped_leaves_nothing_running() {
+    let publisher = published();
+    let server = start(&publisher, hasty());
+    let address = server.address;
+    assert_eq!(values(&ask_udp(address, WWW, RecordType::A)), ["192.0.2.1"]);
+    server.abandon().await;
+    eventually("the address is free", || Listeners::bind(&[address], 1).is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,14 @@
-//! Writes the manifests.
-fn main() {
-    for d in port53_crds::definitions() {
-        println!("{}", port53_crds::to_yaml(&d));
+//! Writes `crds/manifests`: `cargo run -p port53-crds --bin generate`.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    fs::create_dir_all(&directory)?;
+    for manifest in port53_crds::manifests()? {
+        fs::write(directory.join(&manifest.file), &manifest.text)?;
     }
+    Ok(())
 }

@@ -20,6 +20,7 @@ pub(crate) fn settings() -> Settings {
 }
 
 /// A cluster: what is written and what is published.
+#[derive(Clone)]
 pub(crate) struct Cluster {
     pub(crate) objects: Objects,
     pub(crate) published: BTreeMap<Name, Published>,
@@ -44,13 +45,18 @@ impl Cluster {
     }
 
     /// Adds the Zone `namespace/name`, or puts it in the place of the one there.
-    pub(crate) fn zone(mut self, id: &str, domain: &str, more: Value) -> Self {
+    pub(crate) fn zone(self, id: &str, domain: &str, more: Value) -> Self {
+        self.zone_with(id, domain, json!({}), more)
+    }
+
+    pub(crate) fn zone_with(mut self, id: &str, domain: &str, metadata: Value, more: Value) -> Self {
         let (namespace, name) = id.split_once('/').expect("namespace/name");
         let mut spec = json!({"domain": domain, "nameservers": ["ns1.dns.example.net"]});
         merge(&mut spec, more);
-        let metadata = json!({"namespace": namespace, "name": name});
+        let mut full = json!({"namespace": namespace, "name": name});
+        merge(&mut full, metadata);
         let zone = serde_json::from_value(json!({
-            "apiVersion": "port53.dev/v1alpha1", "kind": "Zone", "metadata": metadata, "spec": spec
+            "apiVersion": "port53.dev/v1alpha1", "kind": "Zone", "metadata": full, "spec": spec
         }))
         .expect("a Zone");
         self = self.without_zone(id);
@@ -175,6 +181,11 @@ pub(crate) fn served(plan: &Plan, apex: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The apexes that are served, in order.
+pub(crate) fn zones(plan: &Plan) -> Vec<String> {
+    plan.zones.iter().map(|zone| name::display(&zone.apex)).collect()
 }
 
 /// The verdict on `DNSRecord dns/www`.

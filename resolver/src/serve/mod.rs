@@ -18,8 +18,9 @@ use port53_zone::answer;
 use port53_zone::image::Zones;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What may be set about serving. Every limit has a safe default.
@@ -97,7 +98,8 @@ pub enum ServeError {
     Thread(#[source] std::io::Error),
 }
 
-/// Answers from `zones` on `listeners` until `shutdown`, then leaves gracefully. Counts in `traffic`.
+/// Answers from `zones` on `listeners` until `shutdown`, then leaves gracefully. Counts in `traffic`. When the
+/// future is dropped, it leaves at once.
 ///
 /// # Errors
 /// When serving cannot begin; nothing is left running then.
@@ -109,6 +111,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<Ended, ServeError> {
     let stop = Arc::new(AtomicBool::new(false));
+    let _stop_at_the_end = StopAtTheEnd(stop.clone());
     let stop_tcp = CancellationToken::new();
     let mut udp_threads = Vec::new();
     let mut tcp_tasks = JoinSet::new();
@@ -132,6 +135,15 @@ pub async fn run(
     let _ = threads.await;
     while tcp_tasks.join_next().await.is_some() {}
     ended
+}
+
+/// Tells the UDP threads to stop however [`run`] ends; its tasks end with it by themselves.
+struct StopAtTheEnd(Arc<AtomicBool>);
+
+impl Drop for StopAtTheEnd {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one place that hands everything to everyone, private")]
@@ -189,5 +201,36 @@ async fn drain(traffic: &Traffic, drain: &Drain) -> Ended {
             return Ended::StillAsked;
         }
         tokio::time::sleep(step).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs [`drain`] with its defaults, in virtual time, while something arrives every `pause` seconds,
+    /// `times` times. Says how it ended and after how many seconds.
+    async fn drained(pause: u64, times: u32) -> (Ended, u64) {
+        let traffic = Arc::new(Traffic::default());
+        let asked = traffic.clone();
+        let clients = tokio::spawn(async move {
+            for _ in 0..times {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                asked.connection_opened();
+            }
+        });
+        let begun = Instant::now();
+        let ended = drain(&traffic, &Drain::default()).await;
+        clients.abort();
+        (ended, begun.elapsed().as_secs())
+    }
+
+    /// DESIGN "Health": until no packet came for five seconds, thirty at most.
+    #[tokio::test(start_paused = true)]
+    async fn it_leaves_five_seconds_after_the_last_packet_and_after_thirty_at_most() {
+        assert_eq!(drained(1, 0).await, (Ended::Quiet, 5));
+        assert_eq!(drained(4, 3).await, (Ended::Quiet, 17));
+        assert_eq!(drained(4, 100).await, (Ended::StillAsked, 30));
+        assert_eq!(drained(6, 100).await, (Ended::Quiet, 5));
     }
 }

@@ -68,7 +68,9 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     shared.traffic.connection_opened();
-                    open.spawn(serve(stream, shared.clone()));
+                    // Places are given in the order of arrival, whichever task runs first.
+                    let slot = shared.connections.enter();
+                    open.spawn(serve(stream, slot, shared.clone()));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a TCP connection could not be accepted");
@@ -83,8 +85,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while open.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    let slot = shared.connections.enter();
+async fn serve(stream: TcpStream, slot: Slot, shared: Arc<Shared>) {
     // Answers are small and wait for nothing.
     let _ = stream.set_nodelay(true);
     let mut connection = Connection { stream, shared: &shared, input: Vec::new(), output: Vec::new() };

@@ -87,6 +87,12 @@ pub fn hasty() -> Settings {
 }
 
 impl Server {
+    /// Ends it without leaving gracefully.
+    pub async fn abandon(self) {
+        self.task.abort();
+        assert!(self.task.await.is_err_and(|ended| ended.is_cancelled()), "it was still running");
+    }
+
     pub async fn stop(self) -> Ended {
         self.leave.cancel();
         self.task.await.expect("no panic").expect("served")

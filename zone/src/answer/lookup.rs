@@ -92,6 +92,7 @@ fn at_owner(owner: OwnerRef<'_>, qtype: Rtype, is_apex: bool) -> Outcome<'_> {
 /// The name has no records of its own: empty non-terminal, wildcard, or nothing.
 fn not_found<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtype) -> Outcome<'a> {
     let relative = name.relative(apex_labels, name.labels());
+    let mut wildcard = [0; GREATEST_RELATIVE];
     let mut key = KeyBuffer::new();
     let (before, after) = image.content().neighbours(key.write(relative));
     let before = before.map_or(0, |owner| common_labels(owner.name(), relative));
@@ -102,23 +103,32 @@ fn not_found<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtyp
         return Outcome::NoData;
     }
     let encloser = apex_labels + before.max(after);
-    match find_wildcard(image, apex_labels, name, encloser) {
+    let wildcard = wildcard_below(&mut wildcard, name.relative(apex_labels, encloser));
+    match image.find(wildcard, child_hash(name.hashes()[encloser], b"*")) {
         Some(owner) => at_owner(owner, qtype, false),
+        None if is_empty_non_terminal(image, wildcard, encloser + 1 - apex_labels) => Outcome::NoData,
         None => Outcome::NameError,
     }
 }
 
-/// The wildcard below the closest encloser, which has `encloser` labels (RFC 4592 §3.3.1).
-fn find_wildcard<'a>(
-    image: &'a Image,
-    apex_labels: usize,
-    name: &QName,
-    encloser: usize,
-) -> Option<OwnerRef<'a>> {
-    let below = name.relative(apex_labels, encloser);
-    let mut wildcard = [0u8; 255];
-    let wildcard = wildcard.get_mut(..2 + below.len())?;
+/// Octets of the longest wildcard below an encloser that itself has at most 253 without the root.
+const GREATEST_RELATIVE: usize = 256;
+
+/// The wildcard below the closest encloser (RFC 4592 §3.3.1), relative to the apex.
+fn wildcard_below<'b>(buffer: &'b mut [u8; GREATEST_RELATIVE], encloser: &[u8]) -> &'b [u8] {
+    let wildcard = &mut buffer[..2 + encloser.len()];
     wildcard[..2].copy_from_slice(b"\x01*");
-    wildcard[2..].copy_from_slice(below);
-    image.find(wildcard, child_hash(name.hashes()[encloser], b"*"))
+    wildcard[2..].copy_from_slice(encloser);
+    wildcard
+}
+
+/// Whether a wildcard without records exists all the same, because an owner stands below it: then it is the
+/// source of synthesis, and has no data (RFC 4592 §2.2.2, §3.3.1). Few zones have such a name at any depth.
+fn is_empty_non_terminal(image: &Image, wildcard: &[u8], depth: usize) -> bool {
+    if !image.content().asterisk_depths().any_at(depth) {
+        return false;
+    }
+    let mut key = KeyBuffer::new();
+    let (_, after) = image.content().neighbours(key.write(wildcard));
+    after.is_some_and(|owner| common_labels(owner.name(), wildcard) == depth)
 }

@@ -12,7 +12,7 @@ mod writer;
 
 use crate::image::{ZoneState, Zones};
 use domain::base::iana::Rtype;
-use query::{Edns, Header, Parsed, Query};
+use query::{Edns, Header, Parsed, Query, Verdict};
 use writer::{Flags, Writer};
 
 /// How a query came, which decides how large its response may be.
@@ -75,17 +75,13 @@ pub fn respond(
     query: &[u8],
     out: &mut [u8],
 ) -> Option<Responded> {
-    match query::parse(query) {
-        Parsed::Silence => None,
-        Parsed::OtherOpcode(header) => Some(header_only(header, NOTIMP, out)),
-        Parsed::Malformed(header, None) => Some(header_only(header, FORMERR, out)),
-        Parsed::Malformed(header, Some(query)) => {
-            Some(without_answer(settings, transport, header, &query, FORMERR, out))
-        }
-        Parsed::Query(header, query) => {
-            Some(respond_to_query(zones, settings, transport, header, &query, out))
-        }
-    }
+    let Parsed { header, verdict, query } = query::parse(query)?;
+    Some(match (verdict, &query) {
+        (Verdict::Query, Some(query)) => respond_to_query(zones, settings, transport, header, query, out),
+        (Verdict::OtherOpcode, _) => header_only(header, NOTIMP, out),
+        (_, None) => header_only(header, FORMERR, out),
+        (_, Some(query)) => without_answer(settings, transport, header, query, FORMERR, out),
+    })
 }
 
 fn respond_to_query(
@@ -121,7 +117,8 @@ fn refusal(query: &Query) -> Option<u16> {
     match query.qtype {
         // Zone transfers are not offered by this function.
         Rtype::AXFR | Rtype::IXFR => Some(REFUSED),
-        Rtype::OPT | Rtype::TSIG | Rtype::TKEY => Some(FORMERR),
+        // NXNAME: RFC 9824 §3.5.
+        Rtype::OPT | Rtype::TSIG | Rtype::TKEY | Rtype::NXNAME => Some(FORMERR),
         Rtype::MAILA | Rtype::MAILB => Some(NOTIMP),
         _ => None,
     }

@@ -32,24 +32,31 @@ pub(crate) struct Edns {
     pub(crate) dnssec_ok: bool,
 }
 
-/// What a message turned out to be.
-pub(crate) enum Parsed {
-    /// Not to be answered at all: shorter than a header, or itself a response (RFC 8906 §3.2: never
-    /// answered, or two servers would talk for ever).
-    Silence,
-    /// An opcode other than QUERY.
-    OtherOpcode(Header),
-    /// Malformed. The question is repeated when it could be read.
-    Malformed(Header, Option<Box<Query>>),
-    /// A question.
-    Query(Header, Query),
+/// A message taken apart.
+pub(crate) struct Parsed {
+    pub(crate) header: Header,
+    pub(crate) verdict: Verdict,
+    /// The question, where it could be read.
+    pub(crate) query: Option<Query>,
 }
 
-/// Takes a message apart.
-pub(crate) fn parse(message: &[u8]) -> Parsed {
-    let Some(head) = message.first_chunk::<HEADER>() else { return Parsed::Silence };
+/// What a message turned out to be.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Verdict {
+    /// A question.
+    Query,
+    /// Of an opcode other than QUERY.
+    OtherOpcode,
+    /// Malformed.
+    Malformed,
+}
+
+/// Takes a message apart. `None` for what is not to be answered at all: shorter than a header, or itself a
+/// response (RFC 8906 §3.2: never answered, or two servers would talk for ever).
+pub(crate) fn parse(message: &[u8]) -> Option<Parsed> {
+    let head = message.first_chunk::<HEADER>()?;
     if head[2] & 0x80 != 0 {
-        return Parsed::Silence;
+        return None;
     }
     let header = Header {
         id: [head[0], head[1]],
@@ -58,21 +65,21 @@ pub(crate) fn parse(message: &[u8]) -> Parsed {
         checking_disabled: head[3] & 0x10 != 0,
     };
     if header.opcode != 0 {
-        return Parsed::OtherOpcode(header);
+        return Some(Parsed { header, verdict: Verdict::OtherOpcode, query: None });
     }
     let count = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+    let mut parsed = Parsed { header, verdict: Verdict::Malformed, query: None };
     // RFC 9619: a QUERY has exactly one question.
-    if count(4) != 1 {
-        return Parsed::Malformed(header, None);
-    }
-    let Some((mut query, at)) = parse_question(message) else { return Parsed::Malformed(header, None) };
-    match parse_records(message, at, [count(6), count(8), count(10)]) {
-        Some(edns) => {
+    if count(4) == 1
+        && let Some((query, at)) = parse_question(message)
+    {
+        let query = parsed.query.insert(query);
+        if let Some(edns) = parse_records(message, at, [count(6), count(8), count(10)]) {
             query.edns = edns;
-            Parsed::Query(header, query)
+            parsed.verdict = Verdict::Query;
         }
-        None => Parsed::Malformed(header, Some(Box::new(query))),
     }
+    Some(parsed)
 }
 
 fn parse_question(message: &[u8]) -> Option<(Query, usize)> {

@@ -44,10 +44,16 @@ struct Response<'r, 'w, 'i> {
     flags: Flags,
 }
 
-/// What follows a step of a chain.
-enum Next {
-    Done(u16),
-    Target(QName),
+/// How a step of a chain ends: its rcode, and where the chain goes on in this zone.
+struct Step {
+    rcode: u16,
+    target: Option<QName>,
+}
+
+impl Step {
+    fn last(rcode: u16) -> Self {
+        Step { rcode, target: None }
+    }
 }
 
 impl<'i> Response<'_, '_, 'i> {
@@ -64,10 +70,11 @@ impl<'i> Response<'_, '_, 'i> {
                 return Ok(NOERROR);
             }
             visited[step] = name.hash();
-            match self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])? {
-                Next::Done(rcode) => return Ok(rcode),
-                Next::Target(next) => target = Some(next),
+            let end = self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])?;
+            if end.target.is_none() {
+                return Ok(end.rcode);
             }
+            target = end.target;
         }
         Ok(NOERROR)
     }
@@ -81,20 +88,20 @@ impl<'i> Response<'_, '_, 'i> {
         qtype: Rtype,
         is_first: bool,
         dnames: &mut [Option<*const u8>],
-    ) -> Result<Next, Full> {
+    ) -> Result<Step, Full> {
         match lookup(self.image, self.apex_labels, name, qtype) {
             Outcome::Answer(rrset) => {
                 self.writer.rrset(Section::Answer, owner, &rrset)?;
-                self.targets_addresses(&rrset);
-                Ok(Next::Done(NOERROR))
+                self.targets_addresses(name, owner, &rrset);
+                Ok(Step::last(NOERROR))
             }
             Outcome::Soa => {
                 self.soa(Section::Answer, owner, self.image.soa().ttl)?;
-                Ok(Next::Done(NOERROR))
+                Ok(Step::last(NOERROR))
             }
             Outcome::Any { owner: node, is_apex } => {
                 self.any(owner, node, is_apex)?;
-                Ok(Next::Done(NOERROR))
+                Ok(Step::last(NOERROR))
             }
             Outcome::Alias(cname) => {
                 self.writer.rrset(Section::Answer, owner, &cname)?;
@@ -104,15 +111,15 @@ impl<'i> Response<'_, '_, 'i> {
             Outcome::Referral { labels, ns } => {
                 self.flags.authoritative = !is_first;
                 self.referral(name.suffix(labels), &ns)?;
-                Ok(Next::Done(NOERROR))
+                Ok(Step::last(NOERROR))
             }
             Outcome::NoData => {
                 self.negative()?;
-                Ok(Next::Done(NOERROR))
+                Ok(Step::last(NOERROR))
             }
             Outcome::NameError => {
                 self.negative()?;
-                Ok(Next::Done(NXDOMAIN))
+                Ok(Step::last(NXDOMAIN))
             }
         }
     }
@@ -127,7 +134,7 @@ impl<'i> Response<'_, '_, 'i> {
         labels: usize,
         dname: &RRsetRef<'i>,
         dnames: &mut [Option<*const u8>],
-    ) -> Result<Next, Full> {
+    ) -> Result<Step, Full> {
         let this = Some(dname.records.as_ptr());
         if !dnames.contains(&this) {
             self.writer.rrset(Section::Answer, Owner::Name(name.suffix(labels)), dname)?;
@@ -135,28 +142,25 @@ impl<'i> Response<'_, '_, 'i> {
         if let Some(place) = dnames.last_mut() {
             *place = this;
         }
-        let Some(value) = dname.values().next() else { return Ok(Next::Done(NOERROR)) };
+        let Some(value) = dname.values().next() else { return Ok(Step::last(NOERROR)) };
         let Some(target) = QName::concat(name.prefix(labels), value) else {
-            return Ok(Next::Done(YXDOMAIN));
+            return Ok(Step::last(YXDOMAIN));
         };
         self.writer.record(Section::Answer, owner, Rtype::CNAME, dname.ttl(), target.wire())?;
         if qtype == Rtype::CNAME || qtype == Rtype::ANY {
-            return Ok(Next::Done(NOERROR));
+            return Ok(Step::last(NOERROR));
         }
         Ok(self.inside_zone(Some(target)))
     }
 
     /// On to `target` if it is in this zone.
-    fn inside_zone(&self, target: Option<QName>) -> Next {
-        match target {
-            Some(target)
-                if target.labels() >= self.apex_labels
-                    && target.suffix(self.apex_labels).eq_ignore_ascii_case(self.image.apex().as_slice()) =>
-            {
-                Next::Target(target)
-            }
-            _ => Next::Done(NOERROR),
-        }
+    fn inside_zone(&self, target: Option<QName>) -> Step {
+        Step { rcode: NOERROR, target: target.filter(|target| self.is_in_zone(target)) }
+    }
+
+    fn is_in_zone(&self, name: &QName) -> bool {
+        name.labels() >= self.apex_labels
+            && name.suffix(self.apex_labels).eq_ignore_ascii_case(self.image.apex().as_slice())
     }
 
     fn any(&mut self, owner: Owner<'_>, node: Option<OwnerRef<'i>>, is_apex: bool) -> Result<(), Full> {
@@ -205,21 +209,18 @@ impl<'i> Response<'_, '_, 'i> {
 
     /// The addresses of a name at or below a delegation, as they stand in the zone.
     fn glue(&self, target: &QName, rtype: Rtype) -> Option<RRsetRef<'i>> {
-        if !matches!(self.inside_zone_labels(target), Some(true)) {
+        if !self.is_in_zone(target) {
             return None;
         }
         self.image.find(target.relative(self.apex_labels, target.labels()), target.hash())?.rrset(rtype)
     }
 
-    fn inside_zone_labels(&self, target: &QName) -> Option<bool> {
-        (target.labels() >= self.apex_labels)
-            .then(|| target.suffix(self.apex_labels).eq_ignore_ascii_case(self.image.apex().as_slice()))
-    }
-
-    /// Addresses of the targets of NS, MX and SRV that this zone is authoritative for or holds as glue, as
-    /// far as there is room (RFC 1035 §3.3, RFC 2782). Each target once.
-    fn targets_addresses(&mut self, rrset: &RRsetRef<'i>) {
+    /// Addresses of the targets of NS, MX, SRV, SVCB and HTTPS that this zone is authoritative for or holds as
+    /// glue, as far as there is room (RFC 1035 §3.3, RFC 2782; RFC 9460 §4.1 adds what the target has of the
+    /// type itself). Each target once. `name` is the owner, which SVCB may call ".".
+    fn targets_addresses(&mut self, name: &QName, owner: Owner<'_>, rrset: &RRsetRef<'i>) {
         let Some(offset) = target_offset(rrset.rtype) else { return };
+        let is_service = matches!(rrset.rtype, Rtype::SVCB | Rtype::HTTPS);
         let target_of = |value: &'i [u8]| -> Option<&'i [u8]> {
             let name = value.get(offset..)?;
             name.get(..wire_name_len(name)?)
@@ -230,10 +231,20 @@ impl<'i> Response<'_, '_, 'i> {
             if before.into_iter().any(|earlier| earlier.eq_ignore_ascii_case(wire)) {
                 continue;
             }
-            let Some(target) = QName::parse(wire) else { continue };
-            for rtype in [Rtype::A, Rtype::AAAA] {
-                if let Some(addresses) = self.glue(&target, rtype)
-                    && self.writer.rrset(Section::Additional, Owner::Name(target.wire()), &addresses).is_err()
+            let is_owner = is_service && wire == [0];
+            let types =
+                [Some(Rtype::A), Some(Rtype::AAAA), Some(rrset.rtype).filter(|_| is_service && !is_owner)];
+            let target;
+            let (target, owner) = if is_owner {
+                (name, owner)
+            } else {
+                let Some(parsed) = QName::parse(wire) else { continue };
+                target = parsed;
+                (&target, Owner::Name(target.wire()))
+            };
+            for rtype in types.into_iter().flatten() {
+                if let Some(found) = self.glue(target, rtype)
+                    && self.writer.rrset(Section::Additional, owner, &found).is_err()
                 {
                     return;
                 }
@@ -246,7 +257,7 @@ impl<'i> Response<'_, '_, 'i> {
 fn target_offset(rtype: Rtype) -> Option<usize> {
     match rtype {
         Rtype::NS => Some(0),
-        Rtype::MX => Some(2),
+        Rtype::MX | Rtype::SVCB | Rtype::HTTPS => Some(2),
         Rtype::SRV => Some(6),
         _ => None,
     }

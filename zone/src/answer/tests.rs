@@ -2,6 +2,9 @@
 //!
 //! Responses are read back by the `domain` crate's own parser, pointers and all.
 
+mod edges;
+mod messages;
+
 use super::*;
 use crate::content::Content;
 use crate::image::Image;
@@ -149,6 +152,17 @@ fn rfc4592_2_2_1_wildcards() {
             ("_tcp.host2.example A", &no_data),
             ("host2.example A", &no_data),
         ],
+    );
+}
+
+/// RFC 4592 §4.9: a wildcard without records that has names below it exists, so there is no name error.
+#[test]
+fn rfc4592_4_9_a_wildcard_that_is_an_empty_non_terminal_is_no_name_error() {
+    let zones = zones([zone("example", "foo.*.a A 192.0.2.1\nzz.a A 192.0.2.2")]);
+    let no_data = format!("NOERROR aa | | {NEGATIVE} |");
+    check(
+        &zones,
+        &[("q.a.example A", &no_data), ("foo.q.a.example A", &no_data), ("*.a.example A", &no_data)],
     );
 }
 

@@ -1,5 +1,8 @@
 //! Counts by depth: how many labels below the apex delegations and DNAMEs stand.
 
+use super::leaf::OwnerRef;
+use crate::rrset::count_labels;
+use domain::base::iana::Rtype;
 use std::sync::Arc;
 
 /// How many owners of a kind there are at each depth below the apex. As long as it must be, because most
@@ -37,6 +40,38 @@ impl Depths {
         counts[depth] = count;
         let length = counts.iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
         self.0 = counts[..length].into();
+    }
+}
+
+/// What is counted of a zone.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Counts {
+    /// NS off the apex.
+    pub(crate) cuts: Depths,
+    pub(crate) dnames: Depths,
+    /// Asterisks above an owner: wildcards that may be empty non-terminals.
+    pub(crate) asterisks: Depths,
+}
+
+impl Counts {
+    /// Counts an owner that came, or that went.
+    pub(crate) fn owner(&mut self, owner: &OwnerRef<'_>, is_there: bool) {
+        let depth = count_labels(owner.name());
+        for rrset in owner.rrsets() {
+            match rrset.rtype {
+                Rtype::NS if depth > 0 => self.cuts.count(depth, is_there),
+                Rtype::DNAME => self.dnames.count(depth, is_there),
+                _ => {}
+            }
+        }
+        let (mut labels, mut depth) = (owner.name(), depth);
+        while let Some((&length, rest)) = labels.split_first() {
+            labels = rest.get(usize::from(length)..).unwrap_or_default();
+            depth = depth.saturating_sub(1);
+            if labels.starts_with(b"\x01*") {
+                self.asterisks.count(depth, is_there);
+            }
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+use depths::Counts;
 pub use depths::Depths;
 pub use diff::{Difference, diff};
 pub use digest::Digest;
@@ -133,8 +134,7 @@ pub struct Content {
     salt: [u8; 16],
     root: Option<Node>,
     sum: Sum,
-    cuts: Depths,
-    dnames: Depths,
+    counts: Counts,
 }
 
 /// What [`Content::apply`] made, and which leaves took the place of which.
@@ -152,8 +152,7 @@ impl Content {
     /// The content without any RRset. `salt` is the zone's own, drawn once: it keeps people who choose names
     /// from choosing where slices end.
     pub fn empty(apex: Name, salt: [u8; 16]) -> Self {
-        let (cuts, dnames) = (Depths::default(), Depths::default());
-        Content { apex, salt, root: None, sum: Sum::default(), cuts, dnames }
+        Content { apex, salt, root: None, sum: Sum::default(), counts: Counts::default() }
     }
 
     /// The content of these RRsets with their owners, in any order; of one name and type the last counts. A
@@ -296,12 +295,17 @@ impl Content {
 
     /// Delegations (NS off the apex) by depth.
     pub fn cut_depths(&self) -> &Depths {
-        &self.cuts
+        &self.counts.cuts
     }
 
     /// DNAMEs by depth.
     pub fn dname_depths(&self) -> &Depths {
-        &self.dnames
+        &self.counts.dnames
+    }
+
+    /// Asterisks among the labels above owners, by depth.
+    pub(crate) fn asterisk_depths(&self) -> &Depths {
+        &self.counts.asterisks
     }
 
     /// Octets held in memory by the leaves; the nodes above them add about a hundredth.
@@ -336,19 +340,10 @@ impl Content {
     fn account(&mut self, before: Option<&OwnerItem>, after: Option<&OwnerItem>) {
         for (item, is_there) in [(before, false), (after, true)] {
             let Some(owner) = item.map(OwnerItem::owner) else { continue };
-            let depth = crate::rrset::count_labels(owner.name());
+            self.counts.owner(&owner, is_there);
             for rrset in owner.rrsets() {
                 let digest = digest::of_rrset(owner.name(), rrset.rtype, rrset.ttl(), rrset.values());
-                if is_there {
-                    self.sum.add(digest)
-                } else {
-                    self.sum.subtract(digest)
-                }
-                match rrset.rtype {
-                    Rtype::NS if depth > 0 => self.cuts.count(depth, is_there),
-                    Rtype::DNAME => self.dnames.count(depth, is_there),
-                    _ => {}
-                }
+                if is_there { self.sum.add(digest) } else { self.sum.subtract(digest) }
             }
         }
     }

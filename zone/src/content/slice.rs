@@ -11,10 +11,9 @@ use super::digest::{self, Digest, Sum};
 use super::leaf::{Leaf, OwnerRef};
 use super::limits::{GREATEST_OWNED_BY, GREATEST_OWNERS};
 use super::tree::{Child, Inner, Node, least_of};
-use super::{Content, ContentError, Depths};
+use super::{Content, ContentError, Counts};
 use crate::name::{Name, SortKey};
 use bytes::{Buf, Bytes};
-use domain::base::iana::Rtype;
 use std::sync::{Arc, OnceLock};
 
 const FORMAT: u8 = 1;
@@ -87,19 +86,14 @@ impl Content {
         let Some(root) = root else { return Ok(content) };
         let room = 255 - content.apex.as_slice().len();
         content.root = Some(Reader { fetch, room, last: None }.read(root, None)?);
-        let (mut sum, mut cuts, mut dnames) = (Sum::default(), Depths::default(), Depths::default());
+        let (mut sum, mut counts) = (Sum::default(), Counts::default());
         for owner in content.leaves().flat_map(|leaf| leaf.owners()) {
-            let depth = crate::rrset::count_labels(owner.name());
+            counts.owner(&owner, true);
             for rrset in owner.rrsets() {
                 sum.add(digest::of_rrset(owner.name(), rrset.rtype, rrset.ttl(), rrset.values()));
-                match rrset.rtype {
-                    Rtype::NS if depth > 0 => cuts.count(depth, true),
-                    Rtype::DNAME => dnames.count(depth, true),
-                    _ => {}
-                }
             }
         }
-        (content.sum, content.cuts, content.dnames) = (sum, cuts, dnames);
+        (content.sum, content.counts) = (sum, counts);
         Ok(content)
     }
 

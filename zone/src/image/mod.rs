@@ -124,9 +124,7 @@ impl Image {
     }
 
     fn index_of_all(&self) -> Option<Exact> {
-        if self.content.leaves().nth(LEAVES_WITHOUT_INDEX).is_none() {
-            return None;
-        }
+        self.content.leaves().nth(LEAVES_WITHOUT_INDEX)?;
         let mut exact = Exact { index: Index::new(), leaves: Paged::new(), free: Vec::new() };
         for leaf in self.content.leaves() {
             exact.add(leaf, self.apex_hash);

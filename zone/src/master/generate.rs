@@ -41,20 +41,21 @@ impl Generate {
 }
 
 impl Iterator for Generate {
-    type Item = Result<Vec<Token>, String>;
+    /// The number and the record made with it.
+    type Item = (u64, Result<Vec<Token>, String>);
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.next > self.stop {
             return None;
         }
-        let number = self.next as i64;
+        let number = self.next;
         self.next += self.step;
         let tokens = self.template.iter().map(|token| {
             let mut token = token.clone();
-            token.set_text(substitute(token.text(), number)?);
+            token.set_text(substitute(token.text(), number as i64)?);
             Ok(token)
         });
-        Some(tokens.collect())
+        Some((number, tokens.collect()))
     }
 }
 

@@ -1,11 +1,11 @@
 //! The lexer: entries of tokens from octets.
 //!
-//! An entry is a line, or several that parentheses or a quoted string join (RFC 1035 §5.1). Where a
-//! parenthesis or a quote is never closed, the rest of the file would be one entry. So an entry that is still
+//! An entry is a line, or several that parentheses join (RFC 1035 §5.1); a quoted string ends on its line, as
+//! BIND has it. A line ends with LF, CR or both. Where a parenthesis is never closed, the rest of the file would be one entry. So an entry that is still
 //! open at the end of the file, or has grown beyond what any record needs, is reported at the place that
 //! opened it, and reading goes on with the line after that place: nothing is lost but the line that is wrong.
 
-use crate::rdata::Token;
+use crate::rdata::{Token, scan_word};
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
@@ -57,6 +57,11 @@ impl<'a> Lexer<'a> {
         Lexer { input, pending: VecDeque::new(), line: 0, is_first: true, returns: 0 }
     }
 
+    /// Number of the line that was read last.
+    pub(crate) fn line(&self) -> u32 {
+        self.line
+    }
+
     /// The next entry with a token at least; `None` at the end. An I/O error ends the file.
     pub(crate) fn next_entry(&mut self) -> io::Result<Option<Result<Entry, LexError>>> {
         loop {
@@ -80,7 +85,7 @@ impl<'a> Lexer<'a> {
         let mut open = Open::default();
         let mut lines: Vec<Vec<u8>> = Vec::new();
         let mut line = first;
-        let mut octets = line.len();
+        let mut octets = line.len() + 1;
         // The first thing wrong is reported, but the entry is read to its end all the same.
         let mut error: Option<LexError> = None;
         loop {
@@ -119,7 +124,7 @@ impl<'a> Lexer<'a> {
                     expected: "a \")\" after the last value of the record",
                 }));
             };
-            octets += next.len();
+            octets += next.len() + 1;
             line = next;
         }
         entry.end_line = self.line;
@@ -130,14 +135,7 @@ impl<'a> Lexer<'a> {
         let line = match self.pending.pop_front() {
             Some(line) => line,
             None => {
-                let mut line = Vec::new();
-                let limit = GREATEST_ENTRY as u64 + 2;
-                if io::Read::take(&mut self.input, limit).read_until(b'\n', &mut line)? == 0 {
-                    return Ok(None);
-                }
-                if line.len() as u64 >= limit && !line.ends_with(b"\n") {
-                    skip_line(&mut self.input)?;
-                }
+                let Some(mut line) = read_line(&mut self.input)? else { return Ok(None) };
                 if std::mem::take(&mut self.is_first) && line.starts_with(b"\xef\xbb\xbf") {
                     line.drain(..3);
                 }
@@ -149,20 +147,41 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Reads to the end of a line without keeping it.
-fn skip_line(input: &mut dyn BufRead) -> io::Result<()> {
+/// The next line without its end; of one that is too long, a little more than is allowed.
+fn read_line(input: &mut dyn BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line: Option<Vec<u8>> = None;
     loop {
-        let buffer = input.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        let (used, is_end) = match buffer.iter().position(|&octet| octet == b'\n') {
-            Some(at) => (at + 1, true),
-            None => (buffer.len(), false),
+        let buffer = match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            buffer => buffer?,
         };
+        if buffer.is_empty() {
+            return Ok(line);
+        }
+        let end = buffer.iter().position(|octet| matches!(octet, b'\n' | b'\r'));
+        let line = line.get_or_insert_default();
+        let part = &buffer[..end.unwrap_or(buffer.len())];
+        let room = (GREATEST_ENTRY + 1).saturating_sub(line.len());
+        line.extend_from_slice(&part[..part.len().min(room)]);
+        let is_cr = end.is_some_and(|end| buffer[end] == b'\r');
+        let used = end.map_or(buffer.len(), |end| end + 1);
         input.consume(used);
-        if is_end {
-            return Ok(());
+        if is_cr && next_is_lf(input) {
+            input.consume(1);
+        }
+        if end.is_some() {
+            return Ok(Some(std::mem::take(line)));
+        }
+    }
+}
+
+/// Whether a line feed comes next. An error comes again with the next line.
+fn next_is_lf(input: &mut dyn BufRead) -> bool {
+    loop {
+        match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return false,
+            Ok(buffer) => return buffer.first() == Some(&b'\n'),
         }
     }
 }
@@ -175,8 +194,6 @@ struct ScanError {
 
 /// Adds the tokens of one line.
 fn scan_line(line: &[u8], number: u32, open: &mut Open, tokens: &mut Vec<Token>) -> Result<(), ScanError> {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let fail = |at: usize, ends_line: bool, message: String, expected: &'static str| ScanError {
         error: LexError { line: number, column: at as u32 + 1, message, expected },
         ends_line,
@@ -185,6 +202,7 @@ fn scan_line(line: &[u8], number: u32, open: &mut Open, tokens: &mut Vec<Token>)
         return Err(fail(0, true, format!("this line is longer than {GREATEST_ENTRY} octets"), "a record"));
     }
     let mut first_error = None;
+    let mut last_word_end = None;
     let mut at = 0;
     while let Some(&octet) = line.get(at) {
         match octet {
@@ -206,65 +224,24 @@ fn scan_line(line: &[u8], number: u32, open: &mut Open, tokens: &mut Vec<Token>)
                 at += 1;
             }
             _ => {
-                let word = scan_word(line, at);
-                let Some(word) = word else {
+                let Some(word) = scan_word(line, at, b";()") else {
                     let message = "this quoted string is not closed on its line".into();
                     return Err(fail(at, true, message, "a closing double quote, \\034 for a quote inside"));
                 };
-                let octets = crate::rdata::without_inner_quotes(word.octets, word.quoted);
-                match Token::new(&octets, word.quoted, number, at as u32 + 1) {
-                    Ok(token) => tokens.push(token),
+                match Token::new(word.octets, word.quoted, number, at as u32 + 1) {
+                    Ok(mut token) => {
+                        token.set_touches(last_word_end == Some(at));
+                        tokens.push(token);
+                    }
                     Err(message) => {
                         let expected = "\\DDD with a number up to 255, or \\X";
                         first_error.get_or_insert(fail(at, false, message, expected));
                     }
                 }
                 at = word.end;
+                last_word_end = Some(at);
             }
         }
     }
     first_error.map_or(Ok(()), Err)
-}
-
-struct Word<'l> {
-    octets: &'l [u8],
-    quoted: bool,
-    end: usize,
-}
-
-/// The word or quoted string at `at`; `None` when a quote is not closed.
-fn scan_word(line: &[u8], at: usize) -> Option<Word<'_>> {
-    if line[at] == b'"' {
-        let mut end = at + 1;
-        loop {
-            match line.get(end)? {
-                b'\\' => end += 2,
-                b'"' => return Some(Word { octets: &line[at + 1..end], quoted: true, end: end + 1 }),
-                _ => end += 1,
-            }
-        }
-    }
-    let mut end = at;
-    while let Some(&octet) = line.get(end) {
-        match octet {
-            b' ' | b'\t' | b';' | b'(' | b')' => break,
-            b'\\' => end += 2,
-            // key="a value" (RFC 9460 §2.1)
-            b'"' if end > at && line[end - 1] == b'=' => {
-                end += 1;
-                loop {
-                    match line.get(end)? {
-                        b'\\' => end += 2,
-                        b'"' => break,
-                        _ => end += 1,
-                    }
-                }
-                end += 1;
-            }
-            b'"' => break,
-            _ => end += 1,
-        }
-    }
-    let end = end.min(line.len());
-    Some(Word { octets: &line[at..end], quoted: false, end })
 }

@@ -12,6 +12,7 @@
 
 mod generate;
 mod lexer;
+mod parts;
 mod reader;
 mod writer;
 

@@ -6,9 +6,10 @@
 
 use super::generate::Generate;
 use super::lexer::{Entry, LexError, Lexer};
+use super::parts::{Context, Head};
 use super::{Located, Position, Problem};
 use crate::name::{self, Name};
-use crate::rdata::{self, Token};
+use crate::rdata;
 use crate::rrset::{Record, Soa};
 use domain::base::iana::Rtype;
 use std::io::BufRead;
@@ -79,6 +80,8 @@ struct Generating {
     generate: Generate,
     position: Position,
     end_line: u32,
+    /// Whether a record of it was wrong.
+    has_failed: bool,
 }
 
 type Found = Result<Located<Record>, Problem>;
@@ -122,8 +125,8 @@ impl<'a> Reader<'a> {
                 Ok(Some(Err(error))) => return Some(Err(lex_problem(&name, error))),
                 Ok(None) => self.end_file(),
                 Err(error) => {
+                    let position = Position { file: name, line: file.lexer.line() + 1, column: 1 };
                     self.end_file();
-                    let position = Position { file: name, line: 1, column: 1 };
                     let message = format!("the file cannot be read to its end: {error}");
                     return Some(Err(Problem {
                         position,
@@ -191,10 +194,7 @@ impl<'a> Reader<'a> {
         let origin = match &self.origin {
             Some(origin) => origin.clone(),
             None if name::is_absolute(text) => name::root(),
-            None => {
-                let message = format!("\"{text}\" is below an origin, and none is known");
-                return Err(context.problem(at, message, "$ORIGIN before it, or a name that ends in a dot"));
-            }
+            None => return Err(context.without_origin(at)),
         };
         name::parse(text, &origin)
             .map_err(|error| context.problem(at, format!("the name \"{text}\" {error}"), "a name"))
@@ -207,9 +207,14 @@ impl<'a> Reader<'a> {
         owner: Name,
         first: usize,
     ) -> Result<Located<Record>, Problem> {
-        let head = Head::read(context, first)?;
+        let head = Head::read(context, first, &mut self.last_ttl)?;
         let origin = self.origin.clone().unwrap_or_else(name::root);
         let tokens = context.entry.tokens.get(head.values..).unwrap_or_default();
+        if self.origin.is_none()
+            && let Some(at) = rdata::relative_name(head.rtype, tokens)
+        {
+            return Err(context.without_origin(head.values + at));
+        }
         let rdata = rdata::from_tokens(head.rtype, tokens, &origin).map_err(|error| {
             let at = error.token.map_or(head.values - 1, |token| head.values + token);
             let at = at.min(context.entry.tokens.len() - 1);
@@ -234,7 +239,6 @@ impl<'a> Reader<'a> {
                 }
             },
         };
-        self.last_ttl = head.ttl.or(self.last_ttl);
         let record = Record { name: owner, rtype: head.rtype, ttl, rdata };
         Ok(Located { value: record, position: context.position(0), end_line: context.entry.end_line })
     }
@@ -253,8 +257,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Should the name be wrong, there is no origin: names after it are not those below the one before.
     fn set_origin(&mut self, context: &Context<'_>) -> Result<(), Problem> {
-        self.origin = Some(self.name(context, 1)?);
+        let origin = self.name(context, 1);
+        self.origin = origin.as_ref().ok().cloned();
+        origin?;
         context.ends_at(2)
     }
 
@@ -304,34 +311,46 @@ impl<'a> Reader<'a> {
             return Err(context.problem(1, message, &expected));
         }
         let (position, end_line) = (context.position(0), context.entry.end_line);
-        self.generating = Some(Generating { generate, position, end_line });
+        self.generating = Some(Generating { generate, position, end_line, has_failed: false });
         Ok(())
     }
 
-    /// The next record of a `$GENERATE`, as if it stood in its place.
+    /// The next record of a `$GENERATE`, as if it stood in its place. What is wrong with one will be wrong
+    /// with others: said once, and the right ones are read all the same.
     fn next_generated(&mut self) -> Option<Found> {
-        let generating = self.generating.as_mut()?;
-        let Some(tokens) = generating.generate.next() else {
-            self.generating = None;
-            return None;
-        };
-        let position = generating.position.clone();
-        let found = match tokens {
-            Ok(tokens) => {
-                let (line, end_line) = (position.line, generating.end_line);
-                let entry = Entry { tokens, has_blank_owner: false, line, end_line };
-                let context = Context { file: &position.file, entry: &entry };
-                self.name(&context, 0).and_then(|owner| self.record(&context, owner, 1))
+        loop {
+            let generating = self.generating.as_mut()?;
+            let Some((number, tokens)) = generating.generate.next() else {
+                self.generating = None;
+                return None;
+            };
+            let (position, end_line) = (generating.position.clone(), generating.end_line);
+            let found = match tokens {
+                Ok(tokens) => {
+                    let entry = Entry { tokens, has_blank_owner: false, line: position.line, end_line };
+                    let context = Context { file: &position.file, entry: &entry };
+                    self.name(&context, 0).and_then(|owner| self.record(&context, owner, 1))
+                }
+                Err(message) => Err(Problem {
+                    position: position.clone(),
+                    message,
+                    expected: "a modifier as in ${0,3,d}".into(),
+                }),
+            };
+            match found {
+                Ok(record) => return Some(Ok(Located { position, ..record })),
+                Err(problem) => {
+                    let is_first = self
+                        .generating
+                        .as_mut()
+                        .is_some_and(|generating| !std::mem::replace(&mut generating.has_failed, true));
+                    if is_first {
+                        let message = format!("for $ = {number}, {}", problem.message);
+                        return Some(Err(Problem { position, message, ..problem }));
+                    }
+                }
             }
-            Err(message) => {
-                Err(Problem { position: position.clone(), message, expected: "a right modifier".into() })
-            }
-        };
-        // What is wrong with one will be wrong with the others: said once.
-        if found.is_err() {
-            self.generating = None;
         }
-        Some(found.map(|record| Located { position, ..record }))
     }
 }
 
@@ -346,100 +365,4 @@ impl Iterator for Reader<'_> {
 fn lex_problem(file: &Arc<str>, error: LexError) -> Problem {
     let position = Position { file: file.clone(), line: error.line, column: error.column };
     Problem { position, message: error.message, expected: error.expected.into() }
-}
-
-/// What stands between owner and value.
-struct Head {
-    ttl: Option<u32>,
-    rtype: Rtype,
-    /// The first token of the value.
-    values: usize,
-}
-
-impl Head {
-    /// TTL and class in either order, both optional, then the type (RFC 1035 §5.1).
-    fn read(context: &Context<'_>, first: usize) -> Result<Self, Problem> {
-        let mut ttl = None;
-        let mut has_class = false;
-        let mut at = first;
-        loop {
-            let text = context.text(at)?;
-            if !has_class && is_class(text) {
-                if !text.eq_ignore_ascii_case("IN") && !text.eq_ignore_ascii_case("CLASS1") {
-                    return Err(context.problem(at, format!("class {text} is not served"), "class IN"));
-                }
-                has_class = true;
-            } else if ttl.is_none() && text.starts_with(|c: char| c.is_ascii_digit()) {
-                ttl = Some(context.ttl(at)?);
-            } else {
-                break;
-            }
-            at += 1;
-        }
-        let text = context.text(at)?;
-        let rtype = rdata::parse_rtype(text).ok_or_else(|| {
-            context.problem(
-                at,
-                format!("\"{text}\" is not a type of records"),
-                "a type such as A, MX or TYPE65280",
-            )
-        })?;
-        Ok(Head { ttl, rtype, values: at + 1 })
-    }
-}
-
-fn is_class(text: &str) -> bool {
-    let is = |class: &str| text.eq_ignore_ascii_case(class);
-    let is_numbered = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("CLASS"))
-        && text.len() > 5
-        && text[5..].bytes().all(|octet| octet.is_ascii_digit());
-    is("IN") || is("CH") || is("CHAOS") || is("HS") || is("HESIOD") || is("CS") || is_numbered
-}
-
-/// An entry and where it stands.
-struct Context<'e> {
-    file: &'e Arc<str>,
-    entry: &'e Entry,
-}
-
-impl Context<'_> {
-    fn token(&self, at: usize) -> Result<&Token, Problem> {
-        self.entry.tokens.get(at).ok_or_else(|| {
-            let last = self.entry.tokens.len() - 1;
-            self.problem(last, "something is missing after this".into(), "owner, TTL, class, type and value")
-        })
-    }
-
-    fn text(&self, at: usize) -> Result<&str, Problem> {
-        self.token(at).map(Token::text)
-    }
-
-    fn ttl(&self, at: usize) -> Result<u32, Problem> {
-        let text = self.text(at)?;
-        rdata::parse_ttl(text)
-            .map_err(|error| self.problem(at, error.message, "a TTL from 0 to 2147483647 seconds"))
-    }
-
-    fn ends_at(&self, at: usize) -> Result<(), Problem> {
-        match self.entry.tokens.get(at) {
-            None => Ok(()),
-            Some(token) => {
-                let message = format!("\"{}\" is more than this takes", token.text());
-                Err(self.problem(at, message, "the end of the line"))
-            }
-        }
-    }
-
-    fn position(&self, at: usize) -> Position {
-        let token = self.entry.tokens.get(at);
-        Position {
-            file: self.file.clone(),
-            line: token.map_or(self.entry.line, |token| token.line),
-            column: token.map_or(1, |token| token.column),
-        }
-    }
-
-    fn problem(&self, at: usize, message: String, expected: &str) -> Problem {
-        Problem { position: self.position(at), message, expected: expected.to_owned() }
-    }
 }

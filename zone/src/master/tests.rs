@@ -113,6 +113,174 @@ fn omitted_ttls() {
     );
 }
 
+/// A value that is wrong takes nothing from the records after it: its TTL was stated.
+#[test]
+fn a_ttl_counts_though_its_line_is_wrong() {
+    let (records, problems) = read("a 7 A wrong\nb A 192.0.2.1\nc 8 WRONG x\nd A 192.0.2.2\n");
+    assert_eq!(records, ["b.example.com. 7 IN A 192.0.2.1", "d.example.com. 8 IN A 192.0.2.2"]);
+    assert_eq!(problems.len(), 2);
+}
+
+/// Names after a wrong `$ORIGIN` are not below the origin before it: they would be other names.
+#[test]
+fn nothing_is_relative_to_a_wrong_origin() {
+    let (records, problems) = read(
+        "$TTL 5\n$ORIGIN a..b.\nw A 192.0.2.1\nx.example.com. CNAME y\nx.example.com. MX 10 z.test.\n\
+         $ORIGIN example.com.\nv A 192.0.2.2\n",
+    );
+    assert_eq!(
+        records,
+        ["x.example.com. 5 IN MX 10 z.test.", "v.example.com. 5 IN A 192.0.2.2"],
+        "{problems:#?}"
+    );
+    let places: Vec<&str> = problems.iter().filter_map(|problem| problem.split(' ').next()).collect();
+    assert_eq!(places, ["2:9", "3:1", "4:22"]);
+}
+
+/// Without an origin a relative name in a value was taken for one below the root.
+#[test]
+fn relative_names_in_values_need_an_origin() {
+    let text = "example.com. 5 NS ns\nexample.com. 5 IN MX 10 mail.test.\n$ORIGIN test.\na 5 NS ns\n";
+    let found: Vec<_> = Reader::new("f", Box::new(text.as_bytes()), Options::default()).collect();
+    let problem = found[0].as_ref().expect_err("no origin");
+    assert_eq!((problem.position.line, problem.position.column), (1, 19));
+    assert!(problem.message.contains("\"ns\" is below an origin, and none is known"), "{problem}");
+    assert!(found[1].is_ok() && found[2].is_ok() && found.len() == 3);
+}
+
+/// RFC 1035 §5.1: the first word is the owner, whatever it looks like.
+#[test]
+fn owners_that_look_like_something_else() {
+    all_right(
+        "A 5 A 192.0.2.1\nIN 5 IN A 192.0.2.2\n300 5 A 192.0.2.3\nTXT TXT IN\nCLASS1 IN 6 A 192.0.2.4\n\
+         \\@ A 192.0.2.5\n\\$TTL A 192.0.2.6\n\"q\" A 192.0.2.7\n",
+        &[
+            "A.example.com. 5 IN A 192.0.2.1",
+            "IN.example.com. 5 IN A 192.0.2.2",
+            "300.example.com. 5 IN A 192.0.2.3",
+            "TXT.example.com. 5 IN TXT \"IN\"",
+            "CLASS1.example.com. 6 IN A 192.0.2.4",
+            "\\@.example.com. 6 IN A 192.0.2.5",
+            "\\$TTL.example.com. 6 IN A 192.0.2.6",
+            "q.example.com. 6 IN A 192.0.2.7",
+        ],
+    );
+}
+
+/// As BIND reads it: a quote ends a word.
+#[test]
+fn a_quote_within_a_word() {
+    all_right(
+        "a 5 TXT k=\"a ; b\" c\"d\"e\nb HTTPS 1 . key9999=\"a ;) b\" alpn=\"h2\"\n",
+        &[
+            "a.example.com. 5 IN TXT \"k=\" \"a ; b\" \"c\" \"d\" \"e\"",
+            "b.example.com. 5 IN HTTPS 1 . alpn=h2 key9999=\"a ;) b\"",
+        ],
+    );
+}
+
+/// A CR alone ends a line, as old editors wrote it and BIND and NSD read it.
+#[test]
+fn a_carriage_return_alone_ends_a_line() {
+    all_right(
+        "$TTL 5\r; a comment\ra A 192.0.2.1\r\rb A 192.0.2.2\r\n\tA 192.0.2.3\r",
+        &[
+            "a.example.com. 5 IN A 192.0.2.1",
+            "b.example.com. 5 IN A 192.0.2.2",
+            "b.example.com. 5 IN A 192.0.2.3",
+        ],
+    );
+    assert_eq!(read("a 5 A 1\rb 5 A 2\r\nc 5 A 3\n\rd 5 A 4").1.len(), 4);
+    assert!(read("a 5 A 192.0.2.1\r\n\r\rb A x").1[0].starts_with("4:5 "));
+}
+
+/// Only the records of a `$GENERATE` that are wrong are left out, said once.
+#[test]
+fn generate_goes_on_after_a_wrong_record() {
+    let (records, problems) = read("$GENERATE 254-257 h$ 5 A 192.0.2.$\n$GENERATE 1-3 n$ A 192.0.2.${-2}\n");
+    assert_eq!(
+        records,
+        [
+            "h254.example.com. 5 IN A 192.0.2.254",
+            "h255.example.com. 5 IN A 192.0.2.255",
+            "n2.example.com. 5 IN A 192.0.2.0",
+            "n3.example.com. 5 IN A 192.0.2.1",
+        ]
+    );
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    assert!(problems[0].starts_with("1:1 for $ = 256, the value"), "{problems:#?}");
+    assert!(problems[1].starts_with("2:1 for $ = 1, "), "{problems:#?}");
+}
+
+/// After an include the origin and owner are those before it; `$TTL` stays, as BIND has it.
+#[test]
+fn what_an_include_leaves_behind() {
+    let mut files =
+        Files(HashMap::from([("in", "\tA 192.0.2.1\n$TTL 9\n$ORIGIN in.test.\nb A 192.0.2.2\n")]));
+    let (records, problems) =
+        read_with(b"$TTL 5\na TXT x\n$INCLUDE in\n\tA 192.0.2.3\nc A 192.0.2.4\n", &mut files);
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(
+        records,
+        [
+            "a.example.com. 5 IN TXT \"x\"",
+            "a.example.com. 5 IN A 192.0.2.1",
+            "b.in.test. 9 IN A 192.0.2.2",
+            "a.example.com. 9 IN A 192.0.2.3",
+            "c.example.com. 9 IN A 192.0.2.4",
+        ]
+    );
+}
+
+/// A file that breaks off says where.
+#[test]
+fn a_file_that_cannot_be_read_to_its_end() {
+    struct Breaks(&'static [u8]);
+    impl std::io::Read for Breaks {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.0.is_empty() { Err(std::io::Error::other("gone")) } else { self.0.read(buffer) }
+        }
+    }
+    let input = std::io::BufReader::new(Breaks(b"a.test. 5 A 192.0.2.1\nb.test. 5 A 192.0.2.2\nc.test."));
+    let found: Vec<_> = Reader::new("f", Box::new(input), Options::default()).collect();
+    assert_eq!(found.len(), 3);
+    let problem = found[2].as_ref().expect_err("broken off");
+    assert_eq!(
+        problem.to_string(),
+        "f:3:1: the file cannot be read to its end: gone; expected a file that can be read"
+    );
+}
+
+/// Octets that no text has: each line for itself.
+#[test]
+fn binary_junk_between_records() {
+    let text = b"$TTL 5\na A 192.0.2.1\n\x00\xff\x00 \xfe \x00\n\x7fELF\x01\x00(\nb A 192.0.2.2\nc\x00 TXT \x00\xff\n";
+    let (records, problems) = read_with(text, &mut Files(HashMap::new()));
+    assert_eq!(
+        records,
+        [
+            "a.example.com. 5 IN A 192.0.2.1",
+            "b.example.com. 5 IN A 192.0.2.2",
+            "c\\000.example.com. 5 IN TXT \"\\000\\255\"",
+        ]
+    );
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+}
+
+/// BIND, NSD and Knot do not know every type by its name.
+#[test]
+fn what_others_may_not_know_is_written_as_rfc3597_says() {
+    all_right(
+        "$TTL 5\na AMTRELAY 10 0 1 192.0.2.1\nb TYPE65280 \\# 0\nc NSAP-PTR d\ne TYPE257 0 issue \"x\"\n",
+        &[
+            "a.example.com. 5 IN TYPE260 \\# 6 0A01C0000201",
+            "b.example.com. 5 IN TYPE65280 \\# 0",
+            "c.example.com. 5 IN TYPE23 \\# 15 0164076578616D706C6503636F6D00",
+            "e.example.com. 5 IN CAA 0 issue \"x\"",
+        ],
+    );
+}
+
 /// A transfer has the SOA first and last.
 #[test]
 fn a_soa_that_stands_twice() {

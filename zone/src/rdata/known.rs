@@ -1,25 +1,40 @@
 //! The types that the `domain` crate knows.
 
-use super::scanner::TokenScanner;
-use super::{Token, ValueError, fields, parse_ttl};
+use super::ttl::parse_seconds;
+use super::{Token, ValueError, fields};
 use bytes::Bytes;
 use domain::base::iana::Rtype;
 use domain::base::name::{Name, ParsedName};
 use domain::base::rdata::{ComposeRecordData, ParseRecordData};
+use domain::base::scan::IterScanner;
 use domain::base::zonefile_fmt::{DisplayKind, ZonefileFmt};
 use domain::rdata::ZoneRecordData;
 use octseq::parse::Parser;
 
 /// The wire form of a value whose names are absolute already.
-pub(crate) fn parse(rtype: Rtype, tokens: &[Token]) -> Result<Vec<u8>, ValueError> {
+pub(crate) fn parse(rtype: Rtype, tokens: &[Token]) -> Result<Bytes, ValueError> {
     let mut texts: Vec<String> = tokens.iter().map(|token| token.text().to_owned()).collect();
     if rtype == Rtype::SOA {
         for (index, text) in texts.iter_mut().enumerate().skip(3) {
-            let seconds = parse_ttl(text).map_err(|error| ValueError::at(index, error.message))?;
+            let seconds = parse_seconds(text).map_err(|error| ValueError::at(index, error.message))?;
             *text = seconds.to_string();
         }
     }
-    let mut scanner = TokenScanner::new(&texts);
+    let algorithm = match rtype {
+        Rtype::DS | Rtype::CDS | Rtype::RRSIG => texts.get_mut(1),
+        Rtype::DNSKEY | Rtype::CDNSKEY => texts.get_mut(2),
+        _ => None,
+    };
+    if let Some(text) = algorithm
+        && let Some(number) = fields::algorithm(text)
+    {
+        *text = number.to_string();
+    }
+    // Its scanner takes the last part, in hex or base64, for nothing when it is missing.
+    if tokens.len() < least_tokens(rtype) {
+        return Err(explain(rtype, tokens.len(), "something is missing at the end"));
+    }
+    let mut scanner = IterScanner::<_, Bytes>::new(&texts);
     let value = ZoneRecordData::<Bytes, Name<Bytes>>::scan(rtype, &mut scanner)
         .map_err(|error| explain(rtype, tokens.len(), &error.to_string()))?;
     if !scanner.is_exhausted() {
@@ -27,7 +42,38 @@ pub(crate) fn parse(rtype: Rtype, tokens: &[Token]) -> Result<Vec<u8>, ValueErro
     }
     let mut wire = Vec::new();
     let Ok(()) = value.compose_rdata(&mut wire);
-    Ok(wire)
+    if let Some(expected) = digest_octets(rtype, &wire).filter(|expected| wire.len() != 4 + expected) {
+        let what = format!("a digest of type {} has {expected} octets", wire[3]);
+        return Err(explain(rtype, tokens.len(), &what));
+    }
+    // The scanner takes some values that the parser does not, such as a ZONEMD with too short a digest.
+    let wire = Bytes::from(wire);
+    if is_value(rtype, &wire) {
+        Ok(wire)
+    } else {
+        Err(explain(rtype, tokens.len(), "a part is empty or too short"))
+    }
+}
+
+fn least_tokens(rtype: Rtype) -> usize {
+    match rtype {
+        Rtype::OPENPGPKEY => 1,
+        Rtype::SSHFP => 3,
+        Rtype::DS | Rtype::CDS | Rtype::DNSKEY | Rtype::CDNSKEY | Rtype::TLSA => 4,
+        Rtype::RRSIG => 9,
+        _ => 0,
+    }
+}
+
+/// How many octets a digest has by its type (RFC 4034 §5.1.4, RFC 4509, RFC 6605).
+fn digest_octets(rtype: Rtype, wire: &[u8]) -> Option<usize> {
+    let kind = wire.get(3).filter(|_| matches!(rtype, Rtype::DS | Rtype::CDS))?;
+    Some(match kind {
+        1 => 20,
+        2 => 32,
+        4 => 48,
+        _ => return None,
+    })
 }
 
 /// What to write instead, by an example where there is one.
@@ -56,7 +102,6 @@ fn example(rtype: Rtype) -> Option<&'static str> {
         Rtype::TLSA => "3 1 1 and the digest in hex",
         Rtype::SSHFP => "4 2 and the fingerprint in hex",
         Rtype::NAPTR => "100 10 \"U\" \"E2U+sip\" \"!^.*$!sip:info@example.com!\" .",
-        Rtype::HTTPS | Rtype::SVCB => "1 . alpn=h2,h3",
         _ => return None,
     })
 }
@@ -72,6 +117,10 @@ fn is_known(rtype: Rtype) -> bool {
 /// Whether `wire` is a value in uncompressed form, or of a type that is not known.
 pub(crate) fn is_value(rtype: Rtype, wire: &Bytes) -> bool {
     let Some(value) = parsed(rtype, wire) else { return false };
+    // RFC 8659 §4.1: the tag is not empty.
+    if rtype == Rtype::CAA && wire.get(1) == Some(&0) {
+        return false;
+    }
     let mut again = Vec::with_capacity(wire.len());
     let Ok(()) = value.compose_rdata(&mut again);
     again == wire[..]
@@ -84,7 +133,7 @@ pub(crate) fn display(rtype: Rtype, wire: &Bytes) -> Option<String> {
     }
     match parsed(rtype, wire)? {
         ZoneRecordData::Unknown(_) => None,
-        value => Some(value.display_zonefile(DisplayKind::Simple).to_string()),
+        value => Some(value.display_zonefile(DisplayKind::Simple).to_string().trim_end().to_owned()),
     }
 }
 

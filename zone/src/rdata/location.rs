@@ -1,5 +1,6 @@
 //! LOC (RFC 1876): `51 30 12.748 N 0 7 39.611 W 10m 1m 10000m 10m`.
 
+use super::fields::number;
 use super::{Token, ValueError};
 
 /// The equator and the prime meridian in thousandths of a second of arc (RFC 1876 §2).
@@ -62,8 +63,11 @@ impl Words<'_> {
                 }
                 return half_of_globe(total, half, greatest).ok_or_else(bad);
             }
-            let part =
-                if unit == 1_000 { decimal(word, 3) } else { word.parse::<i64>().ok().map(|n| n * 1_000) };
+            let part = if unit == 1_000 {
+                decimal(word, 3)
+            } else {
+                number::<i64>(word).and_then(|n| n.checked_mul(1_000))
+            };
             let part = part.filter(|&part| part >= 0 && part < (limit + 1) * 1_000).ok_or_else(bad)?;
             total += part * (unit / 1_000);
         }

@@ -1,17 +1,24 @@
 //! Values of records: presentation form to wire form and back.
 //!
-//! Types that the `domain` crate knows are read and written by it, the others of the IANA registry that are
-//! still met by a table of fields ([`fields`]), and any type at all by RFC 3597 (`\# 4 0a000001`). What is
-//! around them is done here once: tokens and their escapes ([`tokens`]), names made absolute, TTL units.
+//! Types that the `domain` crate knows are read and written by it; the others of the IANA registry by a table
+//! of fields ([`fields`]) or, where a table does not do, by themselves ([`location`], [`service`],
+//! [`gateway`]); and any type at all by RFC 3597 (`\# 4 0a000001`). That form is the only one for types that
+//! are not in the registry, and for NULL, SIG, NXT, ATMA, A6, SINK, UINFO, UID, GID and UNSPEC, which have no
+//! other or are not met any more. What is around them is done here once: tokens and their escapes
+//! ([`tokens`]), names made absolute, TTL units.
+//!
+//! What is read is always taken for a value in wire form too ([`from_wire`]), so that what one process wrote
+//! the next can read.
 //!
 //! A value of a DNSRecord ([`parse_value`]) is not a line of a master file: it has no comments,
 //! parentheses or ends of lines, TXT without quotes is the text as it stands, and names are absolute.
 
 mod fields;
+mod gateway;
 mod known;
 mod location;
 pub(crate) mod names;
-mod scanner;
+mod service;
 mod tokens;
 mod ttl;
 
@@ -20,14 +27,13 @@ mod tests;
 
 pub use names::{NameIn, names};
 pub use tokens::Token;
-pub(crate) use tokens::without_inner_quotes;
+pub(crate) use tokens::scan_word;
 pub use ttl::parse_ttl;
 
 use crate::name::{self, Name};
 use bytes::Bytes;
 use domain::base::iana::Rtype;
 use std::cmp::Ordering;
-use std::str::FromStr;
 
 /// Greatest length of a value in octets (RFC 1035 §3.2.1).
 pub const GREATEST_VALUE: usize = 65_535;
@@ -86,11 +92,7 @@ impl ValueError {
 /// The type with this mnemonic (in any case) or number (`TYPE65280`). `None` when there is none, or when it
 /// is not a type of records (RFC 6895 §3.1: meta and query types).
 pub fn parse_rtype(text: &str) -> Option<Rtype> {
-    let rtype = match Rtype::from_str(text) {
-        Ok(rtype) => rtype,
-        Err(_) => fields::rtype_of(text)?,
-    };
-    is_data(rtype).then_some(rtype)
+    fields::any_rtype(text).filter(|&rtype| is_data(rtype))
 }
 
 /// The type as people write it: its mnemonic, or `TYPEnnn`.
@@ -105,14 +107,14 @@ pub fn is_data(rtype: Rtype) -> bool {
 
 /// Reads one value of a DNSRecord. See the module for how it differs from a line of a master file.
 pub fn parse_value(rtype: Rtype, text: &str) -> Result<Rdata, ValueError> {
-    if matches!(rtype, Rtype::TXT | Rtype::SPF) && !text.starts_with('"') && !text.starts_with("\\#") {
+    let is_general = text == "\\#" || text.starts_with("\\# ");
+    if matches!(rtype, Rtype::TXT | Rtype::SPF) && !text.starts_with('"') && !is_general {
         return text_as_it_stands(text.as_bytes());
     }
     let tokens = tokens::of_value(text)?;
-    let is_general = tokens.first().is_some_and(Token::is_unknown_marker);
-    for index in names::tokens_of(rtype) {
-        if let Some(token) = tokens.get(*index).filter(|_| !is_general) {
-            check_meant(token.text()).map_err(|message| ValueError::at(*index, message))?;
+    for index in names::tokens_of(rtype, &tokens).into_iter().filter(|_| !is_general) {
+        if let Some(token) = tokens.get(index) {
+            check_meant(token.text()).map_err(|message| ValueError::at(index, message))?;
         }
     }
     from_tokens(rtype, &tokens, &name::root())
@@ -142,7 +144,7 @@ fn text_as_it_stands(text: &[u8]) -> Result<Rdata, ValueError> {
         wire.push(chunk.len() as u8);
         wire.extend_from_slice(chunk);
     }
-    checked_length(wire)
+    checked_length(wire.into())
 }
 
 /// Reads the value of a line of a master file. Names without a last dot are below `origin`.
@@ -157,30 +159,72 @@ pub fn from_tokens(rtype: Rtype, tokens: &[Token], origin: &Name) -> Result<Rdat
         return from_wire(rtype, wire.into());
     }
     let tokens = absolute(rtype, tokens, origin)?;
-    let wire = if fields::knows(rtype) {
-        fields::parse(rtype, &tokens)?
-    } else if rtype == Rtype::LOC {
-        location::parse(&tokens)?
-    } else {
-        known::parse(rtype, &tokens)?
+    let wire = match Reader::of(rtype) {
+        Reader::Fields => fields::parse(rtype, &tokens)?.into(),
+        Reader::Location => location::parse(&tokens)?.into(),
+        Reader::Service => service::parse(&tokens)?.into(),
+        Reader::Gateway => gateway::parse(rtype, &tokens)?.into(),
+        Reader::Domain => known::parse(rtype, &tokens)?,
     };
     checked_length(wire)
 }
 
-fn checked_length(wire: Vec<u8>) -> Result<Rdata, ValueError> {
+/// Who reads and writes the presentation form of a type.
+enum Reader {
+    Fields,
+    Location,
+    Service,
+    Gateway,
+    /// The `domain` crate, or nobody: then there is the form of RFC 3597.
+    Domain,
+}
+
+impl Reader {
+    fn of(rtype: Rtype) -> Self {
+        match rtype {
+            Rtype::LOC => Reader::Location,
+            Rtype::SVCB | Rtype::HTTPS => Reader::Service,
+            _ if gateway::knows(rtype) => Reader::Gateway,
+            _ if fields::knows(rtype) => Reader::Fields,
+            _ => Reader::Domain,
+        }
+    }
+
+    /// The presentation form, `None` when the octets are not a value of the type or there is none.
+    fn display(rtype: Rtype, wire: &Bytes) -> Option<String> {
+        match Self::of(rtype) {
+            Reader::Fields => fields::display(rtype, wire),
+            Reader::Location => location::display(wire),
+            Reader::Service => service::display(wire),
+            Reader::Gateway => gateway::display(rtype, wire),
+            Reader::Domain => known::display(rtype, wire),
+        }
+    }
+}
+
+/// The first token that is a name without a last dot, so that an origin is needed to read the value.
+pub(crate) fn relative_name(rtype: Rtype, tokens: &[Token]) -> Option<usize> {
+    if tokens.first().is_some_and(Token::is_unknown_marker) {
+        return None;
+    }
+    let is_relative = |&at: &usize| tokens.get(at).is_some_and(|token| !name::is_absolute(token.text()));
+    names::tokens_of(rtype, tokens).into_iter().find(is_relative)
+}
+
+fn checked_length(wire: Bytes) -> Result<Rdata, ValueError> {
     if wire.len() > GREATEST_VALUE {
         return Err(ValueError::new(format!(
             "is {} octets long: a value may have at most {GREATEST_VALUE}",
             wire.len()
         )));
     }
-    Ok(Rdata(wire.into()))
+    Ok(Rdata(wire))
 }
 
 /// The tokens with the names among them made absolute.
 fn absolute(rtype: Rtype, tokens: &[Token], origin: &Name) -> Result<Vec<Token>, ValueError> {
     let mut tokens = tokens.to_vec();
-    for &index in names::tokens_of(rtype) {
+    for index in names::tokens_of(rtype, &tokens) {
         let Some(token) = tokens.get_mut(index) else { continue };
         let parsed = name::parse(token.text(), origin)
             .map_err(|error| ValueError::at(index, format!("the name \"{}\" {error}", token.text())))?;
@@ -193,7 +237,7 @@ fn absolute(rtype: Rtype, tokens: &[Token], origin: &Name) -> Result<Vec<Token>,
 fn from_unknown_form(tokens: &[Token]) -> Result<Vec<u8>, ValueError> {
     let expected: usize = tokens
         .first()
-        .and_then(|token| token.text().parse().ok())
+        .and_then(|token| fields::number(token.text()))
         .filter(|&length| length <= GREATEST_VALUE)
         .ok_or_else(|| {
             ValueError::at(1, "after \\# write the number of octets, then the octets in hex: \\# 4 0a000001")
@@ -213,12 +257,9 @@ pub fn from_wire(rtype: Rtype, wire: Bytes) -> Result<Rdata, ValueError> {
     if !is_data(rtype) || wire.len() > GREATEST_VALUE || !names::are_whole(rtype, &wire) {
         return Err(malformed());
     }
-    let is_right = if fields::knows(rtype) {
-        fields::display(rtype, &wire).is_some()
-    } else if rtype == Rtype::LOC {
-        location::display(&wire).is_some()
-    } else {
-        known::is_value(rtype, &wire)
+    let is_right = match Reader::of(rtype) {
+        Reader::Domain => known::is_value(rtype, &wire),
+        _ => Reader::display(rtype, &wire).is_some(),
     };
     if is_right { Ok(Rdata(wire)) } else { Err(malformed()) }
 }
@@ -227,14 +268,8 @@ pub fn from_wire(rtype: Rtype, wire: Bytes) -> Result<Rdata, ValueError> {
 /// [`parse_value`] and [`from_tokens`] it is the same value.
 pub fn display(rtype: Rtype, rdata: &Rdata) -> String {
     let wire = &rdata.0;
-    let text = if fields::knows(rtype) {
-        fields::display(rtype, wire)
-    } else if rtype == Rtype::LOC {
-        location::display(wire)
-    } else {
-        known::display(rtype, wire)
-    };
-    text.filter(|text| is_read_as(rtype, text, rdata)).unwrap_or_else(|| unknown_form(wire))
+    let text = Reader::display(rtype, wire);
+    text.filter(|text| is_read_as(rtype, text, rdata)).unwrap_or_else(|| display_general(rdata))
 }
 
 /// Whether a text is read as the value it was written from. Some are not: the presentation form of an
@@ -244,7 +279,9 @@ fn is_read_as(rtype: Rtype, text: &str, rdata: &Rdata) -> bool {
     tokens::of_value(text).and_then(|tokens| from_tokens(rtype, &tokens, &name::root())).as_ref() == Ok(rdata)
 }
 
-fn unknown_form(wire: &[u8]) -> String {
+/// The value in the form that is right for every type (RFC 3597 §5).
+pub fn display_general(rdata: &Rdata) -> String {
+    let wire = rdata.as_slice();
     let mut text = format!("\\# {}", wire.len());
     if !wire.is_empty() {
         text.push(' ');

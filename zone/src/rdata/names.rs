@@ -1,5 +1,6 @@
 //! The names inside values: where they stand in wire form and in presentation form.
 
+use super::{Token, gateway};
 use crate::rrset::wire_name_len;
 use domain::base::iana::Rtype;
 
@@ -14,25 +15,26 @@ pub struct NameIn {
     pub compressible: bool,
 }
 
-/// Where the names stand in the wire form of a type.
+/// Where the names of a type stand.
 enum Place {
-    /// So many octets, then so many names.
-    After(usize, u8),
+    /// In wire form after so many octets, so many names; in presentation form from this token on.
+    After(usize, u8, usize),
     /// NAPTR: two numbers and three strings, then a name.
     Naptr,
 }
 
 fn place(rtype: Rtype) -> Option<Place> {
     Some(match rtype {
-        Rtype::NS | Rtype::CNAME | Rtype::PTR | Rtype::DNAME | Rtype::NSEC => Place::After(0, 1),
-        Rtype::MB | Rtype::MG | Rtype::MR | Rtype::MD | Rtype::MF => Place::After(0, 1),
-        Rtype::SOA | Rtype::MINFO | Rtype::RP => Place::After(0, 2),
+        Rtype::NS | Rtype::CNAME | Rtype::PTR | Rtype::DNAME | Rtype::NSEC => Place::After(0, 1, 0),
+        Rtype::MB | Rtype::MG | Rtype::MR | Rtype::MD | Rtype::MF | Rtype::NSAPPTR => Place::After(0, 1, 0),
+        Rtype::SOA | Rtype::MINFO | Rtype::RP | Rtype::TALINK => Place::After(0, 2, 0),
         Rtype::MX | Rtype::AFSDB | Rtype::RT | Rtype::KX | Rtype::LP | Rtype::SVCB | Rtype::HTTPS => {
-            Place::After(2, 1)
+            Place::After(2, 1, 1)
         }
-        Rtype::PX => Place::After(2, 2),
-        Rtype::SRV => Place::After(6, 1),
-        Rtype::RRSIG => Place::After(18, 1),
+        Rtype::PX => Place::After(2, 2, 1),
+        Rtype::DSYNC => Place::After(5, 1, 3),
+        Rtype::SRV => Place::After(6, 1, 3),
+        Rtype::RRSIG => Place::After(18, 1, 7),
         Rtype::NAPTR => Place::Naptr,
         _ => return None,
     })
@@ -42,7 +44,7 @@ fn place(rtype: Rtype) -> Option<Place> {
 pub fn names(rtype: Rtype, wire: &[u8]) -> impl Iterator<Item = NameIn> + '_ {
     let compressible = is_of_rfc1035(rtype);
     let (mut at, mut left) = match place(rtype) {
-        Some(Place::After(octets, count)) => (octets, count),
+        Some(Place::After(octets, count, _)) => (octets, count),
         Some(Place::Naptr) => (after_strings(wire, 4, 3), 1),
         None => (0, 0),
     };
@@ -60,7 +62,7 @@ const GREATEST_NAME: usize = 255;
 /// Whether all names that the type has inside are there, uncompressed, none of more than 255 octets.
 pub(crate) fn are_whole(rtype: Rtype, wire: &[u8]) -> bool {
     let expected = match place(rtype) {
-        Some(Place::After(_, count)) => usize::from(count),
+        Some(Place::After(_, count, _)) => usize::from(count),
         Some(Place::Naptr) => 1,
         None => 0,
     };
@@ -116,16 +118,13 @@ pub(crate) fn lowercased(rtype: Rtype, wire: &[u8]) -> Vec<u8> {
 }
 
 /// Which tokens of the presentation form are names, counted from 0.
-pub(crate) fn tokens_of(rtype: Rtype) -> &'static [usize] {
-    match rtype {
-        Rtype::NS | Rtype::CNAME | Rtype::PTR | Rtype::DNAME | Rtype::NSEC => &[0],
-        Rtype::MB | Rtype::MG | Rtype::MR | Rtype::MD | Rtype::MF => &[0],
-        Rtype::SOA | Rtype::MINFO | Rtype::RP => &[0, 1],
-        Rtype::MX | Rtype::AFSDB | Rtype::RT | Rtype::KX | Rtype::LP | Rtype::SVCB | Rtype::HTTPS => &[1],
-        Rtype::PX => &[1, 2],
-        Rtype::SRV => &[3],
-        Rtype::NAPTR => &[5],
-        Rtype::RRSIG => &[7],
-        _ => &[],
+pub(crate) fn tokens_of(rtype: Rtype, tokens: &[Token]) -> Vec<usize> {
+    if gateway::knows(rtype) {
+        return gateway::name_tokens(rtype, tokens);
+    }
+    match place(rtype) {
+        None => Vec::new(),
+        Some(Place::After(_, count, first)) => (first..first + usize::from(count)).collect(),
+        Some(Place::Naptr) => vec![5],
     }
 }

@@ -78,6 +78,69 @@ fn every_type_is_written_as_it_is_read() {
     }
 }
 
+/// A line of `values.txt`.
+struct Line<'t> {
+    rtype: Rtype,
+    text: &'t str,
+    wire: &'t str,
+    written: &'t str,
+}
+
+fn lines() -> Vec<Line<'static>> {
+    let text = include_str!("../../tests/fixtures/values.txt");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| match line.trim_start_matches('*').split(" | ").collect::<Vec<_>>()[..] {
+            [kind, text, wire, written] => Line { rtype: rtype(kind), text, wire, written },
+            _ => panic!("{line}"),
+        })
+        .collect()
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02X}")).collect()
+}
+
+/// The wire forms of others, and back.
+#[test]
+fn every_type_has_the_wire_form_that_others_give_it() {
+    for Line { rtype, text, wire, written } in lines() {
+        let tokens = tokens::of_value(text).expect("tokens");
+        let rdata = from_tokens(rtype, &tokens, &crate::name::root())
+            .unwrap_or_else(|error| panic!("{rtype} {text}: {error}"));
+        assert_eq!(hex(rdata.as_slice()), wire, "{rtype} {text}");
+        assert_eq!(from_wire(rtype, rdata.shared()).as_ref(), Ok(&rdata), "{rtype} {text}");
+        assert_eq!(display(rtype, &rdata), written, "{rtype} {text}");
+        let general = format!("\\# {} {wire}", rdata.as_slice().len());
+        assert_eq!(parse_value(rtype, &general).as_ref(), Ok(&rdata), "{rtype} {general}");
+        assert_eq!(parse_rtype(&display_rtype(rtype)), Some(rtype));
+        assert_eq!(parse_rtype(&format!("TYPE{}", rtype.to_int())), Some(rtype));
+    }
+}
+
+/// Every mnemonic of the registry is read and has a value in the table, but for those that the module names.
+#[test]
+fn no_type_is_forgotten() {
+    const ONLY_IN_GENERAL_FORM: [&str; 10] =
+        ["NULL", "SIG", "NXT", "ATMA", "A6", "SINK", "UINFO", "UID", "GID", "UNSPEC"];
+    let lines = lines();
+    for rtype in (0..=u16::MAX).map(Rtype::from_int).filter(|&rtype| is_data(rtype)) {
+        let mnemonic = display_rtype(rtype);
+        if mnemonic.starts_with("TYPE") {
+            continue;
+        }
+        assert_eq!(parse_rtype(&mnemonic.to_lowercase()), Some(rtype));
+        let has_value = lines.iter().any(|line| line.rtype == rtype && !line.written.starts_with("\\#"));
+        assert_eq!(has_value, !ONLY_IN_GENERAL_FORM.contains(&&mnemonic[..]), "{mnemonic}");
+        let error = parse_value(rtype, "\"no value\" of any kind").err();
+        assert_eq!(
+            error.is_some_and(|error| error.message.contains("write it as RFC 3597 says")),
+            !has_value,
+            "{mnemonic}"
+        );
+    }
+}
+
 /// RFC 3597 §5: the general form is right for known types too, and must be of the type.
 #[test]
 fn rfc3597_5_general_form() {
@@ -88,6 +151,17 @@ fn rfc3597_5_general_form() {
     assert!(refusal("TYPE65280", "\\# 1 c").contains("odd number"));
     assert!(refusal("TYPE65280", "192.0.2.1").contains("write it as RFC 3597 says"));
     assert!(refusal("NS", "\\# 2 c00c").contains("not a value of type NS"), "no pointers in stored values");
+}
+
+/// What BIND refuses as well.
+#[test]
+fn values_that_are_none() {
+    for line in include_str!("../../tests/fixtures/no-values.txt").lines() {
+        let (kind, text) = line.split_once(' ').expect("type and value");
+        let value =
+            tokens::of_value(text).and_then(|tokens| from_tokens(rtype(kind), &tokens, &crate::name::root()));
+        assert!(value.is_err(), "{line} is taken as {value:?}");
+    }
 }
 
 /// A value is not a line of a master file.
@@ -102,6 +176,45 @@ fn text_without_quotes_stands_as_it_is() {
     assert_eq!(value("TXT", "grüße").as_slice(), "\u{7}grüße".as_bytes());
     assert_eq!(value("TXT", "\"a\" \"b\"").as_slice(), b"\x01a\x01b");
     assert!(refusal("TXT", "\"a").contains("closing double quote"));
+}
+
+/// What begins like the form of RFC 3597 and goes on otherwise is text.
+#[test]
+fn text_may_begin_with_a_backslash() {
+    assert_eq!(value("TXT", "\\#hash").as_slice(), b"\x06\\#hash");
+    assert_eq!(value("TXT", "\\# 2 0161").as_slice(), b"\x01a");
+}
+
+/// Two strings that touch are two strings; only SVCB has parameters.
+#[test]
+fn a_quote_after_an_equals_sign() {
+    assert_eq!(value("TXT", "\"a=\"\"b c\"").as_slice(), b"\x02a=\x03b c");
+    let tokens = tokens::of_value("key=\"a b\" c").expect("tokens");
+    let text = from_tokens(Rtype::TXT, &tokens, &crate::name::root()).expect("a value");
+    assert_eq!(text.as_slice(), b"\x04key=\x03a b\x01c");
+}
+
+/// RFC 1035 §5.1: names inside values are below the origin, wherever in the value they stand.
+#[test]
+fn names_below_the_origin() {
+    let origin = crate::name::parse_absolute("example.com").expect("a name");
+    for (kind, text, absolute) in [
+        ("IPSECKEY", "10 3 2 gw AAAA", "10 3 2 gw.example.com. AAAA"),
+        ("AMTRELAY", "10 0 3 gw", "10 0 3 gw.example.com."),
+        ("HIP", "2 aabb AAAA a @", "2 aabb AAAA a.example.com. example.com."),
+        ("TALINK", "a @", "a.example.com. example.com."),
+        ("DSYNC", "CDS NOTIFY 53 a", "CDS NOTIFY 53 a.example.com."),
+        ("PX", "1 a @", "1 a.example.com. example.com."),
+        ("NAPTR", "1 2 \"u\" \"x\" \"\" a", "1 2 \"u\" \"x\" \"\" a.example.com."),
+        ("HTTPS", "1 a alpn=h2", "1 a.example.com. alpn=h2"),
+        ("LP", "1 a", "1 a.example.com."),
+        ("NSEC", "a A", "a.example.com. A"),
+    ] {
+        let tokens = tokens::of_value(text).expect("tokens");
+        let found = from_tokens(rtype(kind), &tokens, &origin).expect("a value");
+        assert_eq!(display(rtype(kind), &found), absolute, "{kind}");
+    }
+    assert!(refusal("IPSECKEY", "10 3 2 gw AAAA").contains("was \"gw.<zone>\" meant?"));
 }
 
 /// RFC 9460 §2.1: the value of a parameter may stand in quotes.
@@ -188,6 +301,23 @@ proptest! {
 
     #[test]
     fn any_text_is_a_value_or_an_error(kind in 1u16..300, text in ".{0,60}") {
-        let _ = parse_value(Rtype::from_int(kind), &text);
+        let rtype = Rtype::from_int(kind);
+        if let Ok(rdata) = parse_value(rtype, &text) {
+            prop_assert_eq!(from_wire(rtype, rdata.shared()), Ok(rdata));
+        }
+    }
+
+    /// Words that are more often a value: what is read must be what octets of the type are taken for, or a
+    /// journal could not be read.
+    #[test]
+    fn what_is_read_is_a_value_in_wire_form(kind in prop::sample::select((1u16..263).chain([32_768, 32_769]).collect::<Vec<_>>()),
+        words in prop::collection::vec(prop::sample::select(vec![
+            "0", "1", "2", "3", "10", "255", "65535", "a.", ".", "-", "AAAA", "\"x\"", "\"\"", "192.0.2.1", "::1", "A", "NS",
+            "0x47", "alpn=h2", "key7=", "1:1.2.3.4/8", "N", "E", "10m", "20200101000000", "issue", "00",
+        ]), 0..10)) {
+        let rtype = Rtype::from_int(kind);
+        if let Ok(rdata) = parse_value(rtype, &words.join(" ")) {
+            prop_assert_eq!(from_wire(rtype, rdata.shared()), Ok(rdata));
+        }
     }
 }

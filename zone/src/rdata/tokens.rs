@@ -8,6 +8,7 @@ use super::ValueError;
 pub struct Token {
     text: String,
     quoted: bool,
+    touches: bool,
     /// Line in the file, from 1; 0 where there is no file.
     pub line: u32,
     /// Column in the line, in octets from 1; in a value the octet from 1.
@@ -27,7 +28,7 @@ impl Token {
                 _ => text.push_str(&format!("\\{octet:03}")),
             }
         }
-        Ok(Token { text, quoted, line, column })
+        Ok(Token { text, quoted, touches: false, line, column })
     }
 
     /// The text, escapes and all, without quotes around it.
@@ -38,6 +39,15 @@ impl Token {
     /// Whether it stood in quotes.
     pub fn is_quoted(&self) -> bool {
         self.quoted
+    }
+
+    /// Whether there is no space between it and the token before, as in `key="value"` (RFC 9460 §2.1).
+    pub(crate) fn touches(&self) -> bool {
+        self.touches
+    }
+
+    pub(crate) fn set_touches(&mut self, touches: bool) {
+        self.touches = touches;
     }
 
     pub(crate) fn set_text(&mut self, text: String) {
@@ -98,49 +108,62 @@ fn escape<'o>(after: &'o [u8], text: &mut String) -> Result<&'o [u8], String> {
     }
 }
 
+/// A word or a quoted string as it stands in a line.
+pub(crate) struct Word<'l> {
+    /// Its octets without quotes around them.
+    pub(crate) octets: &'l [u8],
+    pub(crate) quoted: bool,
+    /// The offset after it.
+    pub(crate) end: usize,
+}
+
+/// The word or quoted string at `at`, where there is no space. A word ends before `specials`, spaces and
+/// quotes that are not escaped. `None` when a quote is not closed.
+pub(crate) fn scan_word<'l>(line: &'l [u8], at: usize, specials: &[u8]) -> Option<Word<'l>> {
+    let mut end = at;
+    if line[at] == b'"' {
+        end += 1;
+        loop {
+            match line.get(end)? {
+                b'\\' => end += 2,
+                b'"' => return Some(Word { octets: &line[at + 1..end], quoted: true, end: end + 1 }),
+                _ => end += 1,
+            }
+        }
+    }
+    while let Some(&octet) = line.get(end) {
+        match octet {
+            b' ' | b'\t' | b'"' => break,
+            b'\\' => end += 2,
+            _ if specials.contains(&octet) => break,
+            _ => end += 1,
+        }
+    }
+    let end = end.min(line.len());
+    Some(Word { octets: &line[at..end], quoted: false, end })
+}
+
 /// The tokens of a DNSRecord's value: split at spaces and tabs, strings in double quotes kept whole.
 pub(crate) fn of_value(text: &str) -> Result<Vec<Token>, ValueError> {
     let octets = text.as_bytes();
-    let mut tokens = Vec::new();
+    let mut tokens: Vec<Token> = Vec::new();
+    if octets.iter().any(|octet| matches!(octet, b'\n' | b'\r')) {
+        return Err(ValueError::new("has an end of line: a value is one line; write \\010 for it in text"));
+    }
     let mut at = 0;
     while at < octets.len() {
         if matches!(octets[at], b' ' | b'\t') {
             at += 1;
             continue;
         }
-        let start = at;
-        let quoted = octets[at] == b'"';
-        at += usize::from(quoted);
-        let begin = at;
-        loop {
-            match octets.get(at) {
-                Some(b'\\') => at += 2,
-                Some(b'"') if quoted => break,
-                // key="value with spaces" (RFC 9460 §2.1)
-                Some(b'"') if at > begin && octets[at - 1] == b'=' => at = after_inner_quote(octets, at),
-                Some(b' ' | b'\t') if !quoted => break,
-                Some(b'\n' | b'\r') => {
-                    return Err(ValueError::at(
-                        tokens.len(),
-                        "has an end of line: a value is one line; write \\010 for it in text",
-                    ));
-                }
-                Some(_) => at += 1,
-                None if quoted => {
-                    return Err(ValueError::at(
-                        tokens.len(),
-                        "has a string without its closing double quote",
-                    ));
-                }
-                None => break,
-            }
-        }
-        let end = at.min(octets.len());
-        let word = without_inner_quotes(&octets[begin..end], quoted);
-        let token = Token::new(&word, quoted, 0, start as u32 + 1)
+        let Some(word) = scan_word(octets, at, b"") else {
+            return Err(ValueError::at(tokens.len(), "has a string without its closing double quote"));
+        };
+        let mut token = Token::new(word.octets, word.quoted, 0, at as u32 + 1)
             .map_err(|message| ValueError::at(tokens.len(), message))?;
+        token.touches = at > 0 && !matches!(octets[at - 1], b' ' | b'\t');
         tokens.push(token);
-        at += usize::from(quoted);
+        at = word.end;
     }
     if tokens.is_empty() {
         return Err(ValueError::new(
@@ -148,29 +171,4 @@ pub(crate) fn of_value(text: &str) -> Result<Vec<Token>, ValueError> {
         ));
     }
     Ok(tokens)
-}
-
-/// The offset after the closing quote of the string whose opening quote is at `at`.
-fn after_inner_quote(octets: &[u8], at: usize) -> usize {
-    let mut at = at + 1;
-    while let Some(&octet) = octets.get(at) {
-        match octet {
-            b'\\' => at += 2,
-            b'"' => return at + 1,
-            _ => at += 1,
-        }
-    }
-    at
-}
-
-/// `key="value"` without the quotes, spaces in the value escaped. What stands in quotes as a whole is left
-/// as it is.
-pub(crate) fn without_inner_quotes(word: &[u8], quoted: bool) -> std::borrow::Cow<'_, [u8]> {
-    let opening = word.windows(2).position(|pair| pair == b"=\"");
-    match opening {
-        Some(at) if !quoted && word.len() > at + 2 && word.ends_with(b"\"") => {
-            [&word[..=at], &word[at + 2..word.len() - 1]].concat().into()
-        }
-        _ => word.into(),
-    }
 }

@@ -7,6 +7,16 @@ const GREATEST: u64 = (1 << 31) - 1;
 
 /// Seconds as a number, or with units: `1h30m`, `2W`. At most 2^31 - 1 (RFC 2181 §8).
 pub fn parse_ttl(text: &str) -> Result<u32, ValueError> {
+    match parse_seconds(text)? {
+        seconds if u64::from(seconds) > GREATEST => {
+            Err(ValueError::new(format!("\"{text}\" is more than {GREATEST} seconds, the greatest TTL")))
+        }
+        seconds => Ok(seconds),
+    }
+}
+
+/// The same for the times of a SOA, which have all of 32 bits (RFC 1035 §3.3.13).
+pub(crate) fn parse_seconds(text: &str) -> Result<u32, ValueError> {
     let wrong = || {
         ValueError::new(format!(
             "\"{text}\" is no time: write seconds, or numbers with w, d, h, m or s, such as 1h30m"
@@ -37,10 +47,9 @@ pub fn parse_ttl(text: &str) -> Result<u32, ValueError> {
         None if has_units => {}
         None => return Err(wrong()),
     }
-    if total > GREATEST {
-        return Err(ValueError::new(format!("\"{text}\" is more than {GREATEST} seconds, the greatest TTL")));
-    }
-    Ok(total as u32)
+    u32::try_from(total).map_err(|_| {
+        ValueError::new(format!("\"{text}\" is more than 4294967295 seconds, which is all that fits"))
+    })
 }
 
 #[cfg(test)]

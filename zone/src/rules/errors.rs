@@ -28,8 +28,8 @@ pub(crate) fn soa_off_apex(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Fou
         } else {
             (soas, Vec::new(), "a SOA, and is not the apex")
         };
-        let message = format!("{} has {what}", display(owner.name));
-        (!concerned.is_empty()).then(|| view.found(concerned, related, message))
+        let message = || format!("{} has {what}", display(owner.name));
+        (!concerned.is_empty()).then(|| view.found(concerned, related, message()))
     });
     with_soa.collect()
 }
@@ -41,15 +41,18 @@ fn may_stand_beside_cname(rtype: Rtype) -> bool {
 
 pub(crate) fn cname_and_other_data(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {
     let clashes = view.owners().iter().filter_map(|owner| {
+        let mut items = view.of_type(owner, Rtype::CNAME);
+        if items.is_empty() {
+            return None;
+        }
         let is_other = |&index: &usize| !may_stand_beside_cname(view.item(index).rtype);
         let others: Vec<usize> = view.indices(owner).iter().copied().filter(is_other).collect();
-        let mut items = view.of_type(owner, Rtype::CNAME);
         // The SOA of the apex cannot be left out, and the apex cannot be an alias: the CNAME goes alone.
-        if view.is_apex(owner) && !items.is_empty() {
+        if view.is_apex(owner) {
             let message = format!("{} is the apex and has a CNAME beside its SOA", display(owner.name));
             return Some(view.found(items, others, message));
         }
-        if items.is_empty() || others.is_empty() {
+        if others.is_empty() {
             return None;
         }
         let mut types: Vec<String> =
@@ -75,10 +78,13 @@ fn more_than_one(view: &View<'_, '_>, rtype: Rtype) -> Vec<Found> {
     let doubled = view.owners().iter().filter_map(|owner| {
         let items = view.of_type(owner, rtype);
         let mut values: Vec<_> = items.iter().flat_map(|&index| view.item(index).values).collect();
+        if values.len() < 2 {
+            return None;
+        }
         values.sort_by(|a, b| a.canonical_cmp(b, rtype));
         values.dedup_by(|a, b| a.canonical_cmp(b, rtype).is_eq());
-        let message = format!("{} has {} different values of {rtype}", display(owner.name), values.len());
-        (values.len() > 1).then(|| view.found(items, Vec::new(), message))
+        let message = || format!("{} has {} different values of {rtype}", display(owner.name), values.len());
+        (values.len() > 1).then(|| view.found(items, Vec::new(), message()))
     });
     doubled.collect()
 }
@@ -128,8 +134,8 @@ pub(crate) fn too_many_types(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> 
     let limit = limits.types_per_name;
     let crowded = view.owners().iter().filter_map(|owner| {
         let count = view.sets(owner).count();
-        let message = format!("{} has {count} types: at most {limit}", display(owner.name));
-        (count > limit).then(|| view.found(view.indices(owner).to_vec(), Vec::new(), message))
+        let message = || format!("{} has {count} types: at most {limit}", display(owner.name));
+        (count > limit).then(|| view.found(view.indices(owner).to_vec(), Vec::new(), message()))
     });
     crowded.collect()
 }
@@ -152,8 +158,9 @@ pub(crate) fn name_too_large(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> 
     let limit = limits.octets_per_name;
     let large = view.owners().iter().filter_map(|owner| {
         let octets = octets(view, view.indices(owner));
-        let message = format!("the records of {} take {octets} octets: at most {limit}", display(owner.name));
-        (octets > limit).then(|| view.found(view.indices(owner).to_vec(), Vec::new(), message))
+        let message =
+            || format!("the records of {} take {octets} octets: at most {limit}", display(owner.name));
+        (octets > limit).then(|| view.found(view.indices(owner).to_vec(), Vec::new(), message()))
     });
     large.collect()
 }

@@ -307,11 +307,15 @@ pub const RULES: &[Rule] = &[
 /// findings is that of [`RULES`] and, within a rule, canonical.
 pub fn check(apex: &Name, items: &[Item<'_>], limits: &Limits) -> Vec<Finding> {
     let mut left_out = vec![false; items.len()];
-    let mut findings = run(Severity::Error, &View::new(apex, items, &left_out), limits);
-    for &item in findings.iter().flat_map(|finding| &finding.items) {
-        left_out[item] = true;
+    let mut view = View::new(apex, items, &left_out);
+    let mut findings = run(Severity::Error, &view, limits);
+    if !findings.is_empty() {
+        for &item in findings.iter().flat_map(|finding| &finding.items) {
+            left_out[item] = true;
+        }
+        view = View::new(apex, items, &left_out);
     }
-    findings.extend(run(Severity::Warning, &View::new(apex, items, &left_out), limits));
+    findings.extend(run(Severity::Warning, &view, limits));
     findings
 }
 

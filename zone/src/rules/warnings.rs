@@ -135,14 +135,18 @@ pub(crate) fn duplicate_value(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<
             .iter()
             .flat_map(|&index| view.item(index).values.iter().map(move |value| (value, index)))
             .collect();
+        if values.len() < 2 {
+            return None;
+        }
         values.sort_by(|a, b| a.0.canonical_cmp(b.0, rtype).then(a.1.cmp(&b.1)));
         let doubled: Vec<usize> = values
             .windows(2)
             .filter(|pair| pair[0].0.canonical_cmp(pair[1].0, rtype).is_eq())
             .map(|pair| pair[1].1)
             .collect();
-        let message = format!("{} {} has a value more than once", display(owner.name), display_rtype(rtype));
-        (!doubled.is_empty()).then_some((doubled, message))
+        let message =
+            || format!("{} {} has a value more than once", display(owner.name), display_rtype(rtype));
+        (!doubled.is_empty()).then(|| (doubled, message()))
     })
 }
 
@@ -151,13 +155,16 @@ pub(crate) fn ttls_differ(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Foun
         let lowest = set.iter().map(|&index| view.item(index).ttl).min()?;
         let others: Vec<usize> =
             set.iter().copied().filter(|&index| view.item(index).ttl != lowest).collect();
+        // Each RRSIG goes with the TTL of what it covers (RFC 4034 §3).
+        if others.is_empty() || rtype == Rtype::RRSIG {
+            return None;
+        }
         let message = format!(
             "{} {} has different TTLs: {lowest}, the lowest, counts",
             display(owner.name),
             display_rtype(rtype)
         );
-        // Each RRSIG goes with the TTL of what it covers (RFC 4034 §3).
-        (!others.is_empty() && rtype != Rtype::RRSIG).then_some((others, message))
+        Some((others, message))
     })
 }
 
@@ -217,8 +224,8 @@ pub(crate) fn too_many_nameservers(_: &Rule, view: &View<'_, '_>, limits: &Limit
         let count: usize = items.iter().map(|&index| view.item(index).values.len()).sum();
         let limit = limits.nameservers_per_cut;
         let message =
-            format!("{} is delegated to {count} nameservers: more than {limit}", display(owner.name));
-        (count > limit).then(|| view.found(items, Vec::new(), message))
+            || format!("{} is delegated to {count} nameservers: more than {limit}", display(owner.name));
+        (count > limit).then(|| view.found(items, Vec::new(), message()))
     })
     .collect()
 }

@@ -6,7 +6,7 @@ pub mod serial;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use port53_crds::SerialPolicy;
+use port53_crds::Zone;
 use port53_zone::content::{Applied, Change, Content, ContentError};
 use port53_zone::name::SortKey;
 use port53_zone::{RRset, Soa};
@@ -101,11 +101,19 @@ fn soa(inputs: &Inputs<'_>, held: &Held<'_>, published: Option<&Published>, is_s
             old.serial
         }
         (Source::Master(_), _) => serial::written(written.serial, known),
-        (Source::Written(_), Some(old)) => old.serial,
-        (Source::Written(zone), None) => {
-            let policy: SerialPolicy = zone.spec.serial_policy;
-            serial::next(policy, inputs.settings.now, known)
+        (Source::Written(zone), Some(old))
+            if !least(zone).is_some_and(|least| port53_zone::serial::is_newer(least, old.serial)) =>
+        {
+            old.serial
+        }
+        (Source::Written(zone), _) => {
+            serial::next(zone.spec.serial_policy, inputs.settings.now, least(zone), known)
         }
     };
     Soa { serial, ..written.clone() }
+}
+
+/// The lowest serial that a zone may have.
+fn least(zone: &Zone) -> Option<u32> {
+    zone.spec.soa.initial_serial
 }

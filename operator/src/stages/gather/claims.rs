@@ -3,11 +3,12 @@
 //! Claims are looked at by standing: those that are published, from the top of the tree; then the oldest,
 //! those above before those below, then namespace and name. A claim is refused when its domain is held, when
 //! the zone next above belongs to another namespace and does not grant it, or when a zone below belongs to
-//! another namespace and was there before: a domain is not taken from above.
+//! another namespace and was there before: a domain is not taken from above. A published zone that stays
+//! although its Zone is missing, unreadable or refused is held as before; what it grants may be unknown then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use port53_crds::Reason;
+use port53_crds::{Reason, Zone};
 use port53_zone::{Name, name};
 
 use super::{Held, Source, Terms, covers};
@@ -25,6 +26,9 @@ pub(crate) struct Claims<'a> {
     /// Zones whose domain could not be read.
     pub(crate) unreadable: BTreeSet<ObjectRef>,
 }
+
+/// Who holds a domain, and where that is written, if it can be read.
+type Holders<'a> = BTreeMap<Name, (ObjectRef, Option<Source<'a>>)>;
 
 #[derive(Debug)]
 struct Claim<'a> {
@@ -55,26 +59,42 @@ pub(crate) fn of<'a>(inputs: &Inputs<'a>, verdicts: &mut Vec<Verdict>) -> Claims
     let mut claims = read(inputs, &mut result.unreadable, verdicts);
     claims.sort_by(|a, b| a.standing().cmp(&b.standing()));
     result.tried = claims.iter().map(|claim| (claim.object.clone(), claim.apex.clone())).collect();
-    let mut holders: BTreeMap<Name, (ObjectRef, Source<'a>)> = BTreeMap::new();
+    let mut holders = absent_holders(inputs, &result);
     for claim in claims {
-        let refusal = refusal(inputs, &claim, &holders, &result);
-        let terms = match (refusal, terms(inputs, &claim)) {
-            (Some(complaint), _) => {
-                verdicts.push(claim.verdict(vec![complaint]));
-                continue;
-            }
-            (None, Err(complaints)) => {
+        let refusal = refusal(inputs.objects, &claim, &holders);
+        let terms = match refusal {
+            Some(complaint) => Err(vec![complaint]),
+            None => terms(inputs, &claim),
+        };
+        if terms.is_ok() || claim.is_published {
+            holders.insert(claim.apex.clone(), (claim.object.clone(), Some(claim.source)));
+        }
+        let terms = match terms {
+            Ok(terms) => terms,
+            Err(complaints) => {
                 verdicts.push(claim.verdict(complaints));
                 continue;
             }
-            (None, Ok(terms)) => terms,
         };
-        holders.insert(claim.apex.clone(), (claim.object.clone(), claim.source));
         let Claim { source, object, apex, .. } = claim;
         let (records, children) = (Vec::new(), Vec::new());
         result.accepted.push(Held { source, object, apex, terms, records, children });
     }
     result
+}
+
+/// Published zones that stay although their holder is missing or cannot be read.
+fn absent_holders<'a>(inputs: &Inputs<'_>, claims: &Claims<'_>) -> Holders<'a> {
+    let stays = |holder: &ObjectRef| {
+        inputs.settings.missing_zone == MissingZone::Keep || claims.unreadable.contains(holder)
+    };
+    let published = inputs.published.iter().map(|(apex, published)| (apex, &published.holder));
+    published
+        .filter(|(apex, holder)| {
+            !claims.tried.contains(&((*holder).clone(), (*apex).clone())) && stays(holder)
+        })
+        .map(|(apex, holder)| (apex.clone(), (holder.clone(), None)))
+        .collect()
 }
 
 fn terms(inputs: &Inputs<'_>, claim: &Claim<'_>) -> Result<Terms, Vec<Complaint>> {
@@ -115,6 +135,8 @@ fn read<'a>(
                 apex,
             }),
             Err(error) => {
+                let is_published = inputs.published.values().any(|published| published.holder == object);
+                let outcome = if is_published { Outcome::LastGoodKept } else { Outcome::Rejected };
                 let message = format!("\"{}\" {error}", zone.spec.domain);
                 let fix = "write the domain in full, such as example.com";
                 verdicts.push(Verdict {
@@ -122,7 +144,7 @@ fn read<'a>(
                     generation: zone.metadata.generation.unwrap_or(0),
                     zone: None,
                     name: None,
-                    outcome: Outcome::Rejected,
+                    outcome,
                     complaints: vec![Complaint::error(Reason::InvalidName, "spec.domain", message, fix)],
                 });
                 unreadable.insert(object);
@@ -144,41 +166,24 @@ fn read<'a>(
     claims
 }
 
-fn refusal(
-    inputs: &Inputs<'_>,
-    claim: &Claim<'_>,
-    holders: &BTreeMap<Name, (ObjectRef, Source<'_>)>,
-    so_far: &Claims<'_>,
-) -> Option<Complaint> {
+fn refusal(objects: &Objects, claim: &Claim<'_>, holders: &Holders<'_>) -> Option<Complaint> {
     let domain = name::display(&claim.apex);
-    let held_by = |holder: &ObjectRef| {
+    if let Some((holder, _)) = holders.get(&claim.apex) {
         let message = format!("{domain} is already held by {holder}");
         let fix = "remove one of the two; records can be attached to the other by its spec.records";
-        error(claim, Reason::Conflicted, message, fix).related_to(holder.clone())
-    };
-    if let Some((holder, _)) = holders.get(&claim.apex) {
-        return Some(held_by(holder));
-    }
-    // Published, and its holder is missing or unreadable: it stays, and stays theirs.
-    if let Some(published) = inputs.published.get(&claim.apex).filter(|_| !claim.is_published) {
-        let is_read = so_far.tried.contains(&(published.holder.clone(), claim.apex.clone()));
-        let stays = inputs.settings.missing_zone == MissingZone::Keep
-            || so_far.unreadable.contains(&published.holder);
-        if stays || is_read {
-            return Some(held_by(&published.holder));
-        }
+        return Some(error(claim, Reason::Conflicted, message, fix).related_to(holder.clone()));
     }
     let namespace = claim.object.namespace()?;
     let is_foreign = |holder: &ObjectRef| holder.namespace().is_some_and(|other| other != namespace);
     let above = claim.apex.iter_suffixes().skip(1).find_map(|suffix| holders.get_key_value(&suffix));
-    if let Some((apex, (holder, Source::Written(zone)))) = above
+    if let Some((apex, (holder, source))) = above
         && is_foreign(holder)
     {
-        let labels = labels(inputs.objects, namespace);
-        let is_granted = zone.spec.children.iter().any(|grant| {
-            grant.namespaces.matches(&labels)
-                && grant.names.iter().any(|pattern| covers(pattern, &claim.apex, apex))
-        });
+        let is_granted = match source {
+            Some(Source::Written(zone)) => is_granted(zone, apex, &labels(objects, namespace), &claim.apex),
+            // What it grants is unknown: what was granted before stays so.
+            _ => claim.is_published,
+        };
         if !is_granted {
             let message =
                 format!("{domain} is below {}, which {holder} holds and does not grant", name::display(apex));
@@ -192,9 +197,10 @@ fn refusal(
     if claim.is_published {
         return None;
     }
-    let below = holders.iter().find(|(apex, (holder, _))| {
-        apex.ends_with(&claim.apex) && **apex != claim.apex && is_foreign(holder)
-    });
+    // In canonical order what is below a name follows it.
+    let mut below =
+        holders.range::<Name, _>(&claim.apex..).take_while(|(apex, _)| apex.ends_with(&claim.apex));
+    let below = below.find(|(_, (holder, _))| is_foreign(holder));
     below.map(|(apex, (holder, _))| {
         let message = format!("{domain} is above {}, which {holder} holds", name::display(apex));
         let fix = format!(
@@ -202,6 +208,13 @@ fn refusal(
              for it in spec.children, and then create that one again"
         );
         error(claim, Reason::NotPermitted, message, fix).related_to(holder.clone())
+    })
+}
+
+/// Whether the zone `apex` lets a namespace with these labels hold the zone `below`.
+fn is_granted(zone: &Zone, apex: &Name, labels: &BTreeMap<String, String>, below: &Name) -> bool {
+    zone.spec.children.iter().any(|grant| {
+        grant.namespaces.matches(labels) && grant.names.iter().any(|pattern| covers(pattern, below, apex))
     })
 }
 

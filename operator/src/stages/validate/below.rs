@@ -2,7 +2,7 @@
 //! has at or below them is occluded. DS stays with the parent (RFC 4035 §2.4).
 
 use port53_zone::content::Content;
-use port53_zone::{Name, RRset, Rtype, name, rdata};
+use port53_zone::{Name, RRset, Rtype, rdata};
 
 use super::Draft;
 use super::candidate::{Candidate, Rank};
@@ -62,12 +62,14 @@ pub(super) fn child_of<'a>(
     children: &'a Children,
     owner: &Name,
 ) -> Option<&'a (ObjectRef, Content)> {
+    if held.children.is_empty() {
+        return None;
+    }
     // Children are not below each other: at most one.
     owner
         .iter_suffixes()
         .take_while(|suffix| *suffix != held.apex)
-        .filter_map(|suffix| name::parse_absolute(&suffix.fmt_with_dot().to_string()).ok())
-        .find(|suffix| held.children.binary_search_by(|child| child.cmp(suffix)).is_ok())
+        .find(|suffix| held.children.binary_search(suffix).is_ok())
         .and_then(|apex| children.get(&apex))
 }
 

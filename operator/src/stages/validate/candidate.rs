@@ -6,8 +6,6 @@ use port53_zone::master::Position;
 use port53_zone::name::SortKey;
 use port53_zone::{Name, RRset, Rdata, Rtype};
 
-use crate::stages::Published;
-
 /// Who keeps a name when two want it: the lesser.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Standing {
@@ -58,23 +56,23 @@ pub(super) struct Candidate {
     pub(super) values: Vec<Rdata>,
     /// Where each value stands, in a master file.
     pub(super) positions: Vec<Position>,
-    /// What the source has published under this name and type.
+    /// What the source has published, unless that is what it writes.
     pub(super) last_good: Option<RRset>,
 }
 
 impl Candidate {
-    /// What `source` writes. `published` tells whether it is the incumbent.
+    /// What `source` writes. With `last_good`, what it has published, it is the incumbent of its name and type.
     pub(super) fn new(
         source: usize,
         owner: &Arc<str>,
         rank: Rank,
         created: i64,
         rrset: (Name, Rtype, Vec<u32>, Vec<Rdata>),
-        published: Option<&Published>,
+        last_good: Option<RRset>,
     ) -> Self {
         let (name, rtype, ttls, values) = rrset;
-        let last_good = published.and_then(|published| last_good(published, &name, rtype, owner));
-        let rank = if rank == Rank::Newcomer && last_good.is_some() { Rank::Incumbent } else { rank };
+        let is_at_home = last_good.as_ref().is_some_and(|last| last.rtype == rtype && last.name == name);
+        let rank = if rank == Rank::Newcomer && is_at_home { Rank::Incumbent } else { rank };
         let created = if rank == Rank::Newcomer { created } else { 0 };
         Candidate {
             source,
@@ -91,6 +89,14 @@ impl Candidate {
         }
     }
 
+    /// What `source` has published, in the place of what it writes.
+    pub(super) fn of_last_good(source: usize, owner: &Arc<str>, last: RRset) -> Self {
+        let parts = (last.name.clone(), last.rtype, vec![last.ttl], last.values().to_vec());
+        let mut candidate = Candidate::new(source, owner, Rank::Incumbent, 0, parts, None);
+        candidate.version = Version::LastGood;
+        candidate
+    }
+
     pub(super) fn rank(&self) -> Rank {
         self.standing.rank
     }
@@ -99,18 +105,22 @@ impl Candidate {
         self.version == Version::Out
     }
 
+    /// Whether the source has something published, here or under another name.
+    pub(super) fn is_published(&self) -> bool {
+        self.rank() == Rank::Incumbent || self.last_good.is_some()
+    }
+
     /// Steps back to the version before: the last good one where there is another, then nothing.
     pub(super) fn step_back(&mut self) {
         let last_good =
             self.last_good.take().filter(|last| self.version == Version::Written && *last != self.rrset());
-        self.version = match last_good {
+        match last_good {
             Some(last) => {
-                self.ttls = vec![last.ttl];
-                self.values = last.values().to_vec();
-                Version::LastGood
+                let positions = std::mem::take(&mut self.positions);
+                *self = Candidate { positions, ..Candidate::of_last_good(self.source, &self.owner, last) };
             }
-            None => Version::Out,
-        };
+            None => self.version = Version::Out,
+        }
     }
 
     /// The RRset. Of TTLs that differ the lowest counts (RFC 2181 §5.2).
@@ -118,10 +128,4 @@ impl Candidate {
         let ttl = self.ttls.iter().copied().min().unwrap_or(0);
         RRset::new(self.name.clone(), self.rtype, ttl, self.values.iter().cloned())
     }
-}
-
-/// What `owner` has published under a name and type.
-pub(super) fn last_good(published: &Published, name: &Name, rtype: Rtype, owner: &str) -> Option<RRset> {
-    let held_by = published.content.owner_of(name, rtype)?;
-    if *held_by == *owner { published.content.get(name, rtype) } else { None }
 }

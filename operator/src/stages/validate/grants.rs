@@ -6,7 +6,7 @@ use port53_crds::{Reason, Zone};
 use port53_zone::rdata::{display_rtype, parse_rtype};
 use port53_zone::{Name, Rtype, name};
 
-use super::candidate::{Candidate, Rank, Standing};
+use super::candidate::{Candidate, Standing};
 use crate::objects::{ObjectRef, Objects};
 use crate::stages::gather::{covers, is_wildcard, labels};
 use crate::verdict::Complaint;
@@ -80,20 +80,23 @@ pub(super) struct Attached {
     pub(super) grants: Vec<usize>,
 }
 
-/// Counts records against the limits, by standing: what is published stays, whatever the limit became, and
-/// counts. Returns those for which there is no room.
+/// Counts records against the limits, by standing: what is published, under whatever name, stays, whatever the
+/// limit became, and counts. Returns those for which there is no room.
 pub(super) fn over_limit(
     zone: &Zone,
     holder: &ObjectRef,
     mut attached: Vec<Attached>,
     candidates: &[Candidate],
 ) -> Vec<(usize, Complaint)> {
-    let standing = |attached: &Attached| -> &Standing { &candidates[attached.candidate].standing };
-    attached.sort_by(|a, b| standing(a).cmp(standing(b)));
+    let standing = |attached: &Attached| -> (bool, &Standing) {
+        let candidate = &candidates[attached.candidate];
+        (!candidate.is_published(), &candidate.standing)
+    };
+    attached.sort_by(|a, b| standing(a).cmp(&standing(b)));
     let mut used: BTreeMap<(usize, &str), u32> = BTreeMap::new();
     let mut over = Vec::new();
     for record in &attached {
-        let is_published = candidates[record.candidate].rank() == Rank::Incumbent;
+        let is_published = candidates[record.candidate].is_published();
         let has_room = |&&grant: &&usize| {
             let limit = zone.spec.records[grant].limit.unwrap_or(u32::MAX);
             used.get(&(grant, record.namespace.as_str())).copied().unwrap_or(0) < limit

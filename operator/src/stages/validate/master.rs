@@ -8,7 +8,8 @@ use port53_zone::master::{Located, Position};
 use port53_zone::name::SortKey;
 use port53_zone::{Name, Rdata, Record, Rtype, name, rdata};
 
-use super::candidate::{Candidate, Rank, Version};
+use super::before::Before;
+use super::candidate::{Candidate, Rank};
 use super::{Draft, below};
 use crate::objects::{MasterZone, ObjectRef};
 use crate::stages::gather::Held;
@@ -51,9 +52,11 @@ pub(super) fn draft(
     if let Some(published) = published.filter(|_| master.unread > 0) {
         keep_unread(held, children, &published.content, &sets, draft);
     }
+    let before = Before::of_file(published);
     for (name, rtype, lines) in sets.into_values() {
+        let last_good = before.at(&name, rtype, &owner);
         let parts = (name, rtype, lines.ttls, lines.values);
-        let mut candidate = Candidate::new(0, &owner, Rank::Newcomer, i64::MAX, parts, published);
+        let mut candidate = Candidate::new(0, &owner, Rank::Newcomer, i64::MAX, parts, last_good);
         candidate.positions = lines.positions;
         draft.candidates.push(candidate);
     }
@@ -113,10 +116,7 @@ fn keep_unread(
             continue;
         }
         kept.push(format!("{} {}", name::display(&rrset.name), rdata::display_rtype(rrset.rtype)));
-        let parts = (rrset.name.clone(), rrset.rtype, vec![rrset.ttl], rrset.values().to_vec());
-        let mut candidate = Candidate::new(0, &owner, Rank::Incumbent, 0, parts, None);
-        candidate.version = Version::LastGood;
-        draft.candidates.push(candidate);
+        draft.candidates.push(Candidate::of_last_good(0, &owner, rrset));
     }
     if !kept.is_empty() {
         let more = if kept.len() > 10 { format!(" and {} more", kept.len() - 10) } else { String::new() };

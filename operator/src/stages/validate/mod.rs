@@ -4,6 +4,7 @@
 //! with ([`clash`]). What is wrong with one takes nothing from another. In service stays the last good
 //! version of what became wrong; what lost its grant goes.
 
+mod before;
 mod below;
 mod candidate;
 mod clash;

@@ -3,9 +3,11 @@
 use port53_crds::{DNSRecord, Reason, Zone};
 use port53_zone::{Name, Rtype, name};
 
-use super::candidate::{self, Candidate, Rank, Version};
+use super::before::Before;
+use super::candidate::{Candidate, Rank, Version};
 use super::grants::{self, Attached};
-use super::{Draft, below, record};
+use super::record::{self, Read};
+use super::{Draft, below};
 use crate::objects::{ObjectRef, created};
 use crate::stages::gather::Held;
 use crate::stages::{Children, Inputs};
@@ -22,11 +24,13 @@ pub(super) fn draft(
         let parts = (ns.name.clone(), ns.rtype, vec![ns.ttl], ns.values().to_vec());
         draft.candidates.push(Candidate::new(0, &held.object.owner(), Rank::Default, 0, parts, None));
     }
+    let before = Before::of_objects(inputs.published.get(&held.apex));
+    let zone = Place { inputs, held, zone, children };
     let mut attached = Vec::new();
     for record in &held.records {
-        attached.extend(one(inputs, held, zone, children, record, draft));
+        attached.extend(zone.draft(record, &before, draft));
     }
-    for (candidate, complaint) in grants::over_limit(zone, &held.object, attached, &draft.candidates) {
+    for (candidate, complaint) in grants::over_limit(zone.zone, &held.object, attached, &draft.candidates) {
         let candidate = &mut draft.candidates[candidate];
         candidate.last_good = None;
         candidate.version = Version::Out;
@@ -34,70 +38,76 @@ pub(super) fn draft(
     }
 }
 
-/// Drafts one record. Returns how it counts against the limits of grants, if it does.
-fn one(
-    inputs: &Inputs<'_>,
-    held: &Held<'_>,
-    zone: &Zone,
-    children: &Children,
-    record: &DNSRecord,
-    draft: &mut Draft,
-) -> Option<Attached> {
-    let object = ObjectRef::of_record(record);
-    let owner = object.owner();
-    let read = record::read(record, &held.apex, zone.spec.default_ttl);
-    let source = draft.verdicts.len();
-    draft.verdicts.push(Verdict {
-        object: object.clone(),
-        generation: record.metadata.generation.unwrap_or(0),
-        zone: Some(held.apex.clone()),
-        name: read.name.clone(),
-        outcome: Outcome::Accepted,
-        complaints: read.complaints,
-    });
-    let verdict = &mut draft.verdicts[source];
-    let (Some(name), Some(rtype)) = (read.name, read.rtype) else {
-        verdict.outcome = Outcome::Rejected;
-        return None;
-    };
-    let namespace = object.namespace().unwrap_or_default();
-    let mut grants = Vec::new();
-    if held.object.namespace() != Some(namespace) {
-        let wanted = (&name, rtype);
-        match grants::granted(inputs.objects, zone, &held.object, namespace, wanted, &held.apex) {
-            Ok(granted) => grants = granted,
-            Err(complaint) => {
-                verdict.complaints.push(*complaint);
-                verdict.outcome = Outcome::Rejected;
-                return None;
+/// The zone that records are drafted for.
+struct Place<'a> {
+    inputs: &'a Inputs<'a>,
+    held: &'a Held<'a>,
+    zone: &'a Zone,
+    children: &'a Children,
+}
+
+impl Place<'_> {
+    /// Drafts one record: as it is written, else as it is published, where it may still be. Returns how it
+    /// counts against the limits of grants, if it does.
+    fn draft(&self, record: &DNSRecord, before: &Before<'_>, draft: &mut Draft) -> Option<Attached> {
+        let object = ObjectRef::of_record(record);
+        let owner = object.owner();
+        let namespace = object.namespace().unwrap_or_default().to_owned();
+        let Read { name, rtype, ttl, values, mut complaints } =
+            record::read(record, &self.held.apex, self.zone.spec.default_ttl);
+        let mut grants = Vec::new();
+        if let (Some(name), Some(rtype)) = (&name, rtype) {
+            match self.permitted(&namespace, name, rtype) {
+                Ok(granted) => grants = granted,
+                Err(complaint) => complaints.push(*complaint),
             }
         }
-    }
-    if let Some(complaint) = occluded(held, children, &name, rtype) {
-        verdict.complaints.push(complaint);
-        verdict.outcome = Outcome::Rejected;
-        return None;
-    }
-    let published = inputs.published.get(&held.apex);
-    let created = created(&record.metadata).unwrap_or(i64::MAX);
-    let parts = if verdict.complaints.is_empty() {
-        (name, rtype, vec![read.ttl], read.values)
-    } else {
-        let last = published.and_then(|zone| candidate::last_good(zone, &name, rtype, &owner));
-        let Some(last) = last else {
-            verdict.outcome = Outcome::Rejected;
-            return None;
+        let last = before.of_owner(&owner).cloned();
+        let source = draft.verdicts.len();
+        let candidate = match (name.clone(), rtype) {
+            (Some(name), Some(rtype)) if complaints.is_empty() => {
+                let created = created(&record.metadata).unwrap_or(i64::MAX);
+                let parts = (name, rtype, vec![ttl], values);
+                Some(Candidate::new(source, &owner, Rank::Newcomer, created, parts, last))
+            }
+            _ => last.and_then(|last| match self.permitted(&namespace, &last.name, last.rtype) {
+                Ok(granted) => {
+                    grants = granted;
+                    Some(Candidate::of_last_good(source, &owner, last))
+                }
+                Err(complaint) => {
+                    complaints.push(*complaint);
+                    None
+                }
+            }),
         };
-        (name, rtype, vec![last.ttl], last.values().to_vec())
-    };
-    let is_written = verdict.complaints.is_empty();
-    let mut candidate = Candidate::new(source, &owner, Rank::Newcomer, created, parts, published);
-    if !is_written {
-        candidate.version = Version::LastGood;
+        draft.verdicts.push(Verdict {
+            object,
+            generation: record.metadata.generation.unwrap_or(0),
+            zone: Some(self.held.apex.clone()),
+            name,
+            outcome: if candidate.is_some() { Outcome::Accepted } else { Outcome::Rejected },
+            complaints,
+        });
+        draft.candidates.push(candidate?);
+        let candidate = draft.candidates.len() - 1;
+        (!grants.is_empty()).then_some(Attached { candidate, namespace, grants })
     }
-    draft.candidates.push(candidate);
-    let (candidate, namespace) = (draft.candidates.len() - 1, namespace.to_owned());
-    (!grants.is_empty()).then_some(Attached { candidate, namespace, grants })
+
+    /// Whether a record of a namespace may have this name and type here. Returns the grants that say so; none
+    /// are needed in the zone's own namespace.
+    fn permitted(&self, namespace: &str, name: &Name, rtype: Rtype) -> Result<Vec<usize>, Box<Complaint>> {
+        let Place { inputs, held, zone, children } = self;
+        let mut grants = Vec::new();
+        if held.object.namespace() != Some(namespace) {
+            grants =
+                grants::granted(inputs.objects, zone, &held.object, namespace, (name, rtype), &held.apex)?;
+        }
+        match occluded(held, children, name, rtype) {
+            Some(complaint) => Err(Box::new(complaint)),
+            None => Ok(grants),
+        }
+    }
 }
 
 fn occluded(held: &Held<'_>, children: &Children, owner: &Name, rtype: Rtype) -> Option<Complaint> {

@@ -1,0 +1,43 @@
+# What people run. `make help` lists it. Nothing but the Rust toolchain is needed for `make run`.
+
+CARGO ?= cargo
+PORT53 = $(CARGO) run --quiet --package port53-cli --bin port53 --
+# Real zones to be served and asked, a directory of master files.
+ZONES ?= $(wildcard ../shared/data/zones)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## build, and serve examples/ on 127.0.0.1:5353
+	$(PORT53) dev examples
+
+.PHONY: test
+test: peers ## everything: unit, property, resolver, peers, and real zones where they are
+	$(CARGO) test --workspace
+	$(if $(ZONES),$(MAKE) acceptance,@echo 'no real zones here: give a directory of master files, ZONES=dir make acceptance')
+
+.PHONY: acceptance
+acceptance: peers ## serve every zone of ZONES=dir, ask for every RRset, compare
+	$(CARGO) run --quiet --package port53-tests --bin acceptance -- $(ZONES)
+
+.PHONY: lint
+lint: deny ## format, clippy, licenses and bans, generated files
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+	$(CARGO) deny --offline check bans licenses sources
+
+.PHONY: generate
+generate: ## write what is generated: the CRDs and docs/rules.md
+	$(CARGO) run --quiet --package port53-crds --bin generate
+
+.PHONY: peers
+peers: # the nameservers and tools that tests compare with
+	@tests/install-peers
+
+.PHONY: deny
+deny: # cargo-deny, built once
+	@command -v cargo-deny >/dev/null || $(CARGO) install --quiet --locked cargo-deny@0.20.2

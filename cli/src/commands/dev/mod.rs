@@ -1,0 +1,174 @@
+//! `port53 dev`: a directory served, and its changes followed.
+//!
+//! ```text
+//! files change ──watch──▶ Directory::refresh ──▶ Standing::judge ──▶ Publisher ──▶ screen
+//! ```
+//!
+//! The main thread follows the files; queries are answered beside it, and never wait for it.
+
+mod screen;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use port53_operator::stages::{Plan, ZoneOutcome};
+use port53_resolver::health::{ASSEMBLY_GRACE, Health};
+use port53_resolver::http;
+use port53_resolver::metrics::Metrics;
+use port53_resolver::serve::{self, Drain, Listeners, Settings};
+use port53_resolver::source::{Publisher, SourceState};
+use port53_resolver::traffic::Traffic;
+use port53_zone::image::Image;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use self::screen::Screen;
+use self::watch::{Waker, Watch, Woken};
+use super::{Ended, Outcome};
+use crate::admission::Admission;
+use crate::args::Dev;
+use crate::directory::Directory;
+use crate::judge::{Judged, Standing};
+use crate::report::Color;
+
+/// How long a file must be gone before what it held is deleted.
+const DELETION_PATIENCE: Duration = Duration::from_secs(1);
+/// Zones with metrics of their own.
+const ZONES_WITH_METRICS: usize = 1_000;
+/// Who stops a program at a keyboard does not want to wait.
+const DRAIN: Drain = Drain { quiet: Duration::from_millis(100), most: Duration::from_secs(1) };
+
+pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false).init();
+    let admission = Arc::new(Admission::new()?);
+    let namespace = &arguments.namespace.namespace;
+    let directory = Directory::open(&arguments.path, namespace, DELETION_PATIENCE, admission)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let listeners = Listeners::bind(&arguments.listen, threads)?;
+    let addresses = listeners.addresses();
+    let watched: Vec<(PathBuf, bool)> =
+        directory.watched().map(|(path, all)| (path.to_owned(), all)).collect();
+    let watch = Watch::start(watched.iter().map(|(path, all)| (path.as_path(), *all)))?;
+    let mut desk = Desk {
+        directory,
+        standing: Standing::new(salt()),
+        publisher: Publisher::new(),
+        screen: Screen::new(arguments.output, color),
+    };
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let leave = CancellationToken::new();
+    runtime.block_on(async { leave_on_signal(watch.waker(), leave.clone()) })?;
+    let traffic = Arc::new(Traffic::default());
+    let health = Health::new(desk.publisher.clone(), &addresses, None, ASSEMBLY_GRACE);
+    if let Some(address) = arguments.health_listen {
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(address))
+            .map_err(|error| format!("cannot listen on {address} (health): {error}"))?;
+        let metrics = Metrics {
+            traffic: traffic.clone(),
+            publisher: desk.publisher.clone(),
+            disk: None,
+            health: health.clone(),
+            zones_with_metrics: ZONES_WITH_METRICS,
+        };
+        runtime.spawn(http::serve(listener, metrics, leave.clone()));
+    }
+    runtime.spawn(health.probe(addresses.clone(), leave.clone()));
+
+    let start = Instant::now();
+    let (judged, again_after) = desk.look(&BTreeSet::new());
+    desk.publisher.source_is(SourceState::Following);
+    desk.publisher.list_complete();
+    let settings = Settings { drain: DRAIN, ..Settings::default() };
+    let serving =
+        runtime.spawn(serve::run(listeners, desk.publisher.zones(), settings, traffic, leave.clone()));
+    if let Some(judged) = judged {
+        desk.screen.start(&addresses, desk.directory.counts(), &judged, start.elapsed())?;
+    }
+    desk.follow(watch, again_after)?;
+    leave.cancel();
+    runtime.block_on(serving)??;
+    Ok(Ended::Well)
+}
+
+struct Desk {
+    directory: Directory,
+    standing: Standing,
+    publisher: Publisher,
+    screen: Screen,
+}
+
+impl Desk {
+    /// Takes changes into service until it is time to leave.
+    fn follow(&mut self, mut watch: Watch, mut again_after: Option<Duration>) -> std::io::Result<()> {
+        while watch.wait(again_after) == Woken::Look {
+            let start = Instant::now();
+            let judged;
+            (judged, again_after) = self.look(&watch.being_written());
+            if let Some(judged) = judged {
+                self.screen.change(self.directory.counts(), &judged, start.elapsed())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what changed and takes it into service. Nothing when nothing did.
+    fn look(&mut self, being_written: &BTreeSet<PathBuf>) -> (Option<Judged>, Option<Duration>) {
+        let refreshed = self.directory.refresh(being_written);
+        if !refreshed.is_changed {
+            return (None, refreshed.again_after);
+        }
+        let judged = self.standing.judge(&self.directory);
+        publish(&self.publisher, &judged.plan);
+        self.standing.publish(&judged.plan);
+        (Some(judged), refreshed.again_after)
+    }
+}
+
+/// One swap for each zone that is new, changed or gone.
+fn publish(publisher: &Publisher, plan: &Plan) {
+    for zone in plan.zones.iter().filter(|zone| zone.is_new_version) {
+        if let Err(refused) = publisher.put(image(publisher, zone)) {
+            tracing::error!("{refused}");
+        }
+    }
+    for apex in &plan.withdrawn {
+        publisher.withdraw(apex);
+    }
+}
+
+/// The next image: of the one in service, what did not change.
+fn image(publisher: &Publisher, zone: &ZoneOutcome) -> Image {
+    let (applied, soa) = (zone.applied.clone(), zone.soa.clone());
+    match publisher.view(&zone.apex).and_then(|view| view.image) {
+        Some(before) => before.with(applied, soa),
+        None => Image::new(applied.content, soa),
+    }
+}
+
+fn leave_on_signal(waker: Waker, leave: CancellationToken) -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        leave.cancel();
+        waker.leave();
+    });
+    Ok(())
+}
+
+/// 16 octets that nobody knows beforehand.
+fn salt() -> [u8; 16] {
+    let halves = [RandomState::new().hash_one(1), RandomState::new().hash_one(2)];
+    let mut salt = [0; 16];
+    salt[..8].copy_from_slice(&halves[0].to_ne_bytes());
+    salt[8..].copy_from_slice(&halves[1].to_ne_bytes());
+    salt
+}

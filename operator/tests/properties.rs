@@ -1,0 +1,213 @@
+//! Properties of the stages: the order of the input is nothing, and an object concerns nobody else.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use port53_operator::objects::ObjectRef;
+use port53_operator::stages::Plan;
+use port53_zone::{Name, name, rdata};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::json;
+use support::Cluster;
+
+/// One record as it may be written: right, wrong, or clashing with others.
+#[derive(Clone, Debug)]
+struct Written {
+    namespace: &'static str,
+    zone: &'static str,
+    owner: &'static str,
+    rtype: &'static str,
+    values: Vec<&'static str>,
+    second: Option<u32>,
+}
+
+const ZONES: [&str; 4] = ["example-com", "labs", "shop", "none"];
+const OWNERS: [&str; 14] = [
+    "@",
+    "www",
+    "WWW",
+    "\\119ww",
+    "www.example.com.",
+    "a.www",
+    "labs",
+    "ns.labs",
+    "*.www",
+    "a..b",
+    "shop",
+    "x.shop",
+    "*",
+    "www.example.org.",
+];
+const RTYPES: [&str; 9] = ["A", "AAAA", "CNAME", "DNAME", "NS", "TXT", "MX", "SOA", "A A"];
+const VALUES: [&str; 8] = [
+    "192.0.2.1",
+    "192.0.2.2",
+    "::1",
+    "www.example.com.",
+    "x.example.net",
+    "10 www.example.com",
+    "192.0.2",
+    "\"open",
+];
+
+fn written() -> impl Strategy<Value = Written> {
+    let of = select(&["dns", "shop", "evil"][..]);
+    let age = prop::option::of(0u32..5);
+    (of, select(&ZONES[..]), select(&OWNERS[..]), select(&RTYPES[..]), vec(select(&VALUES[..]), 0..3), age)
+        .prop_map(|(namespace, zone, owner, rtype, values, second)| Written {
+            namespace,
+            zone,
+            owner,
+            rtype,
+            values,
+            second,
+        })
+}
+
+/// A parent that grants some of its names to namespace shop, a child here and a child there, a second Zone of
+/// one of the domains, and a master file.
+fn cluster() -> Cluster {
+    let shop = json!({"matchLabels": {"team": "shop"}});
+    let grants = json!({
+        "records": [{"namespaces": shop, "names": ["www", "*.www", "shop"], "limit": 2}],
+        "children": [{"namespaces": shop, "names": ["shop"]}]
+    });
+    let master = "$ORIGIN example.net.\n@ 300 SOA ns1 h 1 2 3 4 5\n@ 300 NS ns1\nns1 300 A 192.0.2.1\nx 300 A 192.0.2.2\n";
+    Cluster::new()
+        .namespace("shop", "shop")
+        .zone("dns/example-com", "example.com", grants)
+        .zone("dns/labs", "labs.example.com", json!({"nameservers": ["ns.labs.example.com"]}))
+        .zone("shop/shop", "shop.example.com", json!({}))
+        .zone("evil/shop", "shop.example.com", json!({}))
+        .master("example.net.zone", master)
+}
+
+fn add(cluster: Cluster, id: &str, record: &Written) -> Cluster {
+    let metadata = match record.second {
+        Some(second) => json!({"creationTimestamp": format!("2026-11-24T00:00:{second:02}Z")}),
+        None => json!({}),
+    };
+    let holder = if record.zone == "shop" { "shop" } else { "dns" };
+    let spec = json!({"zoneRef": {"namespace": holder, "name": record.zone}});
+    let id = format!("{}/{id}", record.namespace);
+    cluster.record_with(&id, record.owner, record.rtype, &record.values, metadata, spec)
+}
+
+fn with_all(records: &[Written]) -> Cluster {
+    records.iter().enumerate().fold(cluster(), |cluster, (i, record)| add(cluster, &format!("r{i}"), record))
+}
+
+/// What is served, a line an RRset with who owns it.
+fn lines(plan: &Plan) -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    for zone in &plan.zones {
+        for (rrset, owner) in zone.applied.content.iter() {
+            let values: Vec<String> =
+                rrset.values().iter().map(|value| rdata::display(rrset.rtype, value)).collect();
+            lines.insert(format!(
+                "{}: {} {} {} {values:?} of {owner:?}",
+                name::display(&zone.apex),
+                name::display(&rrset.name).to_lowercase(),
+                rrset.ttl,
+                rdata::display_rtype(rrset.rtype),
+            ));
+        }
+    }
+    lines
+}
+
+fn serials(plan: &Plan) -> BTreeMap<Name, u32> {
+    plan.zones.iter().map(|zone| (zone.apex.clone(), zone.soa.serial)).collect()
+}
+
+/// All of a plan that could differ.
+fn whole(plan: &Plan) -> String {
+    let verdicts: Vec<String> = plan.verdicts.iter().map(|verdict| format!("{verdict:?}")).collect();
+    format!("{:?}\n{:?}\n{:?}\n{}", lines(plan), serials(plan), plan.withdrawn, verdicts.join("\n"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_order_of_the_input_is_nothing(
+        before in vec(written(), 0..6),
+        records in vec(written(), 0..12),
+        swaps in vec((any::<Index>(), any::<Index>()), 0..20),
+    ) {
+        let published = with_all(&before).publish();
+        let mut one = published.clone();
+        one.objects.records.clear();
+        let one = records.iter().enumerate().fold(one, |cluster, (i, record)| add(cluster, &format!("r{i}"), record));
+        let mut other = one.clone();
+        for (a, b) in swaps {
+            let Cluster { objects, .. } = &mut other;
+            if !objects.records.is_empty() {
+                let count = objects.records.len();
+                objects.records.swap(a.index(count), b.index(count));
+            }
+            let count = objects.zones.len();
+            objects.zones.swap(a.index(count), b.index(count));
+        }
+        prop_assert_eq!(whole(&one.plan()), whole(&other.plan()));
+    }
+
+    /// Whatever is added, right or wrong: what is published stays, and only its own RRset may come.
+    #[test]
+    fn an_object_more_takes_nothing_from_others(
+        records in vec(written(), 0..12),
+        more in written(),
+    ) {
+        let published = with_all(&records).publish();
+        let before = published.plan();
+        let plan = add(published, "more", &more).plan();
+        let (was, is) = (lines(&before), lines(&plan));
+        let owner = format!("of Some(\"{}/more\")", more.namespace);
+        let new: Vec<_> = is.difference(&was).collect();
+        prop_assert!(new.iter().all(|line| line.ends_with(&owner) || is_delegation(line)), "{:?}", new);
+        // spec.nameservers give way to a record, in the zone and in the delegation to it.
+        let is_default = |line: &&String| line.contains(" NS ") && line.contains("of Some(\"zone:");
+        let gone: Vec<_> = was.difference(&is).filter(|line| !is_default(line) && !is_delegation(line)).collect();
+        prop_assert!(gone.is_empty(), "{:?}", gone);
+        prop_assert!(is.len() + 4 >= was.len());
+        let object = format!("DNSRecord {}/more", more.namespace);
+        for verdict in before.verdicts.iter().filter(|verdict| matches!(verdict.object, ObjectRef::Record { .. })) {
+            let after = plan.verdicts.iter().find(|other| other.object == verdict.object);
+            prop_assert_eq!(after.map(|after| after.outcome), Some(verdict.outcome), "beside {}", object);
+        }
+    }
+
+    /// A wrong version of one record is that record's affair: the rest is served as if it had not been edited.
+    #[test]
+    fn a_record_that_becomes_wrong_changes_nothing_at_all(
+        records in vec(written(), 1..12),
+        which in any::<Index>(),
+    ) {
+        let published = with_all(&records).publish();
+        let which = which.index(records.len());
+        let before = published.plan();
+        let broken = Written { owner: "a..b", ..records[which].clone() };
+        let plan = add(published, &format!("r{which}"), &broken).plan();
+        prop_assert_eq!(lines(&plan), lines(&before));
+        prop_assert_eq!(serials(&plan), serials(&before));
+    }
+
+    /// What was published once, nothing having changed, is published again as it is.
+    #[test]
+    fn the_same_input_again_changes_nothing(records in vec(written(), 0..12)) {
+        let published = with_all(&records).publish();
+        let again = published.plan();
+        prop_assert!(again.zones.iter().all(|zone| !zone.is_new_version && zone.changes.is_empty()));
+        prop_assert_eq!(whole(&again), whole(&published.clone().publish().plan()));
+    }
+}
+
+/// Whether a line is NS or glue that a zone has from one below: it follows that one.
+fn is_delegation(line: &str) -> bool {
+    line.starts_with("example.com.: ")
+        && (line.contains("labs") || line.contains("shop"))
+        && line.contains("\"zone:")
+}

@@ -1,0 +1,190 @@
+//! No allocation on the path of a query: every kind of answer is given while a counting allocator looks on.
+
+use port53_zone::answer::{Settings, Transport, respond};
+use port53_zone::content::Content;
+use port53_zone::image::{Image, ZoneState, Zones};
+use port53_zone::rrset::{RRset, Soa};
+use port53_zone::{Name, Rtype, name, rdata};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[expect(unsafe_code, reason = "an allocator cannot be written without; it only counts and passes on")]
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+fn allocations() -> usize {
+    ALLOCATIONS.with(Cell::get)
+}
+
+/// A zone from lines of `owner type value`.
+fn image(apex: &str, lines: impl IntoIterator<Item = String>) -> (Name, ZoneState) {
+    let apex = name::parse_absolute(apex).expect("an apex");
+    let mut sets: BTreeMap<(String, Rtype), Vec<rdata::Rdata>> = BTreeMap::new();
+    for line in lines {
+        let [owner, kind, value] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let rtype = rdata::parse_rtype(kind).expect("a type");
+        let value = rdata::parse_value(rtype, value).expect("a value");
+        sets.entry((owner.to_owned(), rtype)).or_default().push(value);
+    }
+    let rrsets = sets.into_iter().map(|((owner, rtype), values)| {
+        (RRset::new(name::parse(&owner, &apex).expect("an owner"), rtype, 300, values), None)
+    });
+    let content = Content::build(apex.clone(), [1; 16], rrsets).expect("a content");
+    let (primary, contact) = (apex.clone(), apex.clone());
+    let soa = Soa { primary, contact, serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 1, ttl: 1 };
+    (apex, ZoneState::Serving(Arc::new(Image::new(content, soa))))
+}
+
+/// One zone small enough to have no index, and one that has one.
+fn zones() -> Zones {
+    let lines = [
+        "@ NS ns.cut.APEX.",
+        "@ MX 10 www.APEX.",
+        "@ TXT text",
+        "www A 192.0.2.1",
+        "www AAAA 2001:db8::1",
+        "srv SRV 1 2 3 www.APEX.",
+        "svc HTTPS 1 www.APEX. alpn=h2",
+        "cut NS ns.cut.APEX.",
+        "cut NS ns.other.APEX.",
+        "cut DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000",
+        "ns.cut A 192.0.2.2",
+        "ns.other A 192.0.2.3",
+        "a CNAME b.APEX.",
+        "b CNAME www.APEX.",
+        "out CNAME www.elsewhere.test.",
+        "gone CNAME none.APEX.",
+        "loop CNAME loop.APEX.",
+        "*.wild A 192.0.2.4",
+        "*.alias CNAME www.APEX.",
+        "sub.*.ent A 192.0.2.5",
+        "dname DNAME APEX.",
+        "far DNAME elsewhere.test.",
+        "long DNAME a-label-that-is-long-enough-to-make-the-name-too-long.APEX.",
+    ];
+    let of = |apex: &str| lines.iter().map(|line| line.replace("APEX", apex)).collect::<Vec<_>>();
+    let wide = (0..100).map(|i| format!("wide A 192.0.2.{i}"));
+    let many = (0..2_000).map(|i| format!("host-{i} A 192.0.2.7"));
+    let small = image("small.test", of("small.test").into_iter().chain(wide.clone()));
+    let large = image("large.test", of("large.test").into_iter().chain(wide).chain(many));
+    let assembling = (name::parse_absolute("later.test").expect("a name"), ZoneState::Assembling);
+    [small, large, assembling]
+        .into_iter()
+        .fold(Zones::default(), |zones, (apex, state)| zones.put(&apex, state))
+}
+
+fn query(owner: &str, rtype: u16, edns: bool) -> Vec<u8> {
+    let mut message = vec![1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(edns)];
+    message.extend_from_slice(name::parse_absolute(owner).expect("a name").as_slice());
+    message.extend_from_slice(&rtype.to_be_bytes());
+    message.extend_from_slice(&[0, 1]);
+    if edns {
+        message.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0]);
+    }
+    message
+}
+
+#[test]
+fn no_answer_allocates() {
+    let zones = zones();
+    let settings = Settings::default();
+    let mut out = vec![0; 65_535];
+    let label = "x".repeat(63);
+    let mut queries: Vec<(String, Vec<u8>)> = Vec::new();
+    for apex in ["small.test", "large.test"] {
+        let long = format!("{label}.{label}.{label}.{}.long.{apex}", "x".repeat(30));
+        for owner in [
+            "@",
+            "www",
+            "srv",
+            "svc",
+            "cut",
+            "x.cut",
+            "a",
+            "out",
+            "gone",
+            "loop",
+            "q.wild",
+            "q.alias",
+            "ent",
+            "q.ent",
+            "none",
+            "www.dname",
+            "x.far",
+            "wide",
+            "host-7",
+        ] {
+            let owner = if owner == "@" { apex.to_owned() } else { format!("{owner}.{apex}") };
+            for rtype in [1u16, 2, 5, 6, 15, 16, 28, 33, 39, 43, 65, 255] {
+                queries.push((format!("{owner} {rtype}"), query(&owner, rtype, true)));
+                queries.push((format!("{owner} {rtype} without EDNS"), query(&owner, rtype, false)));
+            }
+        }
+        queries.push((format!("{long} A"), query(&long, 1, true)));
+    }
+    queries.push(("refused".into(), query("elsewhere.test", 1, true)));
+    queries.push(("servfail".into(), query("later.test", 1, true)));
+    queries.push(("transfer".into(), query("small.test", 252, true)));
+    let good = query("www.small.test", 1, true);
+    for (what, at, octet) in [
+        ("opcode", 2, 0x20),
+        ("response", 2, 0x80),
+        ("questions", 5, 2),
+        ("pointer", 12, 0xc0),
+        ("OPT", 11, 2),
+        ("version", good.len() - 5, 1),
+    ] {
+        let mut message = good.clone();
+        message[at] = octet;
+        queries.push((what.into(), message));
+    }
+    // The key of the hashes is drawn with the first name.
+    respond(&zones, &settings, Transport::Udp, &good, &mut out);
+    let mut rcodes = [0; 17];
+    for (what, message) in &queries {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let before = allocations();
+            let responded = respond(&zones, &settings, transport, message, &mut out);
+            let after = allocations();
+            assert_eq!(after - before, 0, "{what} over {transport:?}");
+            if let Some(responded) = responded {
+                rcodes[usize::from(responded.rcode)] += 1;
+            }
+        }
+    }
+    // Every kind of answer was among them: NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, BADVERS.
+    for rcode in [0, 1, 2, 3, 4, 5, 6, 16] {
+        assert!(rcodes[rcode] > 0, "rcode {rcode}: {rcodes:?}");
+    }
+    let before = allocations();
+    drop(vec![0u8; 100]);
+    assert!(allocations() > before, "the allocator counts");
+}
