@@ -72,7 +72,7 @@ pub(crate) fn load(zone: &str, file: &Path, dir: &Path) -> Result<(), String> {
     let loaders: [(&str, &[&str]); 3] = [
         ("named-checkzone", &["-i", "none", "-k", "ignore", "-m", "ignore", zone, file]),
         ("nsd-checkzone", &[zone, file]),
-        ("kzonecheck", &["-o", zone, "-d", "off", file]),
+        ("kzonecheck", &["-v", "-o", zone, "-d", "off", file]),
     ];
     for (program, arguments) in loaders {
         let finished = run(program, arguments, dir);
