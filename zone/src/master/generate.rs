@@ -1,14 +1,18 @@
 //! `$GENERATE range owner [TTL] [class] type value`: many records from one line, as BIND has it.
 //!
+//! A value that is one string in quotes is the text of the value, as in `MX "10 mail$"`.
+//!
 //! In owner and value, `$` is the number; `${offset,width,base}` the number plus an offset, filled up with
 //! zeros to a width, in base `d`, `o`, `x`, `X`, or as nibbles `n`, `N` from the right with dots between, as
 //! ip6.arpa wants them. `\$` and `$$` are a dollar sign.
 
-use crate::rdata::Token;
+use crate::rdata::{self, Token};
 
 /// The records of one `$GENERATE`, as tokens.
 pub(crate) struct Generate {
     template: Vec<Token>,
+    /// Whether the last token is a string in quotes and the only one after the type.
+    has_quoted_value: bool,
     next: u64,
     stop: u64,
     step: u64,
@@ -31,7 +35,10 @@ impl Generate {
         if step == 0 || stop < start {
             return Err((0, "the range ends before it begins, or has a step of 0".into()));
         }
-        Ok(Generate { template: template.to_vec(), next: start, stop, step })
+        let is_type = |token: &Token| !token.is_quoted() && rdata::parse_rtype(token.text()).is_some();
+        let has_quoted_value = template.last().is_some_and(Token::is_quoted)
+            && template.iter().skip(1).position(is_type) == Some(template.len() - 3);
+        Ok(Generate { template: template.to_vec(), has_quoted_value, next: start, stop, step })
     }
 
     /// Records that are still to come.
@@ -50,12 +57,26 @@ impl Iterator for Generate {
         }
         let number = self.next;
         self.next += self.step;
+        Some((number, self.record(number as i64)))
+    }
+}
+
+impl Generate {
+    fn record(&self, number: i64) -> Result<Vec<Token>, String> {
         let tokens = self.template.iter().map(|token| {
             let mut token = token.clone();
-            token.set_text(substitute(token.text(), number as i64)?);
+            token.set_text(substitute(token.text(), number)?);
             Ok(token)
         });
-        Some((number, tokens.collect()))
+        let mut tokens: Vec<Token> = tokens.collect::<Result<_, String>>()?;
+        if self.has_quoted_value
+            && let Some(value) = tokens.pop()
+        {
+            // A quote inside is escaped for the outer string, and is one of the value.
+            let text = value.text().replace("\\\"", "\"");
+            tokens.extend(rdata::tokens_of_value(&text).map_err(|error| error.message)?);
+        }
+        Ok(tokens)
     }
 }
 
