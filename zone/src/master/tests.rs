@@ -1,5 +1,7 @@
 //! Master files: what is read of them, and what is said of what cannot be read.
 
+mod round;
+
 use super::*;
 use crate::name;
 use crate::rdata;
