@@ -2,9 +2,10 @@
 //!
 //! In owner and value, `$` is the number; `${offset,width,base}` the number plus an offset, filled up with
 //! zeros to a width, in base `d`, `o`, `x`, `X`, or as nibbles `n`, `N` from the right with dots between, as
-//! ip6.arpa wants them. `\$` and `$$` are a dollar sign.
+//! ip6.arpa wants them. `\$` and `$$` are a dollar sign. A value that stands in quotes as a whole is read as
+//! what is in the quotes: `MX "10 mail-$"`.
 
-use crate::rdata::Token;
+use crate::rdata::{self, Token};
 
 /// The records of one `$GENERATE`, as tokens.
 pub(crate) struct Generate {
@@ -50,13 +51,33 @@ impl Iterator for Generate {
         }
         let number = self.next;
         self.next += self.step;
-        let tokens = self.template.iter().map(|token| {
-            let mut token = token.clone();
-            token.set_text(substitute(token.text(), number as i64)?);
-            Ok(token)
-        });
-        Some((number, tokens.collect()))
+        let tokens: Result<Vec<Token>, String> = self
+            .template
+            .iter()
+            .map(|token| {
+                let mut token = token.clone();
+                token.set_text(substitute(token.text(), number as i64)?);
+                Ok(token)
+            })
+            .collect();
+        Some((number, tokens.and_then(without_quotes)))
     }
+}
+
+/// The tokens with those of the value where it is one token in quotes.
+fn without_quotes(mut tokens: Vec<Token>) -> Result<Vec<Token>, String> {
+    let [.., before, last] = &tokens[..] else { return Ok(tokens) };
+    if !last.is_quoted() || rdata::parse_rtype(before.text()).is_none() {
+        return Ok(tokens);
+    }
+    let (line, column) = (last.line, last.column);
+    let value = rdata::of_value(&last.text().replace("\\\"", "\"")).map_err(|error| error.message)?;
+    tokens.pop();
+    for mut token in value {
+        (token.line, token.column) = (line, column);
+        tokens.push(token);
+    }
+    Ok(tokens)
 }
 
 fn substitute(text: &str, number: i64) -> Result<String, String> {
