@@ -75,7 +75,8 @@ fn an_invalid_new_version_leaves_the_last_good_one() {
 /// Nothing is wrong with any value; together they break a rule (here the limit of records in a set).
 #[test]
 fn a_version_that_breaks_a_rule_leaves_the_last_good_one() {
-    let cluster = example().record("dns/www", "www", "A", &["192.0.2.1"]).publish();
+    let mut cluster = example().record("dns/www", "www", "A", &["192.0.2.1"]).publish();
+    cluster.settings.limits.records_per_rrset = 100;
     let many: Vec<String> = (0..101).map(|i| format!("192.0.2.{i}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let plan = cluster.record("dns/www", "www", "A", &many).plan();
