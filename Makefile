@@ -22,7 +22,13 @@ test: peers ## everything: unit, property, resolver, peers, and real zones where
 
 .PHONY: acceptance
 acceptance: peers ## serve every zone of ZONES=dir, ask for every RRset, compare
+	$(CARGO) build --package port53-tests --bins
 	$(CARGO) run --quiet --package port53-tests --bin acceptance -- $(ZONES)
+
+.PHONY: bench-dev
+bench-dev: ## how long a saved change takes until port53 dev answers it
+	$(CARGO) build --release --package port53-tests --bins
+	$(CARGO) run --quiet --release --package port53-tests --bin bench_dev
 
 .PHONY: lint
 lint: deny ## format, clippy, licenses and bans, generated files
@@ -33,6 +39,7 @@ lint: deny ## format, clippy, licenses and bans, generated files
 .PHONY: generate
 generate: ## write what is generated: the CRDs and docs/rules.md
 	$(CARGO) run --quiet --package port53-crds --bin generate
+	UPDATE=1 $(CARGO) test --quiet --package port53-zone the_document_is_the_table
 
 .PHONY: peers
 peers: # the nameservers and tools that tests compare with

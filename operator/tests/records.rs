@@ -25,7 +25,9 @@ fn whatever_the_spelling_it_is_one_name() {
 #[test]
 fn what_is_wrong_alone_names_field_and_fix() {
     // name, type, values, field, reason, a part of message and fix
-    let cases: &[(&str, &str, &[&str], &str, &str, &str)] = &[
+    type Case =
+        (&'static str, &'static str, &'static [&'static str], &'static str, &'static str, &'static str);
+    let cases: &[Case] = &[
         ("a..b", "A", &["192.0.2.1"], "spec.name", "InvalidName", "empty label"),
         ("www.example.com", "A", &["192.0.2.1"], "spec.name", "InvalidName", "was www.example.com. meant?"),
         ("www.example.org.", "A", &["192.0.2.1"], "spec.name", "OutOfZone", "not in zone example.com."),

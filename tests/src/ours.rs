@@ -1,69 +1,62 @@
-//! Port53 on loopback with given zones: read, judged, built and served as everywhere.
+//! Port53 as a process on loopback with given zones: `port53 dev` over a directory of master files.
 
-use crate::read::read;
+use crate::process::Process;
 use crate::{Zone, eventually, peer};
-use port53_resolver::serve::{self, Drain, Listeners, Settings};
-use port53_resolver::source::Publisher;
-use port53_resolver::traffic::Traffic;
-use port53_zone::content::Content;
-use port53_zone::image::Image;
-use port53_zone::name;
+use std::fs;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
+use std::process::Command;
+use tempfile::TempDir;
 
 /// A running Port53. Ended when dropped.
 #[derive(Debug)]
 pub struct Ours {
     address: SocketAddr,
-    leave: CancellationToken,
-    _runtime: Runtime,
+    process: Process,
+    _dir: TempDir,
 }
 
 impl Ours {
-    /// Starts Port53 with `zones` and waits until it answers the SOA of each.
+    /// Starts `program`, which is `env!("CARGO_BIN_EXE_port53-tested")` in tests, with `zones`, and waits
+    /// until it answers the SOA of each.
     ///
     /// # Panics
-    /// When it does not, or when something is wrong in the zones.
-    pub fn start(zones: &[Zone<'_>]) -> Self {
-        let publisher = Publisher::new();
+    /// With its output when it does not.
+    pub fn start(program: &str, zones: &[Zone<'_>]) -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        let served = dir.path().join("zones");
+        fs::create_dir(&served).expect("a directory");
         for zone in zones {
-            publisher.put(image(zone)).expect("a first version");
+            fs::write(served.join(zone.file_name()), zone.text).expect("a zone file");
         }
-        let runtime = Runtime::new().expect("a runtime");
-        let listeners =
-            Listeners::bind(&["127.0.0.1:0".parse().expect("an address")], 1).expect("a free port");
-        let address = listeners.addresses()[0];
-        let leave = CancellationToken::new();
-        let drain = Drain { quiet: Duration::ZERO, most: Duration::ZERO };
-        let settings = Settings { drain, ..Settings::default() };
-        let traffic = Arc::new(Traffic::default());
-        runtime.spawn(serve::run(listeners, publisher.zones(), settings, traffic, leave.clone()));
+        let mut command = Command::new(program);
+        command.arg("dev").arg(&served).args(["--listen", "127.0.0.1:0"]);
+        let mut process = Process::start("Port53", command, dir.path());
+        let address = eventually("Port53", || {
+            assert!(!process.has_ended(), "Port53 ended and printed:\n{}", process.output());
+            address(&process.output()).ok_or_else(|| format!("no address in:\n{}", process.output()))
+        });
         for zone in zones {
-            eventually("Port53", || peer::answers_soa(address, zone.apex));
+            eventually("Port53", || {
+                peer::answers_soa(address, zone.apex)
+                    .map_err(|missing| format!("{missing}; it printed:\n{}", process.output()))
+            });
         }
-        Ours { address, leave, _runtime: runtime }
+        Ours { address, process, _dir: dir }
     }
 
     /// Where it answers, over UDP and TCP.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
-}
 
-impl Drop for Ours {
-    fn drop(&mut self) {
-        self.leave.cancel();
+    /// What it printed so far: the zones and what is wrong in them.
+    pub fn output(&self) -> String {
+        self.process.output()
     }
 }
 
-fn image(zone: &Zone<'_>) -> Image {
-    let read = read(&zone.file_name(), zone.text.as_bytes(), zone.apex, None);
-    assert!(read.problems.is_empty(), "{}: {:?}", zone.apex, read.problems);
-    let (soa, rrsets) = read.rrsets();
-    let apex = name::parse_absolute(zone.apex).expect("an apex");
-    let content = Content::build(apex, [7; 16], rrsets.into_iter().map(|rrset| (rrset, None)));
-    Image::new(content.expect("a content"), soa)
+/// The address in the line that says where it listens.
+fn address(output: &str) -> Option<SocketAddr> {
+    let line = output.lines().find_map(|line| line.strip_prefix("listening on "))?;
+    line.split_once(' ')?.0.parse().ok()
 }

@@ -33,13 +33,14 @@ pub struct Finished {
     pub stderr: String,
 }
 
-/// Runs a peer's program to its end.
+/// Runs a peer's program in `dir` to its end.
 ///
 /// # Panics
 /// When it is not there.
-pub fn run(program: &str, arguments: &[&str]) -> Finished {
+pub fn run(program: &str, arguments: &[&str], dir: &Path) -> Finished {
     let output = Command::new(find(program))
         .args(arguments)
+        .current_dir(dir)
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));

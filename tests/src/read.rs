@@ -3,6 +3,7 @@
 use port53_zone::master::{Options, Problem, Reader};
 use port53_zone::{RRset, Record, Rtype, Soa, name};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// What a file holds.
@@ -10,6 +11,8 @@ use std::path::Path;
 pub struct Read {
     /// Its records, in its order.
     pub records: Vec<Record>,
+    /// The lines that each record stands on.
+    pub lines: Vec<RangeInclusive<u32>>,
     /// What is wrong in it.
     pub problems: Vec<Problem>,
 }
@@ -25,7 +28,10 @@ pub fn read(file: &str, octets: &[u8], origin: &str, dir: Option<&Path>) -> Read
     let mut read = Read::default();
     for found in Reader::new(file, Box::new(octets), options) {
         match found {
-            Ok(record) => read.records.push(record.value),
+            Ok(record) => {
+                read.lines.push(record.position.line..=record.end_line);
+                read.records.push(record.value);
+            }
             Err(problem) => read.problems.push(problem),
         }
     }

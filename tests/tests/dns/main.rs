@@ -36,7 +36,7 @@ const GROUPS: &[&Group] = &[
 #[test]
 fn port53_answers_as_the_rfcs_say() {
     let files = table::master_files(GROUPS);
-    let ours = Ours::start(&table::zones(&files));
+    let ours = Ours::start(env!("CARGO_BIN_EXE_port53-tested"), &table::zones(&files));
     let wrong: Vec<String> = cases().flat_map(|case| wrong_answers(case, ours.address())).collect();
     report("Port53", &wrong);
 }

@@ -1,5 +1,6 @@
 //! The types that the `domain` crate knows.
 
+use super::names::{self, NameIn};
 use super::ttl::parse_seconds;
 use super::{Token, ValueError, fields};
 use bytes::Bytes;
@@ -133,8 +134,54 @@ pub(crate) fn display(rtype: Rtype, wire: &Bytes) -> Option<String> {
     }
     match parsed(rtype, wire)? {
         ZoneRecordData::Unknown(_) => None,
-        value => Some(value.display_zonefile(DisplayKind::Simple).to_string().trim_end().to_owned()),
+        value => {
+            let text = value.display_zonefile(DisplayKind::Simple).to_string().trim_end().to_owned();
+            let text = with_dollars_escaped(rtype, wire, text);
+            Some(if rtype == Rtype::RRSIG { with_dates(&text) } else { text })
+        }
     }
+}
+
+/// `\$` for every `$` in names: NSD and Knot take a bare one for the start of a directive.
+fn with_dollars_escaped(rtype: Rtype, wire: &Bytes, mut text: String) -> String {
+    let names: Vec<NameIn> = names::names(rtype, wire).collect();
+    // From the last to the first, because what comes before a name may hold the same letters.
+    let mut end = text.len();
+    for name in names.iter().rev() {
+        let Ok(name) = Name::from_octets(wire.slice(name.start..name.end)) else { continue };
+        let bare = name.fmt_with_dot().to_string();
+        let Some(at) = text[..end].rfind(&bare) else { continue };
+        if bare.contains('$') {
+            text.replace_range(at..at + bare.len(), &crate::name::display(&name));
+        }
+        end = at;
+    }
+    text
+}
+
+/// The times of a RRSIG as dates: RFC 4034 §3.2 lets both be written, NSD reads dates alone.
+fn with_dates(text: &str) -> String {
+    let words = text.split(' ').enumerate().map(|(index, word)| match (index, word.parse()) {
+        (4 | 5, Ok(seconds)) => date(seconds),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// `YYYYMMDDHHmmSS` in UTC of seconds since 1970.
+fn date(seconds: u32) -> String {
+    let (days, seconds) = (seconds / 86_400, seconds % 86_400);
+    // Years that begin with March have their leap day last; eras of 400 years are alike.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = 400 * era + year + u32::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
 }
 
 fn parsed(rtype: Rtype, wire: &Bytes) -> Option<ZoneRecordData<Bytes, ParsedName<Bytes>>> {

@@ -286,6 +286,39 @@ fn the_names_inside_are_found() {
     assert_eq!(found("A", "192.0.2.1"), []);
 }
 
+/// RFC 4034 §3.2 takes seconds and dates; NSD 4.6 loads dates alone.
+#[test]
+fn rrsig_times_are_written_as_dates() {
+    for (seconds, date) in [
+        ("0", "19700101000000"),
+        ("951782399", "20000228235959"),
+        ("951782400", "20000229000000"),
+        ("1893456000", "20300101000000"),
+        ("4107542400", "21000301000000"),
+        ("4294967295", "21060207062815"),
+    ] {
+        let text = format!("A 8 2 300 {seconds} {seconds} 12345 example.com. AwEAAQ==");
+        let written = format!("A 8 2 300 {date} {date} 12345 example.com. AwEAAQ==");
+        assert_eq!(display(Rtype::RRSIG, &value("RRSIG", &text)), written);
+        assert_eq!(value("RRSIG", &text), value("RRSIG", &written));
+    }
+}
+
+/// NSD and Knot refuse a bare dollar sign in a name.
+#[test]
+fn dollar_signs_in_names_are_escaped() {
+    for (kind, text) in [
+        ("CNAME", "a\\$b.example.com."),
+        ("MX", "10 \\$.example.com."),
+        ("SOA", "\\$a.example. \\$a.example. 1 2 3 4 5"),
+        ("NAPTR", "1 2 \"\" \"\" \"!^a$b.c.$!x!\" a\\$b.c."),
+        ("SRV", "0 0 1 a\\$\\$b.example.com."),
+        ("RRSIG", "A 8 2 300 20300101000000 20200101000000 12345 \\$.example. AwEAAQ=="),
+    ] {
+        assert_eq!(display(rtype(kind), &value(kind, text)), text);
+    }
+}
+
 proptest! {
     /// Any octets that are a value are written in a form that is read as the same octets.
     #[test]

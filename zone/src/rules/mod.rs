@@ -88,8 +88,8 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             // BIND takes 100 by default. Zones are met that have more (103 TXT that prove domains to one
-            // host) and are answered today, so here that is a warning.
-            records_per_rrset: 500,
+            // host) and are answered today, so that is a warning. Here the limit is that of a DNSRecord.
+            records_per_rrset: 512,
             records_elsewhere: 100,
             types_per_name: 100,
             octets_per_name: 512 * 1024,

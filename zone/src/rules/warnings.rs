@@ -147,13 +147,13 @@ pub(crate) fn missing_address(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<
 
 pub(crate) fn duplicate_value(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {
     over_sets(view, |owner, rtype, set| {
+        if set.iter().map(|&index| view.item(index).values.len()).sum::<usize>() < 2 {
+            return None;
+        }
         let mut values: Vec<_> = set
             .iter()
             .flat_map(|&index| view.item(index).values.iter().map(move |value| (value, index)))
             .collect();
-        if values.len() < 2 {
-            return None;
-        }
         values.sort_by(|a, b| a.0.canonical_cmp(b.0, rtype).then(a.1.cmp(&b.1)));
         let doubled: Vec<usize> = values
             .windows(2)
