@@ -24,6 +24,11 @@ test: peers ## everything: unit, property, resolver, peers, and real zones where
 acceptance: peers ## serve every zone of ZONES=dir, ask for every RRset, compare
 	$(CARGO) run --quiet --package port53-tests --bin acceptance -- $(ZONES)
 
+.PHONY: bench-dev
+bench-dev: ## how long a saved change takes until port53 dev answers it
+	$(CARGO) build --release --package port53-cli --bin port53 --package port53-tests --bin bench_dev
+	$(CARGO) run --quiet --release --package port53-tests --bin bench_dev -- target/release/port53
+
 .PHONY: lint
 lint: deny ## format, clippy, licenses and bans, generated files
 	$(CARGO) fmt --all --check
@@ -33,6 +38,7 @@ lint: deny ## format, clippy, licenses and bans, generated files
 .PHONY: generate
 generate: ## write what is generated: the CRDs and docs/rules.md
 	$(CARGO) run --quiet --package port53-crds --bin generate
+	UPDATE=1 $(CARGO) test --quiet --package port53-zone the_document_is_the_table
 
 .PHONY: peers
 peers: # the nameservers and tools that tests compare with

@@ -129,6 +129,16 @@ fn a_file_that_an_editor_puts_another_in_the_place_of_is_not_gone() {
 }
 
 #[test]
+fn an_empty_directory_is_served_and_followed() {
+    let directory = directory(&[]);
+    let dev = Dev::start(directory.path());
+    assert_eq!(dev.first["counts"]["files"], 0);
+    assert_eq!(dev.ask("www.example.com.", RecordType::A).0, "Refused");
+    write(directory.path(), "all.yaml", www("192.0.2.1"));
+    dev.answers("www.example.com.", RecordType::A, &["192.0.2.1"]);
+}
+
+#[test]
 fn new_directories_are_followed() {
     let directory = directory(&[("zone.yaml", &zone_yaml("example.com", &[]))]);
     let dev = Dev::start(directory.path());

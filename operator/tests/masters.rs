@@ -135,7 +135,8 @@ fn while_lines_cannot_be_read_what_they_may_have_been_stays() {
 #[test]
 fn a_version_that_breaks_a_rule_leaves_the_last_good_one() {
     let many: String = (0..101).map(|i| format!("www A 192.0.2.{i}\n")).collect();
-    let cluster = file(1, "ns1 A 192.0.2.1\nwww A 192.0.2.2\n").publish();
+    let mut cluster = file(1, "ns1 A 192.0.2.1\nwww A 192.0.2.2\n").publish();
+    cluster.settings.limits.records_per_rrset = 100;
     let plan = cluster.master(FILE, &text(2, &format!("ns1 A 192.0.2.1\n{many}"))).plan();
     assert_eq!(outcome(&plan, &format!("master file {FILE}")).0, LastGoodKept);
     assert_eq!(served(&plan, "example.com").len(), 3);

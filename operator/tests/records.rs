@@ -25,7 +25,9 @@ fn whatever_the_spelling_it_is_one_name() {
 #[test]
 fn what_is_wrong_alone_names_field_and_fix() {
     // name, type, values, field, reason, a part of message and fix
-    let cases: &[(&str, &str, &[&str], &str, &str, &str)] = &[
+    type Case =
+        (&'static str, &'static str, &'static [&'static str], &'static str, &'static str, &'static str);
+    let cases: &[Case] = &[
         ("a..b", "A", &["192.0.2.1"], "spec.name", "InvalidName", "empty label"),
         ("www.example.com", "A", &["192.0.2.1"], "spec.name", "InvalidName", "was www.example.com. meant?"),
         ("www.example.org.", "A", &["192.0.2.1"], "spec.name", "OutOfZone", "not in zone example.com."),
@@ -75,7 +77,8 @@ fn an_invalid_new_version_leaves_the_last_good_one() {
 /// Nothing is wrong with any value; together they break a rule (here the limit of records in a set).
 #[test]
 fn a_version_that_breaks_a_rule_leaves_the_last_good_one() {
-    let cluster = example().record("dns/www", "www", "A", &["192.0.2.1"]).publish();
+    let mut cluster = example().record("dns/www", "www", "A", &["192.0.2.1"]).publish();
+    cluster.settings.limits.records_per_rrset = 100;
     let many: Vec<String> = (0..101).map(|i| format!("192.0.2.{i}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let plan = cluster.record("dns/www", "www", "A", &many).plan();

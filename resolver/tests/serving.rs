@@ -4,7 +4,7 @@ mod support;
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
-use port53_resolver::serve::{Drain, Ended, Listeners, Settings, TcpLimits};
+use port53_resolver::serve::{self, Drain, Ended, Listeners, Settings, TcpLimits};
 use port53_resolver::source::Publisher;
 use port53_resolver::traffic::Closed;
 use std::io::{Read, Write};
@@ -177,6 +177,26 @@ async fn a_message_without_a_header_ends_the_connection() {
     }
     eventually("both are counted", || server.traffic.closed(Closed::Malformed) == 2);
     server.stop().await;
+}
+
+/// UDP and TCP on each of any number of addresses, IPv4 and IPv6.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_address_is_answered_on() {
+    let publisher = published();
+    let asked = ["127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0", "[::1]:0"];
+    let asked = asked.map(|address| address.parse().expect("an address"));
+    let listeners = Listeners::bind(&asked, 2).expect("free ports");
+    let addresses = listeners.addresses();
+    let (traffic, leave) = (Default::default(), tokio_util::sync::CancellationToken::new());
+    let run = serve::run(listeners, publisher.zones(), hasty(), traffic, leave.clone());
+    let task = tokio::spawn(run);
+    for (address, asked) in addresses.iter().zip(asked) {
+        assert_eq!(address.ip(), asked.ip());
+        assert_eq!(values(&ask_udp(*address, WWW, RecordType::A)), ["192.0.2.1"], "{address}");
+        assert_eq!(values(&ask_tcp(*address, WWW, RecordType::A)), ["192.0.2.1"], "{address}");
+    }
+    leave.cancel();
+    assert_eq!(task.await.expect("no panic").expect("served"), Ended::Quiet);
 }
 
 /// A wildcard bind replies from the address that was asked: a connected socket takes no other.

@@ -76,8 +76,12 @@ impl Question {
             Transport::Udp => udp(server, &query, patience)?,
             Transport::Tcp => tcp(server, &query, patience)?,
         };
+        self.read(&query, &answer)
+    }
+
+    fn read(&self, query: &[u8], answer: &[u8]) -> io::Result<Message> {
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", self.text));
-        let message = Message::from_vec(&answer).map_err(|error| wrong(&format!("no message: {error}")))?;
+        let message = Message::from_vec(answer).map_err(|error| wrong(&format!("no message: {error}")))?;
         if message.metadata.id != self.message.metadata.id || answer[2] & 0x80 == 0 {
             return Err(wrong("the message is no answer to it"));
         }
@@ -95,10 +99,57 @@ impl fmt::Display for Question {
     }
 }
 
+/// A client that asks many questions over one UDP socket and one TCP connection, one after another.
+#[derive(Debug)]
+pub struct Client {
+    udp: UdpSocket,
+    tcp: TcpStream,
+}
+
+impl Client {
+    /// # Errors
+    /// When there is no connection within `patience`, which is also how long an answer may take.
+    pub fn connect(server: SocketAddr, patience: Duration) -> io::Result<Self> {
+        Ok(Client { udp: udp_socket(server, patience)?, tcp: tcp_stream(server, patience)? })
+    }
+
+    /// Asks once.
+    ///
+    /// # Errors
+    /// As [`Question::ask`].
+    pub fn ask(&mut self, question: &Question, transport: Transport) -> io::Result<Message> {
+        let query = question.message.to_vec().map_err(io::Error::other)?;
+        let answer = match transport {
+            Transport::Udp => exchange_udp(&self.udp, &query)?,
+            Transport::Tcp => exchange_tcp(&mut self.tcp, &query)?,
+        };
+        question.read(&query, &answer)
+    }
+}
+
 fn udp(server: SocketAddr, query: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
+    exchange_udp(&udp_socket(server, patience)?, query)
+}
+
+fn tcp(server: SocketAddr, query: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
+    exchange_tcp(&mut tcp_stream(server, patience)?, query)
+}
+
+fn udp_socket(server: SocketAddr, patience: Duration) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     socket.connect(server)?;
     socket.set_read_timeout(Some(patience))?;
+    Ok(socket)
+}
+
+fn tcp_stream(server: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&server, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn exchange_udp(socket: &UdpSocket, query: &[u8]) -> io::Result<Vec<u8>> {
     socket.send(query)?;
     let mut answer = vec![0; usize::from(u16::MAX)];
     let len = socket.recv(&mut answer)?;
@@ -106,9 +157,7 @@ fn udp(server: SocketAddr, query: &[u8], patience: Duration) -> io::Result<Vec<u
     Ok(answer)
 }
 
-fn tcp(server: SocketAddr, query: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect_timeout(&server, patience)?;
-    stream.set_read_timeout(Some(patience))?;
+fn exchange_tcp(stream: &mut TcpStream, query: &[u8]) -> io::Result<Vec<u8>> {
     let mut framed = u16::try_from(query.len()).map_err(io::Error::other)?.to_be_bytes().to_vec();
     framed.extend_from_slice(query);
     stream.write_all(&framed)?;

@@ -122,14 +122,48 @@ impl Line {
         let ttl = ttl.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
         let rtype = rdata::parse_rtype(rtype).unwrap_or_else(|| panic!("{text}: no such type"));
         let value = rdata::parse_value(rtype, value).unwrap_or_else(|error| panic!("{text}: {error:?}"));
-        let mut wire = owner.as_slice().to_vec();
-        wire.extend_from_slice(&rtype.to_int().to_be_bytes());
+        Line::from_wire(owner.as_slice(), rtype.to_int(), ttl, value.as_slice())
+    }
+
+    /// A record of which owner and value are in uncompressed wire form.
+    ///
+    /// # Panics
+    /// When it is not one.
+    pub fn from_wire(owner: &[u8], rtype: u16, ttl: u32, value: &[u8]) -> Self {
+        let mut wire = owner.to_vec();
+        wire.extend_from_slice(&rtype.to_be_bytes());
         wire.extend_from_slice(&CLASS_IN.to_be_bytes());
-        wire.extend_from_slice(&u32::to_be_bytes(ttl));
-        wire.extend_from_slice(&u16::try_from(value.as_slice().len()).expect("a value").to_be_bytes());
-        wire.extend_from_slice(value.as_slice());
+        wire.extend_from_slice(&ttl.to_be_bytes());
+        wire.extend_from_slice(&u16::try_from(value.len()).expect("a value").to_be_bytes());
+        wire.extend_from_slice(value);
         let record = Record::read(&mut BinDecoder::new(&wire)).expect("a record");
         Line::of(&record)
+    }
+
+    /// The owner in wire form and lower case.
+    pub fn owner(&self) -> &[u8] {
+        &self.owner
+    }
+
+    /// The type.
+    pub fn rtype(&self) -> u16 {
+        self.rtype
+    }
+
+    /// Seconds.
+    pub fn ttl(&self) -> u32 {
+        self.ttl
+    }
+
+    /// The value in canonical form.
+    pub fn value(&self) -> &[u8] {
+        &self.value
+    }
+
+    /// The same record with another TTL.
+    pub fn with_ttl(mut self, ttl: u32) -> Self {
+        self.ttl = ttl;
+        self
     }
 
     fn is_glue_of(&self, authority: &BTreeSet<Line>) -> bool {

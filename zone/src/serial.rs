@@ -32,6 +32,7 @@ pub fn next_after(known: impl IntoIterator<Item = u32>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// RFC 1982 §3.2 and §5.2.
     #[test]
@@ -51,5 +52,24 @@ mod tests {
         assert_eq!(next_after([7, 9, 8]), 10);
         assert_eq!(next_after([u32::MAX, u32::MAX - 1]), 1);
         assert!(is_newer(next_after([u32::MAX]), u32::MAX));
+    }
+
+    proptest! {
+        /// RFC 1982 §3.2: as long as no two of them are half the circle apart or more, in any order.
+        #[test]
+        fn the_next_serial_is_newer_than_all_in_any_order(start in any::<u32>(), steps in prop::collection::vec(0u32..0x7fff_fff0, 1..8)) {
+            let known: Vec<u32> = steps.iter().map(|step| start.wrapping_add(*step)).collect();
+            let next = next_after(known.iter().copied());
+            prop_assert!(known.iter().all(|&serial| is_newer(next, serial)), "{} after {:?}", next, known);
+            prop_assert_eq!(next, next_after(known.into_iter().rev()));
+            prop_assert!(next != 0);
+        }
+
+        /// RFC 1982 §3.2: one of two is newer, or neither where it is not defined.
+        #[test]
+        fn the_order_is_never_both_ways(a in any::<u32>(), b in any::<u32>()) {
+            prop_assert!(!(is_newer(a, b) && is_newer(b, a)));
+            prop_assert_eq!(compare(a, b).map(Ordering::reverse), compare(b, a));
+        }
     }
 }

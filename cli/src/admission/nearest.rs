@@ -11,12 +11,13 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>)
     candidates
         .filter_map(|candidate| {
             let lower = candidate.to_lowercase();
-            let distance = if word.len() >= 3 && (lower.starts_with(&word) || word.starts_with(&lower)) {
-                1
-            } else {
-                distance(&word, &lower)
-            };
-            (distance <= 1.max(lower.len() / 3)).then_some((distance, candidate))
+            if word.len() >= 3 && (lower.starts_with(&word) || word.starts_with(&lower)) {
+                return Some((1, candidate));
+            }
+            let allowed = 1.max(lower.len() / 3);
+            let is_near = lower.len().abs_diff(word.len()) <= allowed;
+            let distance = is_near.then(|| distance(&word, &lower))?;
+            (distance <= allowed).then_some((distance, candidate))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

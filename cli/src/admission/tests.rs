@@ -244,3 +244,15 @@ fn patterns_that_mean_something_else_are_no_rules() {
     let error = Engine::new().unwrap().compile(&rule).err().unwrap();
     assert!(error.contains("-- in a pattern"), "{error}");
 }
+
+/// One is built for a whole process, whichever threads judge with it.
+#[test]
+fn admission_is_shared_between_threads() {
+    let admission = admission();
+    let judge = || admission.admit(&record(json!([""])), None).unwrap_err().len();
+    let found = std::thread::scope(|scope| {
+        let threads = [scope.spawn(judge), scope.spawn(judge)];
+        threads.map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(found, [1, 1]);
+}

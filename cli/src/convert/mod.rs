@@ -1,25 +1,117 @@
-//! stub
-#![allow(missing_docs, clippy::all)]
+//! Records to manifests: the pure part of `port53 import` and `port53 export --format manifests`.
+//!
+//! A zone becomes one Zone and a DNSRecord for each RRset, each with the TTL it had. What is written here
+//! is read by `kubectl apply` and by the operator, so it keeps to what the definitions of both kinds take,
+//! and whoever reads it back has the same zone. What a DNSRecord cannot say is not bent until it can:
+//! it is handed back with the reason.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`zone`] | the Zone: domain and SOA |
+//! | [`record`] | a DNSRecord: owner, type and values as text, and what is refused |
+//! | [`names`] | names of objects: readable, and the same for the same RRset whatever is beside it |
+
+mod names;
+mod record;
+mod zone;
+
+#[cfg(test)]
+mod tests;
+
+use crate::yaml;
+use port53_zone::name::SortKey;
 use port53_zone::{Name, RRset, Soa};
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// A zone as it was read from a master file or from what is served.
+#[derive(Clone, Debug)]
 pub struct ZoneData {
+    /// The name of the zone.
     pub apex: Name,
+    /// Its SOA.
     pub soa: Soa,
+    /// Its RRsets without the SOA, each owner and type once.
     pub rrsets: Vec<RRset>,
 }
+
+/// How manifests are written.
+#[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// The namespace of the objects. None is written when left out.
     pub namespace: Option<String>,
 }
+
+/// A zone as manifests.
+#[derive(Clone, Debug)]
 pub struct Converted {
-    pub objects: Vec<serde_json::Value>,
+    /// The Zone, then its DNSRecords in canonical order of their owners (RFC 4034 §6.1), then by type.
+    pub objects: Vec<Value>,
+    /// What cannot be a DNSRecord, and why.
     pub refused: Vec<(RRset, String)>,
+    /// What the Zone says otherwise than the SOA, because it cannot say it.
     pub warnings: Vec<String>,
 }
-pub fn manifests(_z: &ZoneData, _o: &Options) -> Converted {
-    Converted { objects: vec![], refused: vec![], warnings: vec![] }
+
+/// The manifests of a zone.
+pub fn manifests(zone: &ZoneData, options: &Options) -> Converted {
+    let zone_name = zone_object_name(&zone.apex);
+    let mut warnings = Vec::new();
+    let mut objects = vec![zone::object_of(zone, &zone_name, options, &mut warnings)];
+    let mut refused = Vec::new();
+    let mut taken = HashSet::new();
+    let mut last = None;
+    for rrset in in_order(&zone.rrsets) {
+        let identity = Some((SortKey::of(&rrset.name), rrset.rtype));
+        if identity == last {
+            refused.push((rrset.clone(), "there is another RRset of this name and type".to_owned()));
+            continue;
+        }
+        last = identity;
+        let named = record::spec(rrset, &zone.apex, &zone_name).and_then(|spec| {
+            let mut candidates = names::of_record(rrset, &zone.apex, &zone_name).into_iter();
+            match candidates.find(|name| !taken.contains(name)) {
+                Some(name) => Ok((name, spec)),
+                None => Err("every name for its object is taken".to_owned()),
+            }
+        });
+        match named {
+            Err(reason) => refused.push((rrset.clone(), reason)),
+            Ok((name, spec)) => {
+                objects.push(object("DNSRecord", &name, options, spec));
+                taken.insert(name);
+            }
+        }
+    }
+    Converted { objects, refused, warnings }
 }
-pub fn render(_o: &[serde_json::Value]) -> String {
-    String::new()
+
+/// Manifests as text: documents with `---` between them.
+pub fn render(objects: &[Value]) -> String {
+    objects.iter().map(yaml::write).collect::<Vec<_>>().join("---\n")
 }
-pub fn zone_object_name(_n: &Name) -> String {
-    String::new()
+
+/// The name of the Zone object of a domain.
+pub fn zone_object_name(apex: &Name) -> String {
+    names::of_zone(apex)
+}
+
+fn in_order(rrsets: &[RRset]) -> Vec<&RRset> {
+    let mut sorted: Vec<&RRset> = rrsets.iter().collect();
+    sorted.sort_by_cached_key(|rrset| (SortKey::of(&rrset.name), rrset.rtype.to_int()));
+    sorted
+}
+
+fn object(kind: &str, name: &str, options: &Options, spec: Value) -> Value {
+    let mut metadata = serde_json::Map::new();
+    metadata.insert("name".to_owned(), name.into());
+    if let Some(namespace) = &options.namespace {
+        metadata.insert("namespace".to_owned(), namespace.as_str().into());
+    }
+    serde_json::json!({
+        "apiVersion": port53_crds::API_VERSION,
+        "kind": kind,
+        "metadata": metadata,
+        "spec": spec,
+    })
 }

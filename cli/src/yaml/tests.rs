@@ -184,11 +184,21 @@ fn merge_keys_work_as_in_go_yaml_v2() {
 
 #[test]
 fn a_key_that_stands_twice_is_refused() {
-    let problem = problem("a: 1\nb: 2\n  \na: 3\n");
-    assert_eq!(at(problem.place), "4:1");
-    assert!(problem.message.contains("line 1 and on line 4"), "{}", problem.message);
-    crate::yaml::tests::problem("{1: a, \"1\": b}");
-    crate::yaml::tests::problem("<<: {a: 0}\na: 1\na: 2");
+    let twice = problem("a: 1\nb: 2\n  \na: 3\n");
+    assert_eq!(at(twice.place), "4:1");
+    assert!(twice.message.contains("line 1 and on line 4"), "{}", twice.message);
+    problem("{1: a, \"1\": b}");
+    problem("<<: {a: 0}\na: 1\na: 2");
+}
+
+#[test]
+fn a_key_that_stands_twice_among_many_is_refused() {
+    let many = (0..30).map(|i| format!("k{i}: {i}\n")).collect::<String>();
+    for i in [0, 7, 8, 9, 29] {
+        assert_eq!(at(problem(&format!("{many}k{i}: x\n")).place), "31:1", "{i}");
+        assert_eq!(value(&format!("<<: {{k{i}: x}}\n{many}"))[format!("k{i}")], json!(i));
+        assert_eq!(value(&format!("{many}<<: {{k{i}: x}}\n"))[format!("k{i}")], json!("x"));
+    }
 }
 
 #[test]

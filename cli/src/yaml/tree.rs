@@ -74,6 +74,56 @@ struct Field {
     is_merged: bool,
 }
 
+/// The fields of a mapping while they are gathered.
+#[derive(Default)]
+struct Fields {
+    list: Vec<Field>,
+    /// Where each key is in the list; empty while there are [`Fields::FEW`] at most, which are looked
+    /// through.
+    index: HashMap<String, usize>,
+}
+
+impl Fields {
+    const FEW: usize = 8;
+
+    /// Adds a field that is written in the mapping itself. Again the same key is refused, unless it came by
+    /// a merge key.
+    fn add(&mut self, field: Field) -> Result<(), Problem> {
+        match self.find(&field.key) {
+            Some(at) if self.list[at].is_merged => self.list[at] = field,
+            Some(at) => return Err(twice(&field, &self.list[at])),
+            None => self.push(field),
+        }
+        Ok(())
+    }
+
+    /// Adds a field that came by a merge key. As in go-yaml, what stands later counts.
+    fn merge(&mut self, field: Field) {
+        match self.find(&field.key) {
+            Some(at) => self.list[at] = Field { is_merged: self.list[at].is_merged, ..field },
+            None => self.push(field),
+        }
+    }
+
+    fn find(&self, key: &str) -> Option<usize> {
+        if self.list.len() <= Self::FEW {
+            return self.list.iter().position(|field| field.key == key);
+        }
+        self.index.get(key).copied()
+    }
+
+    fn push(&mut self, field: Field) {
+        self.list.push(field);
+        if self.list.len() <= Self::FEW {
+            return;
+        }
+        let indexed = self.index.len();
+        for (at, field) in self.list.iter().enumerate().skip(indexed) {
+            self.index.insert(field.key.clone(), at);
+        }
+    }
+}
+
 impl<'n> Builder<'n, '_> {
     fn build(&mut self, index: usize, depth: usize) -> Result<(Value, PlaceNode), Problem> {
         let node = &self.nodes[index];
@@ -110,41 +160,25 @@ impl<'n> Builder<'n, '_> {
 
     /// The fields of a mapping, each key once, in the order in which they were first named.
     fn fields(&mut self, entries: &[usize], depth: usize) -> Result<Vec<Field>, Problem> {
-        let mut fields: Vec<Field> = Vec::with_capacity(entries.len() / 2);
-        let mut named: HashMap<String, usize> = HashMap::with_capacity(entries.len() / 2);
+        let mut fields = Fields::default();
         for entry in entries.chunks_exact(2) {
             let (key, value) = (entry[0], entry[1]);
             if is_merge(&self.nodes[key]) {
-                // As in go-yaml, what stands later counts, be it the merge or the field.
                 for field in self.merged(value, depth)? {
-                    match named.get(&field.key) {
-                        Some(at) => fields[*at] = Field { is_merged: fields[*at].is_merged, ..field },
-                        None => {
-                            named.insert(field.key.clone(), fields.len());
-                            fields.push(field);
-                        }
-                    }
+                    fields.merge(field);
                 }
                 continue;
             }
             let key_place = self.nodes[key].place;
             let key = self.key(key)?;
-            let is_collection = !matches!(self.kind(value), Kind::Scalar { is_missing: false, .. });
+            let is_at_key = !matches!(self.kind(value), Kind::Scalar { is_missing: false, .. });
             let (value, mut node) = self.build(value, depth)?;
-            if is_collection {
+            if is_at_key {
                 node.place = key_place;
             }
-            let field = Field { key, key_place, value, node, is_merged: false };
-            match named.get(&field.key) {
-                Some(at) if fields[*at].is_merged => fields[*at] = field,
-                Some(at) => return Err(twice(&field, &fields[*at])),
-                None => {
-                    named.insert(field.key.clone(), fields.len());
-                    fields.push(field);
-                }
-            }
+            fields.add(Field { key, key_place, value, node, is_merged: false })?;
         }
-        Ok(fields)
+        Ok(fields.list)
     }
 
     /// The fields that a merge key brings: of a mapping, or of several, of which the first counts.

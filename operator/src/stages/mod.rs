@@ -1,5 +1,6 @@
 //! The stages of a publication: gather, validate, build. See each.
 
+mod before;
 pub mod build;
 mod gather;
 mod validate;
@@ -109,17 +110,19 @@ pub fn plan(inputs: &Inputs<'_>) -> Plan {
         outcomes.insert(apex, build::unchanged(published, 0));
     }
     for held in &zones {
-        let mut validated = validate::validate(inputs, held, &contents);
-        let built = build::build(inputs, held, validated.accepted, validated.rejected).map_err(|error| {
-            let message = format!("the zone cannot be built: {error}");
-            let zone = &mut validated.verdicts[0];
-            zone.complaints.push(Complaint::error(Reason::TooLarge, "", message, ""));
-            zone.outcome = Outcome::Rejected;
-            inputs.published.get(&held.apex).map(|published| {
-                zone.outcome = Outcome::LastGoodKept;
-                build::unchanged(published, validated.rejected)
-            })
-        });
+        let before = before::Before::of(inputs.published.get(&held.apex));
+        let mut validated = validate::validate(inputs, held, &contents, &before);
+        let built =
+            build::build(inputs, held, &before, validated.accepted, validated.rejected).map_err(|error| {
+                let message = format!("the zone cannot be built: {error}");
+                let zone = &mut validated.verdicts[0];
+                zone.complaints.push(Complaint::error(Reason::TooLarge, "", message, ""));
+                zone.outcome = Outcome::Rejected;
+                inputs.published.get(&held.apex).map(|published| {
+                    zone.outcome = Outcome::LastGoodKept;
+                    build::unchanged(published, validated.rejected)
+                })
+            });
         if let Some(outcome) = built.map_or_else(|last_good| last_good, Some) {
             contents.insert(held.apex.clone(), (held.object.clone(), outcome.applied.content.clone()));
             outcomes.insert(held.apex.clone(), outcome);

@@ -1,18 +1,15 @@
 //! `$GENERATE range owner [TTL] [class] type value`: many records from one line, as BIND has it.
 //!
-//! A value that is one string in quotes is the text of the value, as in `MX "10 mail$"`.
-//!
 //! In owner and value, `$` is the number; `${offset,width,base}` the number plus an offset, filled up with
 //! zeros to a width, in base `d`, `o`, `x`, `X`, or as nibbles `n`, `N` from the right with dots between, as
-//! ip6.arpa wants them. `\$` and `$$` are a dollar sign.
+//! ip6.arpa wants them. `\$` and `$$` are a dollar sign. A value that stands in quotes as a whole is read as
+//! what is in the quotes: `MX "10 mail-$"`.
 
 use crate::rdata::{self, Token};
 
 /// The records of one `$GENERATE`, as tokens.
 pub(crate) struct Generate {
     template: Vec<Token>,
-    /// Whether the last token is a string in quotes and the only one after the type.
-    has_quoted_value: bool,
     next: u64,
     stop: u64,
     step: u64,
@@ -35,10 +32,7 @@ impl Generate {
         if step == 0 || stop < start {
             return Err((0, "the range ends before it begins, or has a step of 0".into()));
         }
-        let is_type = |token: &Token| !token.is_quoted() && rdata::parse_rtype(token.text()).is_some();
-        let has_quoted_value = template.last().is_some_and(Token::is_quoted)
-            && template.iter().skip(1).position(is_type) == Some(template.len() - 3);
-        Ok(Generate { template: template.to_vec(), has_quoted_value, next: start, stop, step })
+        Ok(Generate { template: template.to_vec(), next: start, stop, step })
     }
 
     /// Records that are still to come.
@@ -57,27 +51,33 @@ impl Iterator for Generate {
         }
         let number = self.next;
         self.next += self.step;
-        Some((number, self.record(number as i64)))
+        let tokens: Result<Vec<Token>, String> = self
+            .template
+            .iter()
+            .map(|token| {
+                let mut token = token.clone();
+                token.set_text(substitute(token.text(), number as i64)?);
+                Ok(token)
+            })
+            .collect();
+        Some((number, tokens.and_then(without_quotes)))
     }
 }
 
-impl Generate {
-    fn record(&self, number: i64) -> Result<Vec<Token>, String> {
-        let tokens = self.template.iter().map(|token| {
-            let mut token = token.clone();
-            token.set_text(substitute(token.text(), number)?);
-            Ok(token)
-        });
-        let mut tokens: Vec<Token> = tokens.collect::<Result<_, String>>()?;
-        if self.has_quoted_value
-            && let Some(value) = tokens.pop()
-        {
-            // A quote inside is escaped for the outer string, and is one of the value.
-            let text = value.text().replace("\\\"", "\"");
-            tokens.extend(rdata::tokens_of_value(&text).map_err(|error| error.message)?);
-        }
-        Ok(tokens)
+/// The tokens with those of the value where it is one token in quotes.
+fn without_quotes(mut tokens: Vec<Token>) -> Result<Vec<Token>, String> {
+    let [.., before, last] = &tokens[..] else { return Ok(tokens) };
+    if !last.is_quoted() || rdata::parse_rtype(before.text()).is_none() {
+        return Ok(tokens);
     }
+    let (line, column) = (last.line, last.column);
+    let value = rdata::of_value(&last.text().replace("\\\"", "\"")).map_err(|error| error.message)?;
+    tokens.pop();
+    for mut token in value {
+        (token.line, token.column) = (line, column);
+        tokens.push(token);
+    }
+    Ok(tokens)
 }
 
 fn substitute(text: &str, number: i64) -> Result<String, String> {

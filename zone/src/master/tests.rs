@@ -1,5 +1,7 @@
 //! Master files: what is read of them, and what is said of what cannot be read.
 
+mod round;
+
 use super::*;
 use crate::name;
 use crate::rdata;
@@ -210,6 +212,19 @@ fn generate_goes_on_after_a_wrong_record() {
     assert_eq!(problems.len(), 2, "{problems:#?}");
     assert!(problems[0].starts_with("1:1 for $ = 256, the value"), "{problems:#?}");
     assert!(problems[1].starts_with("2:1 for $ = 1, "), "{problems:#?}");
+}
+
+/// BIND takes the value of a `$GENERATE` in quotes, and its manual has this example.
+#[test]
+fn generate_with_a_value_in_quotes() {
+    all_right(
+        "$TTL 5\n$GENERATE 1-1 h$ MX \"0 m$\"\n$GENERATE 2-2 t$ 6 IN TXT \"a $ \\\"b $\\\"\"\n$GENERATE 3-3 u$ TXT x \"y $\"\n",
+        &[
+            "h1.example.com. 5 IN MX 0 m1.example.com.",
+            "t2.example.com. 6 IN TXT \"a\" \"2\" \"b 2\"",
+            "u3.example.com. 5 IN TXT \"x\" \"y 3\"",
+        ],
+    );
 }
 
 /// After an include the origin and owner are those before it; `$TTL` stays, as BIND has it.

@@ -27,8 +27,7 @@ mod tests;
 
 pub use names::{NameIn, names};
 pub use tokens::Token;
-pub(crate) use tokens::of_value as tokens_of_value;
-pub(crate) use tokens::scan_word;
+pub(crate) use tokens::{of_value, scan_word};
 pub use ttl::parse_ttl;
 
 use crate::name::{self, Name};

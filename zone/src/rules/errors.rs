@@ -2,8 +2,8 @@
 
 use super::view::Owner;
 use super::{Found, Limits, Rule, View};
-use crate::name::display;
-use crate::rdata::display_rtype;
+use crate::name::{SortKey, display};
+use crate::rdata::{Rdata, display_rtype};
 use domain::base::iana::Rtype;
 
 /// Header, the longest question, OPT with room for a cookie, and TSIG with the longest names.
@@ -26,7 +26,7 @@ pub(crate) fn soa_off_apex(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Fou
             let (first, others) = soas.split_first()?;
             (others.to_vec(), vec![*first], "more than one SOA")
         } else {
-            (soas, Vec::new(), "a SOA, and is not the apex")
+            (soas.to_vec(), Vec::new(), "a SOA, and is not the apex")
         };
         let message = || format!("{} has {what}", display(owner.name));
         (!concerned.is_empty()).then(|| view.found(concerned, related, message()))
@@ -41,7 +41,7 @@ fn may_stand_beside_cname(rtype: Rtype) -> bool {
 
 pub(crate) fn cname_and_other_data(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {
     let clashes = view.owners().iter().filter_map(|owner| {
-        let mut items = view.of_type(owner, Rtype::CNAME);
+        let mut items = view.of_type(owner, Rtype::CNAME).to_vec();
         if items.is_empty() {
             return None;
         }
@@ -77,34 +77,51 @@ pub(crate) fn multiple_dnames(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<
 fn more_than_one(view: &View<'_, '_>, rtype: Rtype) -> Vec<Found> {
     let doubled = view.owners().iter().filter_map(|owner| {
         let items = view.of_type(owner, rtype);
-        let mut values: Vec<_> = items.iter().flat_map(|&index| view.item(index).values).collect();
-        if values.len() < 2 {
-            return None;
-        }
-        values.sort_by(|a, b| a.canonical_cmp(b, rtype));
-        values.dedup_by(|a, b| a.canonical_cmp(b, rtype).is_eq());
-        let message = || format!("{} has {} different values of {rtype}", display(owner.name), values.len());
-        (values.len() > 1).then(|| view.found(items, Vec::new(), message()))
+        let count = distinct(view, items).len();
+        let message = || format!("{} has {count} different values of {rtype}", display(owner.name));
+        (count > 1).then(|| view.found(items.to_vec(), Vec::new(), message()))
     });
     doubled.collect()
+}
+
+/// The values of items of one type, in canonical order, each once: more are a warning and left away.
+fn distinct<'i>(view: &View<'_, 'i>, items: &[usize]) -> Vec<&'i Rdata> {
+    let Some(&first) = items.first() else { return Vec::new() };
+    let rtype = view.item(first).rtype;
+    let mut values: Vec<_> = items.iter().flat_map(|&index| view.item(index).values).collect();
+    if values.len() > 1 {
+        values.sort_by(|a, b| a.canonical_cmp(b, rtype));
+        values.dedup_by(|a, b| a.canonical_cmp(b, rtype).is_eq());
+    }
+    values
+}
+
+pub(crate) fn count_distinct(view: &View<'_, '_>, items: &[usize]) -> usize {
+    distinct(view, items).len()
 }
 
 pub(crate) fn data_below_dname(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {
     let mut found = Vec::new();
     // Canonical order: a DNAME below another is among the data below that one.
-    let mut covered_to = None;
+    let mut covered_to: Option<&SortKey> = None;
     for owner in view.owners().iter().filter(|owner| view.is_in_zone(owner.name)) {
-        if covered_to.as_ref().is_some_and(|end| owner.key <= *end) || !view.has(owner, Rtype::DNAME) {
+        if covered_to.is_some_and(|end| owner.key <= *end) || !has_right_dname(view, owner) {
             continue;
         }
-        let dnames = view.of_type(owner, Rtype::DNAME);
+        let dname = view.of_type(owner, Rtype::DNAME)[..1].to_vec();
         for below in view.below(owner) {
             let message = format!("{} is below the DNAME of {}", display(below.name), display(owner.name));
-            found.push(view.found(view.indices(below).to_vec(), dnames.clone(), message));
-            covered_to = Some(below.key.clone());
+            found.push(view.found(view.indices(below).to_vec(), dname.clone(), message));
+            covered_to = Some(&below.key);
         }
     }
     found
+}
+
+/// Whether a name has a DNAME that no other rule leaves out: what is below one that is not served is.
+fn has_right_dname(view: &View<'_, '_>, owner: &Owner<'_>) -> bool {
+    let is_clash = view.has(owner, Rtype::CNAME) || view.has(owner, Rtype::NS);
+    (view.is_apex(owner) || !is_clash) && distinct(view, view.of_type(owner, Rtype::DNAME)).len() == 1
 }
 
 pub(crate) fn dname_at_delegation(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {
@@ -113,7 +130,7 @@ pub(crate) fn dname_at_delegation(_: &Rule, view: &View<'_, '_>, _: &Limits) -> 
         .iter()
         .filter(|owner| !view.is_apex(owner) && view.has(owner, Rtype::NS) && view.has(owner, Rtype::DNAME));
     both.map(|owner| {
-        let mut items = view.of_type(owner, Rtype::NS);
+        let mut items = view.of_type(owner, Rtype::NS).to_vec();
         items.extend(view.of_type(owner, Rtype::DNAME));
         view.found(items, Vec::new(), format!("{} has both NS and DNAME", display(owner.name)))
     })
@@ -122,8 +139,7 @@ pub(crate) fn dname_at_delegation(_: &Rule, view: &View<'_, '_>, _: &Limits) -> 
 
 pub(crate) fn too_many_records(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> Vec<Found> {
     over_sets(view, |owner, rtype, set| {
-        let count: usize = set.iter().map(|&index| view.item(index).values.len()).sum();
-        let limit = limits.records_per_rrset;
+        let (count, limit) = (count_distinct(view, set), limits.records_per_rrset);
         (count > limit).then(|| {
             format!("{} {} has {count} records: at most {limit}", display(owner.name), display_rtype(rtype))
         })
@@ -143,7 +159,7 @@ pub(crate) fn too_many_types(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> 
 pub(crate) fn rrset_too_large(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {
     let limit = usize::from(u16::MAX) - AROUND_AN_RRSET;
     over_sets(view, |owner, rtype, set| {
-        let octets = octets(view, set);
+        let octets = octets_of_set(view, set);
         (octets > limit).then(|| {
             format!(
                 "{} {} takes {octets} octets in a message: at most {limit}",
@@ -157,7 +173,7 @@ pub(crate) fn rrset_too_large(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<
 pub(crate) fn name_too_large(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> Vec<Found> {
     let limit = limits.octets_per_name;
     let large = view.owners().iter().filter_map(|owner| {
-        let octets = octets(view, view.indices(owner));
+        let octets = octets(view, owner);
         let message =
             || format!("the records of {} take {octets} octets: at most {limit}", display(owner.name));
         (octets > limit).then(|| view.found(view.indices(owner).to_vec(), Vec::new(), message()))
@@ -165,8 +181,13 @@ pub(crate) fn name_too_large(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> 
     large.collect()
 }
 
-fn octets(view: &View<'_, '_>, items: &[usize]) -> usize {
-    items.iter().flat_map(|&index| view.item(index).values).map(|value| 12 + value.as_slice().len()).sum()
+/// Octets that the records of one name take, each once.
+fn octets(view: &View<'_, '_>, owner: &Owner<'_>) -> usize {
+    view.sets(owner).map(|set| octets_of_set(view, set)).sum()
+}
+
+fn octets_of_set(view: &View<'_, '_>, set: &[usize]) -> usize {
+    distinct(view, set).into_iter().map(|value| 12 + value.as_slice().len()).sum()
 }
 
 /// Each RRset about which `message` has something to say.

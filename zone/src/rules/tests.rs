@@ -104,6 +104,51 @@ fn warnings_are_about_what_errors_leave() {
     assert_eq!(rules, ["cname-and-other-data", "missing-glue"]);
 }
 
+/// The findings of a zone as `rule: lines`.
+fn found_in(text: &str) -> Vec<String> {
+    let text = format!("$ORIGIN example.com.\n$TTL 5\n@ NS ns.example.net.\n{text}");
+    let records = Reader::new("f", Box::new(text.as_bytes()), Options::default())
+        .map(|found| found.map(|found| (found.value, found.position.line - 3)).expect("a record"))
+        .collect();
+    let zone = Zone { expected: String::new(), records };
+    let lines = |items: &[usize]| items.iter().map(|&item| zone.records[item].1).collect::<Vec<_>>();
+    findings(&zone).iter().map(|found| format!("{}: {:?}", found.rule.name, lines(&found.items))).collect()
+}
+
+/// What stands below a DNAME that is itself left out can be answered.
+#[test]
+fn data_below_a_dname_that_is_left_out_stays() {
+    for (text, expected) in [
+        ("d DNAME a.test.\nd CNAME b.test.\nx.d A 192.0.2.1\n", "cname-and-other-data: [1, 2]"),
+        ("d DNAME a.test.\nd DNAME b.test.\nx.d A 192.0.2.1\n", "multiple-dnames: [1, 2]"),
+    ] {
+        assert_eq!(found_in(text), [expected], "{text}");
+    }
+    let found = found_in("d DNAME a.test.\nd NS b.test.\nx.d A 192.0.2.1\n");
+    assert_eq!(found, ["dname-at-delegation: [1, 2]"]);
+    let found = found_in("@ DNAME a.test.\n@ CNAME b.test.\nx A 192.0.2.1\n");
+    assert_eq!(found, ["cname-and-other-data: [2]", "data-below-dname: [3]"], "at the apex the DNAME stays");
+}
+
+/// RFC 2181 §5: a value counts once, however often it stands.
+#[test]
+fn values_that_stand_twice_count_once() {
+    let text: String = (0..202).map(|i| format!("a A 192.0.2.{}\n", i % 70)).collect();
+    assert_eq!(found_in(&text).len(), 1);
+    assert!(found_in(&text)[0].starts_with("duplicate-value: [71, "));
+    assert_eq!(found_in("c CNAME a.test.\nc CNAME A.test.\n"), ["duplicate-value: [2]"]);
+}
+
+/// RFC 9471 §2: glue is the address of a nameserver; another address below a delegation is never answered.
+#[test]
+fn addresses_below_a_delegation_that_are_no_glue() {
+    let found = found_in(
+        "cut NS ns.cut\ncut NS ns.side\nside NS cut\nns.cut A 192.0.2.1\nns.side A 192.0.2.2\ncut A 192.0.2.3\n\
+         www.cut A 192.0.2.4\nwww.cut TXT t\n*.cut AAAA 2001:db8::1\n@ NS apex.cut\napex.cut A 192.0.2.5\n",
+    );
+    assert_eq!(found, ["occluded: [9]", "occluded: [7, 8]"]);
+}
+
 /// A large zone with everything at odds: each rule is one pass, or this does not end.
 #[test]
 fn large_zones_are_judged() {
@@ -148,4 +193,12 @@ fn the_document_is_the_table() {
         fs::write(&path, &text).expect("writes docs/rules.md");
     }
     assert_eq!(fs::read_to_string(&path).unwrap_or_default(), text, "run `make generate`");
+}
+
+/// A set of a real zone: 103 records at one name, which are served.
+#[test]
+fn a_set_of_more_records_than_bind_takes_is_a_warning() {
+    let text: String = (0..103).map(|i| format!("_proof TXT \"verify={i}\"\n")).collect();
+    let found = found_in(&text);
+    assert!(found.len() == 1 && found[0].starts_with("many-records: [1, 2, "), "{found:?}");
 }

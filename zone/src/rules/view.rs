@@ -11,6 +11,8 @@ pub(crate) struct Owner<'a> {
     pub(crate) key: SortKey,
     /// Its items, as a range of [`View::order`], by type.
     items: Range<usize>,
+    /// The nearest owner above it, as a place in [`View::owners`].
+    parent: Option<usize>,
 }
 
 /// See the module.
@@ -24,25 +26,61 @@ pub(crate) struct View<'a, 'i> {
 }
 
 impl<'a, 'i> View<'a, 'i> {
-    /// The items but those left out.
-    pub(crate) fn new(apex: &'a Name, items: &'a [Item<'i>], left_out: &[bool]) -> Self {
+    /// All items.
+    pub(crate) fn new(apex: &'a Name, items: &'a [Item<'i>]) -> Self {
         let mut keyed: Vec<(SortKey, u16, usize)> = items
             .iter()
             .enumerate()
-            .filter(|&(index, _)| !left_out[index])
             .map(|(index, item)| (SortKey::of(item.name), item.rtype.to_int(), index))
             .collect();
         keyed.sort_unstable();
-        let mut owners: Vec<Owner<'i>> = Vec::new();
-        let mut order = Vec::with_capacity(keyed.len());
-        for (at, (key, _, index)) in keyed.into_iter().enumerate() {
-            order.push(index);
-            match owners.last_mut() {
-                Some(owner) if owner.key == key => owner.items.end = at + 1,
-                _ => owners.push(Owner { name: items[index].name, key, items: at..at + 1 }),
+        let mut view = View {
+            apex,
+            apex_key: SortKey::of(apex),
+            items,
+            order: Vec::with_capacity(keyed.len()),
+            owners: Vec::new(),
+        };
+        keyed.into_iter().for_each(|(key, _, index)| view.push(key, index));
+        view.find_parents();
+        view
+    }
+
+    /// The items but those left out.
+    pub(crate) fn without(self, left_out: &[bool]) -> Self {
+        let (order, owners) = (self.order, self.owners);
+        let mut view = View { order: Vec::with_capacity(order.len()), owners: Vec::new(), ..self };
+        for owner in owners {
+            let left = order[owner.items].iter().filter(|&&index| !left_out[index]);
+            left.for_each(|&index| view.push(owner.key.clone(), index));
+        }
+        view.find_parents();
+        view
+    }
+
+    /// Adds an item, which comes after all others in canonical order.
+    fn push(&mut self, key: SortKey, index: usize) {
+        let at = self.order.len();
+        self.order.push(index);
+        match self.owners.last_mut() {
+            Some(owner) if owner.key == key => owner.items.end = at + 1,
+            _ => {
+                let name = self.items[index].name;
+                self.owners.push(Owner { name, key, items: at..at + 1, parent: None });
             }
         }
-        View { apex, apex_key: SortKey::of(apex), items, order, owners }
+    }
+
+    fn find_parents(&mut self) {
+        let mut above: Vec<usize> = Vec::new();
+        for at in 0..self.owners.len() {
+            let key = self.owners[at].key.as_slice();
+            while above.last().is_some_and(|&last| !key.starts_with(self.owners[last].key.as_slice())) {
+                above.pop();
+            }
+            self.owners[at].parent = above.last().copied();
+            above.push(at);
+        }
     }
 
     /// All owners, in canonical order, those outside the zone too.
@@ -85,12 +123,16 @@ impl<'a, 'i> View<'a, 'i> {
     }
 
     /// Indices of the owner's items of a type.
-    pub(crate) fn of_type(&self, owner: &Owner<'_>, rtype: Rtype) -> Vec<usize> {
-        self.indices(owner).iter().copied().filter(|&index| self.items[index].rtype == rtype).collect()
+    pub(crate) fn of_type(&self, owner: &Owner<'_>, rtype: Rtype) -> &[usize] {
+        let indices = self.indices(owner);
+        let type_of = |index: &usize| self.items[*index].rtype.to_int();
+        let start = indices.partition_point(|index| type_of(index) < rtype.to_int());
+        let end = indices[start..].partition_point(|index| type_of(index) == rtype.to_int());
+        &indices[start..start + end]
     }
 
     pub(crate) fn has(&self, owner: &Owner<'_>, rtype: Rtype) -> bool {
-        self.indices(owner).iter().any(|&index| self.items[index].rtype == rtype)
+        !self.of_type(owner, rtype).is_empty()
     }
 
     /// The owner's items by type.
@@ -102,19 +144,28 @@ impl<'a, 'i> View<'a, 'i> {
         &self.items[index]
     }
 
-    /// The nearest name above `name`, in the zone, whose owner satisfies `is`; the apex only when
-    /// `with_apex`.
+    /// The nearest owner above `name`, in the zone, that satisfies `is`; the apex only when `with_apex`.
     pub(crate) fn nearest_above(
         &self,
         name: &Name,
         with_apex: bool,
         is: impl Fn(&Owner<'i>) -> bool,
     ) -> Option<&Owner<'i>> {
-        let least = self.apex.label_count() + usize::from(!with_apex);
-        name.iter_suffixes()
-            .skip(1)
-            .take_while(|above| above.label_count() >= least)
-            .find_map(|above| self.owner(&above).filter(|owner| is(owner)))
+        let key = SortKey::of(name);
+        // The last owner before the name is below all owners that are above the name, or the nearest of them.
+        let mut next = self.owners.partition_point(|owner| owner.key < key).checked_sub(1);
+        while let Some(at) = next {
+            let above = &self.owners[at];
+            let shortest = self.apex_key.as_slice().len() + usize::from(!with_apex);
+            if above.key.as_slice().len() < shortest {
+                return None;
+            }
+            if key.as_slice().starts_with(above.key.as_slice()) && is(above) {
+                return Some(above);
+            }
+            next = above.parent;
+        }
+        None
     }
 
     /// Whether the name is at or below a delegation.

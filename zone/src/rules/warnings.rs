@@ -1,10 +1,26 @@
 //! The warnings: what can be answered, but is hardly meant.
 
+use super::errors::count_distinct;
 use super::view::Owner;
 use super::{Found, Limits, Rule, View};
-use crate::name::{self, Name, display};
+use crate::name::{Name, SortKey, display};
 use crate::rdata::{display_rtype, names};
 use domain::base::iana::Rtype;
+use std::collections::HashSet;
+
+pub(crate) fn many_records(_: &Rule, view: &View<'_, '_>, limits: &Limits) -> Vec<Found> {
+    over_sets(view, |owner, rtype, set| {
+        let (count, limit) = (count_distinct(view, set), limits.records_elsewhere);
+        let message = || {
+            format!(
+                "{} {} has {count} records: others take {limit} by default",
+                display(owner.name),
+                display_rtype(rtype)
+            )
+        };
+        (count > limit).then(|| (set.to_vec(), message()))
+    })
+}
 
 pub(crate) fn no_apex_nameservers(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {
     let has = view.owner(view.apex).is_some_and(|apex| view.has(apex, Rtype::NS));
@@ -14,36 +30,36 @@ pub(crate) fn no_apex_nameservers(_: &Rule, view: &View<'_, '_>, _: &Limits) -> 
 
 pub(crate) fn occluded(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {
     let mut found = Vec::new();
+    let nameservers = nameservers(view);
     for owner in view.owners().iter().filter(|owner| !view.is_apex(owner)) {
         let is_cut = |above: &Owner<'_>| view.has(above, Rtype::NS);
         let cut_above = view.nearest_above(owner.name, false, is_cut);
         let is_at_cut = view.has(owner, Rtype::NS);
+        let Some(cut) = cut_above.or(is_at_cut.then_some(owner)) else { continue };
         let items: Vec<usize> = view
             .indices(owner)
             .iter()
             .copied()
             .filter(|&index| match view.item(index).rtype {
-                Rtype::A | Rtype::AAAA => {
-                    cut_above.is_none() && is_at_cut && !is_nameserver(view, owner, owner.name)
-                }
+                Rtype::A | Rtype::AAAA => !nameservers.contains(&owner.key),
                 Rtype::NS | Rtype::DS | Rtype::NSEC | Rtype::RRSIG => cut_above.is_some(),
-                _ => cut_above.is_some() || is_at_cut,
+                _ => true,
             })
             .collect();
-        if let Some(cut) = cut_above.or(is_at_cut.then_some(owner))
-            && !items.is_empty()
-        {
+        if !items.is_empty() {
             let message =
                 format!("{} is at or below the delegation of {}", display(owner.name), display(cut.name));
-            found.push(view.found(items, view.of_type(cut, Rtype::NS), message));
+            found.push(view.found(items, view.of_type(cut, Rtype::NS)[..1].to_vec(), message));
         }
     }
     found
 }
 
-/// Whether `name` is a nameserver of the delegation `cut`.
-fn is_nameserver(view: &View<'_, '_>, cut: &Owner<'_>, name: &Name) -> bool {
-    targets(view, cut).into_iter().any(|(_, rtype, target)| rtype == Rtype::NS && target == *name)
+/// The nameservers that the zone names: what their addresses are below a delegation is glue.
+fn nameservers(view: &View<'_, '_>) -> HashSet<SortKey> {
+    let with_ns = view.owners().iter().filter(|owner| view.has(owner, Rtype::NS));
+    let targets = with_ns.flat_map(|owner| targets(view, owner));
+    targets.filter(|(_, rtype, _)| *rtype == Rtype::NS).map(|(_, _, target)| SortKey::of(&target)).collect()
 }
 
 /// The targets of the owner's NS, MX and SRV: item, type, name.
@@ -87,11 +103,11 @@ pub(crate) fn target_is_alias(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<
             return None;
         }
         let is_dname = |above: &Owner<'_>| view.has(above, Rtype::DNAME);
-        let alias = match view.owner(target).filter(|owner| view.has(owner, Rtype::CNAME)) {
-            Some(alias) => alias,
-            None => view.nearest_above(target, true, is_dname)?,
+        let (alias, kind) = match view.owner(target).filter(|owner| view.has(owner, Rtype::CNAME)) {
+            Some(alias) => (alias, Rtype::CNAME),
+            None => (view.nearest_above(target, true, is_dname)?, Rtype::DNAME),
         };
-        let related = view.indices(alias).to_vec();
+        let related = view.of_type(alias, kind)[..1].to_vec();
         let message = format!("{} {rtype} names {}, which is an alias", display(owner.name), display(target));
         Some((message, related))
     })
@@ -131,13 +147,13 @@ pub(crate) fn missing_address(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<
 
 pub(crate) fn duplicate_value(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {
     over_sets(view, |owner, rtype, set| {
+        if set.iter().map(|&index| view.item(index).values.len()).sum::<usize>() < 2 {
+            return None;
+        }
         let mut values: Vec<_> = set
             .iter()
             .flat_map(|&index| view.item(index).values.iter().map(move |value| (value, index)))
             .collect();
-        if values.len() < 2 {
-            return None;
-        }
         values.sort_by(|a, b| a.0.canonical_cmp(b.0, rtype).then(a.1.cmp(&b.1)));
         let doubled: Vec<usize> = values
             .windows(2)
@@ -199,7 +215,7 @@ fn at_wildcards(view: &View<'_, '_>, rtype: Rtype) -> Vec<Found> {
     wildcards
         .map(|owner| {
             let message = format!("{} is a wildcard with {rtype}", display(owner.name));
-            view.found(view.of_type(owner, rtype), Vec::new(), message)
+            view.found(view.of_type(owner, rtype).to_vec(), Vec::new(), message)
         })
         .collect()
 }
@@ -212,7 +228,7 @@ pub(crate) fn ds_without_delegation(_: &Rule, view: &View<'_, '_>, _: &Limits) -
     alone
         .map(|owner| {
             let message = format!("{} has DS and is not delegated here", display(owner.name));
-            view.found(view.of_type(owner, Rtype::DS), Vec::new(), message)
+            view.found(view.of_type(owner, Rtype::DS).to_vec(), Vec::new(), message)
         })
         .collect()
 }
@@ -225,7 +241,7 @@ pub(crate) fn too_many_nameservers(_: &Rule, view: &View<'_, '_>, limits: &Limit
         let limit = limits.nameservers_per_cut;
         let message =
             || format!("{} is delegated to {count} nameservers: more than {limit}", display(owner.name));
-        (count > limit).then(|| view.found(items, Vec::new(), message()))
+        (count > limit).then(|| view.found(items.to_vec(), Vec::new(), message()))
     })
     .collect()
 }
@@ -250,14 +266,15 @@ fn meant_below(view: &View<'_, '_>, owner: &Owner<'_>, index: usize, target: &Na
     if target.is_root() || view.is_in_zone(target) || view.apex.is_root() {
         return None;
     }
-    let text = display(target);
-    let below = name::parse(text.trim_end_matches('.'), view.apex).ok()?;
+    let labels = &target.as_slice()[..target.len() - 1];
+    let below = Name::from_octets([labels, view.apex.as_slice()].concat().into()).ok()?;
     let related = view.owner(&below)?;
     let message = format!(
-        "{} {} names {text}, and {} exists",
+        "{} {} names {}, and {} exists",
         display(owner.name),
         display_rtype(view.item(index).rtype),
+        display(target),
         display(&below)
     );
-    Some(view.found(vec![index], view.indices(related).to_vec(), message))
+    Some(view.found(vec![index], view.indices(related)[..1].to_vec(), message))
 }

@@ -81,15 +81,14 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     runtime.spawn(health.probe(addresses.clone(), leave.clone()));
 
     let start = Instant::now();
-    let (judged, again_after) = desk.look(&BTreeSet::new());
+    let again_after = desk.directory.refresh(&BTreeSet::new()).again_after;
+    let judged = desk.judge();
     desk.publisher.source_is(SourceState::Following);
     desk.publisher.list_complete();
     let settings = Settings { drain: DRAIN, ..Settings::default() };
     let serving =
         runtime.spawn(serve::run(listeners, desk.publisher.zones(), settings, traffic, leave.clone()));
-    if let Some(judged) = judged {
-        desk.screen.start(&addresses, desk.directory.counts(), &judged, start.elapsed())?;
-    }
+    desk.screen.start(&addresses, desk.directory.counts(), &judged, start.elapsed())?;
     desk.follow(watch, again_after)?;
     leave.cancel();
     runtime.block_on(serving)??;
@@ -120,13 +119,16 @@ impl Desk {
     /// Reads what changed and takes it into service. Nothing when nothing did.
     fn look(&mut self, being_written: &BTreeSet<PathBuf>) -> (Option<Judged>, Option<Duration>) {
         let refreshed = self.directory.refresh(being_written);
-        if !refreshed.is_changed {
-            return (None, refreshed.again_after);
-        }
+        let judged = refreshed.is_changed.then(|| self.judge());
+        (judged, refreshed.again_after)
+    }
+
+    /// Takes into service what there is.
+    fn judge(&mut self) -> Judged {
         let judged = self.standing.judge(&self.directory);
         publish(&self.publisher, &judged.plan);
         self.standing.publish(&judged.plan);
-        (Some(judged), refreshed.again_after)
+        judged
     }
 }
 

@@ -3,38 +3,35 @@
 
 pub mod serial;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use port53_crds::Zone;
 use port53_zone::content::{Applied, Change, Content, ContentError};
-use port53_zone::name::SortKey;
 use port53_zone::{RRset, Soa};
 
+use super::before::Before;
 use super::gather::{Held, Source};
 use super::{Inputs, Published, ZoneOutcome};
 
-/// Canonical order of RRsets: owner, then type.
-type Key = (SortKey, u16);
-
-/// The next version of a zone, of RRsets with who owns each.
+/// The next version of a zone, of RRsets with who owns each in canonical order.
 ///
 /// # Errors
 /// When the content cannot hold them, which the rules should have refused.
 pub(crate) fn build(
     inputs: &Inputs<'_>,
     held: &Held<'_>,
+    before: &Before,
     accepted: Vec<(RRset, Arc<str>)>,
     rejected: usize,
 ) -> Result<ZoneOutcome, ContentError> {
     let published = inputs.published.get(&held.apex);
-    let before = match published {
+    let content = match published {
         Some(published) => published.content.clone(),
         None => Content::empty(held.apex.clone(), inputs.settings.salt),
     };
-    let changes = changes(&before, accepted);
-    let applied = before.apply(&changes)?;
-    let is_same_data = published.is_some() && applied.content.digest() == before.digest();
+    let changes = changes(before, accepted);
+    let applied = content.apply(&changes)?;
+    let is_same_data = published.is_some() && applied.content.digest() == content.digest();
     let soa = soa(inputs, held, published, is_same_data);
     Ok(ZoneOutcome {
         holder: held.object.clone(),
@@ -63,29 +60,24 @@ pub(crate) fn unchanged(published: &Published, rejected: usize) -> ZoneOutcome {
     }
 }
 
-/// What makes `before` into exactly `accepted`, removals and puts in canonical order. An RRset that only
-/// changes hands is put, too.
-fn changes(before: &Content, accepted: Vec<(RRset, Arc<str>)>) -> Vec<Change> {
-    let key = |rrset: &RRset| (SortKey::of(&rrset.name), rrset.rtype.to_int());
-    let mut wanted: BTreeMap<Key, Option<(RRset, Arc<str>)>> =
-        accepted.into_iter().map(|item| (key(&item.0), Some(item))).collect();
-    let mut changes = BTreeMap::new();
-    for (rrset, owner) in before.iter() {
-        let key = key(&rrset);
-        match wanted.get_mut(&key) {
-            None => {
-                changes.insert(key, Change::Remove { name: rrset.name, rtype: rrset.rtype });
-            }
-            Some(item) => {
-                item.take_if(|(new, by)| *new == rrset && Some(&*by) == owner.as_ref());
-            }
+/// What makes `before` into exactly `accepted`, both in canonical order: removals and puts, in that order too.
+/// An RRset that only changes hands is put, too.
+fn changes(before: &Before, accepted: Vec<(RRset, Arc<str>)>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut before = before.rrsets().iter().peekable();
+    let remove = |old: &RRset| Change::Remove { name: old.name.clone(), rtype: old.rtype };
+    for (rrset, owner) in accepted {
+        let order = |old: &RRset| old.name.cmp(&rrset.name).then_with(|| old.rtype.cmp(&rrset.rtype));
+        while let Some((old, _)) = before.next_if(|(old, _)| order(old).is_lt()) {
+            changes.push(remove(old));
+        }
+        let old = before.next_if(|(old, _)| order(old).is_eq());
+        if old.is_none_or(|(old, by)| *old != rrset || by.as_ref() != Some(&owner)) {
+            changes.push(Change::Put { rrset, owner: Some(owner) });
         }
     }
-    changes.extend(wanted.into_iter().filter_map(|(key, item)| {
-        let (rrset, owner) = item?;
-        Some((key, Change::Put { rrset, owner: Some(owner) }))
-    }));
-    changes.into_values().collect()
+    changes.extend(before.map(|(old, _)| remove(old)));
+    changes
 }
 
 fn soa(inputs: &Inputs<'_>, held: &Held<'_>, published: Option<&Published>, is_same_data: bool) -> Soa {

@@ -7,7 +7,7 @@
 mod claims;
 mod terms;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use port53_crds::{DNSRecord, Reason, Zone};
 use port53_zone::name::SortKey;
@@ -36,7 +36,7 @@ pub(crate) struct Held<'a> {
     pub(crate) apex: Name,
     pub(crate) terms: Terms,
     /// The records that refer to it, by namespace and name.
-    pub(crate) records: Vec<&'a DNSRecord>,
+    pub(crate) records: Vec<(ObjectRef, &'a DNSRecord)>,
     /// Apexes of the zones next below, held here too.
     pub(crate) children: Vec<Name>,
 }
@@ -74,25 +74,29 @@ pub(crate) fn gather<'a>(inputs: &Inputs<'a>) -> Gathered<'a> {
 
 /// Gives each record to its zone, or tells it why there is none.
 fn assign_records<'a>(objects: &'a Objects, gathered: &mut Gathered<'a>) {
-    let places: BTreeMap<ObjectRef, usize> =
-        gathered.zones.iter().enumerate().map(|(i, held)| (held.object.clone(), i)).collect();
+    let zones: Vec<ObjectRef> = gathered.zones.iter().map(|held| held.object.clone()).collect();
+    let places: HashMap<(&str, &str), usize> = zones
+        .iter()
+        .enumerate()
+        .filter_map(|(place, zone)| match zone {
+            ObjectRef::Zone { namespace, name } => Some(((namespace.as_str(), name.as_str()), place)),
+            _ => None,
+        })
+        .collect();
     let refused: BTreeSet<ObjectRef> =
         gathered.verdicts.iter().map(|verdict| verdict.object.clone()).collect();
-    let mut seen = BTreeSet::new();
-    for record in &objects.records {
-        let object = ObjectRef::of_record(record);
-        if !seen.insert(object.clone()) {
+    let mut records: Vec<(ObjectRef, &DNSRecord)> =
+        objects.records.iter().map(|record| (ObjectRef::of_record(record), record)).collect();
+    records.sort_by(|(a, _), (b, _)| a.cmp(b));
+    records.dedup_by(|(later, _), (first, _)| later == first);
+    for (object, record) in records {
+        let to = &record.spec.zone_ref;
+        let namespace = to.namespace.as_deref().or(object.namespace()).unwrap_or_default();
+        if let Some(&place) = places.get(&(namespace, to.name.as_str())) {
+            gathered.zones[place].records.push((object, record));
             continue;
         }
-        let own = object.namespace().unwrap_or_default().to_owned();
-        let zone = ObjectRef::Zone {
-            namespace: record.spec.zone_ref.namespace.clone().unwrap_or(own),
-            name: record.spec.zone_ref.name.clone(),
-        };
-        if let Some(&place) = places.get(&zone) {
-            gathered.zones[place].records.push(record);
-            continue;
-        }
+        let zone = ObjectRef::Zone { namespace: namespace.to_owned(), name: to.name.clone() };
         let complaint = if refused.contains(&zone) {
             let message = format!("{zone} is there, but is not accepted itself");
             Complaint::error(
@@ -114,9 +118,6 @@ fn assign_records<'a>(objects: &'a Objects, gathered: &mut Gathered<'a>) {
             outcome: Outcome::Rejected,
             complaints: vec![complaint.related_to(zone)],
         });
-    }
-    for held in &mut gathered.zones {
-        held.records.sort_by_cached_key(|record| ObjectRef::of_record(record));
     }
 }
 

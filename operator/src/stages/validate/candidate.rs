@@ -68,12 +68,14 @@ impl Candidate {
         rank: Rank,
         created: i64,
         rrset: (Name, Rtype, Vec<u32>, Vec<Rdata>),
-        last_good: Option<RRset>,
+        last_good: Option<&RRset>,
     ) -> Self {
         let (name, rtype, ttls, values) = rrset;
-        let is_at_home = last_good.as_ref().is_some_and(|last| last.rtype == rtype && last.name == name);
+        let is_at_home = last_good.is_some_and(|last| last.rtype == rtype && last.name == name);
         let rank = if rank == Rank::Newcomer && is_at_home { Rank::Incumbent } else { rank };
         let created = if rank == Rank::Newcomer { created } else { 0 };
+        let is_same = |last: &RRset| is_at_home && ttls[..] == [last.ttl] && values == last.values();
+        let last_good = last_good.filter(|last| !is_same(last)).cloned();
         Candidate {
             source,
             owner: owner.clone(),
@@ -90,11 +92,16 @@ impl Candidate {
     }
 
     /// What `source` has published, in the place of what it writes.
-    pub(super) fn of_last_good(source: usize, owner: &Arc<str>, last: RRset) -> Self {
+    pub(super) fn of_last_good(source: usize, owner: &Arc<str>, last: &RRset) -> Self {
         let parts = (last.name.clone(), last.rtype, vec![last.ttl], last.values().to_vec());
         let mut candidate = Candidate::new(source, owner, Rank::Incumbent, 0, parts, None);
         candidate.version = Version::LastGood;
         candidate
+    }
+
+    /// Its place in canonical order, and among those of one name and type.
+    pub(super) fn place(&self) -> (&SortKey, u16, &Standing) {
+        (&self.key, self.rtype.to_int(), &self.standing)
     }
 
     pub(super) fn rank(&self) -> Rank {
@@ -117,15 +124,25 @@ impl Candidate {
         match last_good {
             Some(last) => {
                 let positions = std::mem::take(&mut self.positions);
-                *self = Candidate { positions, ..Candidate::of_last_good(self.source, &self.owner, last) };
+                *self = Candidate { positions, ..Candidate::of_last_good(self.source, &self.owner, &last) };
             }
             None => self.version = Version::Out,
         }
     }
 
-    /// The RRset. Of TTLs that differ the lowest counts (RFC 2181 §5.2).
+    /// What is served, and who owns it.
+    pub(super) fn into_served(self) -> (RRset, Arc<str>) {
+        let ttl = self.ttl();
+        (RRset::new(self.name, self.rtype, ttl, self.values), self.owner)
+    }
+
+    /// Of TTLs that differ the lowest counts (RFC 2181 §5.2).
+    fn ttl(&self) -> u32 {
+        self.ttls.iter().copied().min().unwrap_or(0)
+    }
+
+    /// The RRset.
     pub(super) fn rrset(&self) -> RRset {
-        let ttl = self.ttls.iter().copied().min().unwrap_or(0);
-        RRset::new(self.name.clone(), self.rtype, ttl, self.values.iter().cloned())
+        RRset::new(self.name.clone(), self.rtype, self.ttl(), self.values.iter().cloned())
     }
 }

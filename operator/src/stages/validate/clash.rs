@@ -109,9 +109,7 @@ fn step_back(candidates: &mut [Candidate], mut disputes: Vec<Dispute>, errors: &
 fn same_name_and_type(candidates: &[Candidate]) -> Vec<Dispute> {
     let mut order: Vec<usize> = (0..candidates.len()).filter(|&i| !candidates[i].is_out()).collect();
     let set = |i: usize| (&candidates[i].key, candidates[i].rtype.to_int());
-    order.sort_by(|&a, &b| {
-        set(a).cmp(&set(b)).then_with(|| candidates[a].standing.cmp(&candidates[b].standing))
-    });
+    order.sort_by(|&a, &b| candidates[a].place().cmp(&candidates[b].place()));
     let mut disputes = Vec::new();
     for group in order.chunk_by(|&a, &b| set(a) == set(b)).filter(|group| group.len() > 1) {
         let (&winner, losers) = group.split_first().unwrap_or((&group[0], &[]));

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use port53_crds::Reason;
-use port53_zone::content::Content;
 use port53_zone::master::{Located, Position};
 use port53_zone::name::SortKey;
 use port53_zone::{Name, Rdata, Record, Rtype, name, rdata};
 
-use super::before::Before;
 use super::candidate::{Candidate, Rank};
 use super::{Draft, below};
 use crate::objects::{MasterZone, ObjectRef};
+use crate::stages::Children;
+use crate::stages::before::Before;
 use crate::stages::gather::Held;
-use crate::stages::{Children, Inputs};
 use crate::verdict::{Complaint, Severity};
 
 /// The lines of one RRset: TTLs, values and places side by side.
@@ -25,10 +24,10 @@ struct Lines {
 }
 
 pub(super) fn draft(
-    inputs: &Inputs<'_>,
     held: &Held<'_>,
     master: &MasterZone,
     children: &Children,
+    before: &Before,
     draft: &mut Draft,
 ) {
     let mut sets: BTreeMap<(SortKey, u16), (Name, Rtype, Lines)> = BTreeMap::new();
@@ -48,11 +47,9 @@ pub(super) fn draft(
         lines.positions.push(position.clone());
     }
     let owner = held.object.owner();
-    let published = inputs.published.get(&held.apex);
-    if let Some(published) = published.filter(|_| master.unread > 0) {
-        keep_unread(held, children, &published.content, &sets, draft);
+    if master.unread > 0 {
+        keep_unread(held, children, before, &sets, draft);
     }
-    let before = Before::of_file(published);
     for (name, rtype, lines) in sets.into_values() {
         let last_good = before.at(&name, rtype, &owner);
         let parts = (name, rtype, lines.ttls, lines.values);
@@ -101,14 +98,14 @@ fn kept(held: &Held<'_>, children: &Children, line: &Located<Record>) -> Result<
 fn keep_unread(
     held: &Held<'_>,
     children: &Children,
-    published: &Content,
+    before: &Before,
     sets: &BTreeMap<(SortKey, u16), (Name, Rtype, Lines)>,
     draft: &mut Draft,
 ) {
     let ObjectRef::MasterFile(_) = held.object else { return };
     let owner = held.object.owner();
     let mut kept = Vec::new();
-    for (rrset, held_by) in published.iter() {
+    for (rrset, held_by) in before.rrsets() {
         let is_found = sets.contains_key(&(SortKey::of(&rrset.name), rrset.rtype.to_int()));
         let is_occluded = below::child_of(held, children, &rrset.name)
             .is_some_and(|child| below::occludes(child, &rrset.name, rrset.rtype));

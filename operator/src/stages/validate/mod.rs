@@ -4,7 +4,6 @@
 //! with ([`clash`]). What is wrong with one takes nothing from another. In service stays the last good
 //! version of what became wrong; what lost its grant goes.
 
-mod before;
 mod below;
 mod candidate;
 mod clash;
@@ -20,6 +19,7 @@ use port53_zone::RRset;
 
 use self::candidate::{Candidate, Rank, Version};
 use self::clash::{Objection, Settled, Told};
+use super::before::Before;
 use super::gather::{Held, Source, generation};
 use super::{Children, Inputs};
 use crate::objects::ObjectRef;
@@ -28,6 +28,7 @@ use crate::verdict::{Complaint, Outcome, Severity, Verdict};
 /// What of a zone is served.
 #[derive(Debug)]
 pub(crate) struct Validated {
+    /// With who owns each, in canonical order.
     pub(crate) accepted: Vec<(RRset, Arc<str>)>,
     /// That of the zone first.
     pub(crate) verdicts: Vec<Verdict>,
@@ -44,13 +45,20 @@ struct Draft {
     rejected: usize,
 }
 
-pub(crate) fn validate(inputs: &Inputs<'_>, held: &Held<'_>, children: &Children) -> Validated {
+pub(crate) fn validate(
+    inputs: &Inputs<'_>,
+    held: &Held<'_>,
+    children: &Children,
+    before: &Before,
+) -> Validated {
     let mut draft = Draft { verdicts: vec![verdict(held)], candidates: Vec::new(), rejected: 0 };
     match held.source {
-        Source::Written(zone) => written::draft(inputs, held, zone, children, &mut draft),
-        Source::Master(master) => master::draft(inputs, held, master, children, &mut draft),
+        Source::Written(zone) => written::draft(inputs, held, zone, children, before, &mut draft),
+        Source::Master(master) => master::draft(held, master, children, before, &mut draft),
     }
     below::draft(held, children, &mut draft);
+    // All that follows goes by name and type: sorted once, it is in order for each.
+    draft.candidates.sort_by(|a, b| a.place().cmp(&b.place()));
     let settled = clash::settle(&held.apex, &mut draft.candidates, &inputs.settings.limits);
     tell(held, settled, &mut draft);
     finish(held, draft)
@@ -161,6 +169,7 @@ fn field(candidate: &Candidate, rule: Option<&str>) -> &'static str {
             "multiple-cnames"
             | "multiple-dnames"
             | "too-many-records"
+            | "many-records"
             | "rrset-too-large"
             | "name-too-large"
             | "target-is-alias"
@@ -180,7 +189,7 @@ fn finish(held: &Held<'_>, draft: Draft) -> Validated {
     let Draft { mut verdicts, candidates, mut rejected } = draft;
     let is_master = matches!(held.source, Source::Master(_));
     let mut accepted = Vec::with_capacity(candidates.len());
-    for candidate in &candidates {
+    for candidate in candidates {
         let is_from_people = matches!(candidate.rank(), Rank::Incumbent | Rank::Newcomer);
         if is_from_people && candidate.version != Version::Written {
             if is_master {
@@ -194,12 +203,14 @@ fn finish(held: &Held<'_>, draft: Draft) -> Validated {
             verdicts[candidate.source].outcome = outcome;
         }
         if !candidate.is_out() {
-            accepted.push((candidate.rrset(), candidate.owner.clone()));
+            accepted.push(candidate.into_served());
         }
     }
     if !is_master {
         rejected = verdicts.iter().skip(1).filter(|verdict| verdict.outcome != Outcome::Accepted).count();
     }
+    // But for those that stepped back to another name it is in order.
+    accepted.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name).then_with(|| a.rtype.cmp(&b.rtype)));
     verdicts.iter_mut().for_each(Verdict::settle);
     Validated { accepted, verdicts, rejected }
 }

@@ -3,12 +3,12 @@
 use port53_crds::{DNSRecord, Reason, Zone};
 use port53_zone::{Name, Rtype, name};
 
-use super::before::Before;
 use super::candidate::{Candidate, Rank, Version};
 use super::grants::{self, Attached};
 use super::record::{self, Read};
 use super::{Draft, below};
 use crate::objects::{ObjectRef, created};
+use crate::stages::before::Before;
 use crate::stages::gather::Held;
 use crate::stages::{Children, Inputs};
 use crate::verdict::{Complaint, Outcome, Verdict};
@@ -18,17 +18,19 @@ pub(super) fn draft(
     held: &Held<'_>,
     zone: &Zone,
     children: &Children,
+    before: &Before,
     draft: &mut Draft,
 ) {
     if let Some(ns) = &held.terms.nameservers {
         let parts = (ns.name.clone(), ns.rtype, vec![ns.ttl], ns.values().to_vec());
         draft.candidates.push(Candidate::new(0, &held.object.owner(), Rank::Default, 0, parts, None));
     }
-    let before = Before::of_objects(inputs.published.get(&held.apex));
     let zone = Place { inputs, held, zone, children };
+    draft.verdicts.reserve(held.records.len());
+    draft.candidates.reserve(held.records.len());
     let mut attached = Vec::new();
-    for record in &held.records {
-        attached.extend(zone.draft(record, &before, draft));
+    for (object, record) in &held.records {
+        attached.extend(zone.draft(object, record, before, draft));
     }
     for (candidate, complaint) in grants::over_limit(zone.zone, &held.object, attached, &draft.candidates) {
         let candidate = &mut draft.candidates[candidate];
@@ -49,20 +51,25 @@ struct Place<'a> {
 impl Place<'_> {
     /// Drafts one record: as it is written, else as it is published, where it may still be. Returns how it
     /// counts against the limits of grants, if it does.
-    fn draft(&self, record: &DNSRecord, before: &Before<'_>, draft: &mut Draft) -> Option<Attached> {
-        let object = ObjectRef::of_record(record);
+    fn draft(
+        &self,
+        object: &ObjectRef,
+        record: &DNSRecord,
+        before: &Before,
+        draft: &mut Draft,
+    ) -> Option<Attached> {
         let owner = object.owner();
-        let namespace = object.namespace().unwrap_or_default().to_owned();
+        let namespace = object.namespace().unwrap_or_default();
         let Read { name, rtype, ttl, values, mut complaints } =
             record::read(record, &self.held.apex, self.zone.spec.default_ttl);
         let mut grants = Vec::new();
         if let (Some(name), Some(rtype)) = (&name, rtype) {
-            match self.permitted(&namespace, name, rtype) {
+            match self.permitted(namespace, name, rtype) {
                 Ok(granted) => grants = granted,
                 Err(complaint) => complaints.push(*complaint),
             }
         }
-        let last = before.of_owner(&owner).cloned();
+        let last = before.of_owner(&owner);
         let source = draft.verdicts.len();
         let candidate = match (name.clone(), rtype) {
             (Some(name), Some(rtype)) if complaints.is_empty() => {
@@ -70,7 +77,7 @@ impl Place<'_> {
                 let parts = (name, rtype, vec![ttl], values);
                 Some(Candidate::new(source, &owner, Rank::Newcomer, created, parts, last))
             }
-            _ => last.and_then(|last| match self.permitted(&namespace, &last.name, last.rtype) {
+            _ => last.and_then(|last| match self.permitted(namespace, &last.name, last.rtype) {
                 Ok(granted) => {
                     grants = granted;
                     Some(Candidate::of_last_good(source, &owner, last))
@@ -82,7 +89,7 @@ impl Place<'_> {
             }),
         };
         draft.verdicts.push(Verdict {
-            object,
+            object: object.clone(),
             generation: record.metadata.generation.unwrap_or(0),
             zone: Some(self.held.apex.clone()),
             name,
@@ -91,7 +98,7 @@ impl Place<'_> {
         });
         draft.candidates.push(candidate?);
         let candidate = draft.candidates.len() - 1;
-        (!grants.is_empty()).then_some(Attached { candidate, namespace, grants })
+        (!grants.is_empty()).then(|| Attached { candidate, namespace: namespace.to_owned(), grants })
     }
 
     /// Whether a record of a namespace may have this name and type here. Returns the grants that say so; none

@@ -1,0 +1,53 @@
+//! What must be answered when every RRset of a zone is asked for.
+
+use crate::input::{Input, Key};
+use domain::base::iana::Rtype;
+use hickory_proto::op::Message;
+use port53_tests::normal::{Line, Normal};
+use std::collections::BTreeSet;
+
+/// What came of one question.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    /// As the input has it: the RRset, or the delegation that it is at or below.
+    Right,
+    /// Cut off, as it must be over UDP when it does not fit.
+    Truncated,
+    /// Nothing of the kind is there.
+    Absent,
+    /// Anything else; what was got.
+    Wrong(String),
+}
+
+/// Judges the answer to the question for an RRset of the input.
+pub(crate) fn judge(input: &Input, (owner, rtype): &Key, message: &Message) -> Verdict {
+    let got = Normal::of(message);
+    if got.truncated {
+        return Verdict::Truncated;
+    }
+    let rrset = &input.rrsets[&(owner.clone(), *rtype)];
+    let is_right = match input.cut_above(owner) {
+        // RFC 4035 §3.1.4.1: the DS of a cut is the parent's to answer.
+        Some(cut) if !(cut == owner.as_slice() && *rtype == Rtype::DS.to_int()) => {
+            is_referral(input, cut, &got)
+        }
+        _ => got.rcode == "NOERROR" && got.authoritative && got.answer == *rrset,
+    };
+    match () {
+        () if is_right => Verdict::Right,
+        () if got.answer.is_disjoint(rrset) && got.authoritative => Verdict::Absent,
+        () => Verdict::Wrong(got.to_string()),
+    }
+}
+
+fn is_referral(input: &Input, cut: &[u8], got: &Normal) -> bool {
+    let servers: &BTreeSet<Line> = &input.rrsets[&(cut.to_vec(), Rtype::NS.to_int())];
+    let ds = input.rrsets.get(&(cut.to_vec(), Rtype::DS.to_int()));
+    let is_delegation = |line: &Line| servers.contains(line) || ds.is_some_and(|ds| ds.contains(line));
+    got.rcode == "NOERROR"
+        && !got.authoritative
+        && got.answer.is_empty()
+        && got.authority.is_superset(servers)
+        && got.authority.iter().all(is_delegation)
+        && got.glue.is_superset(&input.glue(cut))
+}
