@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut times = times?;
         times.sort();
         let at = |share: f64| milliseconds(times[((times.len() - 1) as f64 * share) as usize]);
-        let row = [records.to_string(), milliseconds(loaded), times.len().to_string(), at(0.5), at(0.99), at(1.0)];
+        let row =
+            [records.to_string(), milliseconds(loaded), times.len().to_string(), at(0.5), at(0.99), at(1.0)];
         rows.push(row.to_vec());
         eprintln!("{records} records done");
     }
