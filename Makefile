@@ -22,12 +22,13 @@ test: peers ## everything: unit, property, resolver, peers, and real zones where
 
 .PHONY: acceptance
 acceptance: peers ## serve every zone of ZONES=dir, ask for every RRset, compare
+	$(CARGO) build --package port53-tests --bins
 	$(CARGO) run --quiet --package port53-tests --bin acceptance -- $(ZONES)
 
 .PHONY: bench-dev
 bench-dev: ## how long a saved change takes until port53 dev answers it
-	$(CARGO) build --release --package port53-cli --bin port53 --package port53-tests --bin bench_dev
-	$(CARGO) run --quiet --release --package port53-tests --bin bench_dev -- target/release/port53
+	$(CARGO) build --release --package port53-tests --bins
+	$(CARGO) run --quiet --release --package port53-tests --bin bench_dev
 
 .PHONY: lint
 lint: deny ## format, clippy, licenses and bans, generated files

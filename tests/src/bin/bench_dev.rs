@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ const RECORDS_PER_FILE: usize = 100;
 const RECORDS_PER_ZONE: usize = 1_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let port53 = std::env::args_os().nth(1).map(PathBuf::from).ok_or("name the program: make bench-dev")?;
+    let port53 = std::env::current_exe()?.with_file_name("port53-tested");
     let mut rows = Vec::new();
     for records in SIZES {
         let directory = tempfile::tempdir()?;
@@ -99,7 +99,7 @@ fn changes(serving: &mut Serving, directory: &Path, records: usize) -> Result<Ve
 fn write_file(directory: &Path, file: usize, records: usize, change: usize) -> Result<(), Box<dyn Error>> {
     let mut text = String::new();
     let first = file * RECORDS_PER_FILE;
-    if first % RECORDS_PER_ZONE == 0 {
+    if first.is_multiple_of(RECORDS_PER_ZONE) {
         let zone = first / RECORDS_PER_ZONE;
         writeln!(
             text,

@@ -30,7 +30,10 @@ pub(crate) fn read(file: &Path, origin: &str, scratch: &Path) -> Result<Input, B
     let mut text = format!("$ORIGIN {}.\n", origin.trim_end_matches('.')).into_bytes();
     text.extend(std::fs::read(file)?);
     std::fs::write(&copy, text)?;
-    let printed = process::run("ldns-read-zone", &[copy.to_str().ok_or("a path that is no UTF-8")?], scratch);
+    // What the file includes is named relative to its directory.
+    let directory = file.parent().unwrap_or(scratch);
+    let printed =
+        process::run("ldns-read-zone", &[copy.to_str().ok_or("a path that is no UTF-8")?], directory);
     if !printed.success {
         return Err(format!("ldns-read-zone refuses {}: {}", file.display(), printed.stderr).into());
     }
