@@ -31,9 +31,12 @@ pub struct Zone<'a> {
 }
 
 impl Zone<'_> {
-    /// The name of its file, as `port53 dev` expects it.
+    /// The name of its file. What `port53 dev` takes from it, `$ORIGIN` may say otherwise.
     pub fn file_name(&self) -> String {
-        format!("{}.zone", self.apex.trim_end_matches('.'))
+        match self.apex.trim_end_matches('.') {
+            "" => "root.zone".to_owned(),
+            name => format!("{name}.zone"),
+        }
     }
 }
 

@@ -44,20 +44,43 @@ pub struct Normal {
 impl Normal {
     /// The normal form of what hickory read.
     pub fn of(message: &Message) -> Self {
+        let whole = Self::sections_of(message);
+        if whole.truncated { whole.cut() } else { whole }
+    }
+
+    /// The same, with what is in the sections although TC is set.
+    pub fn sections_of(message: &Message) -> Self {
         let metadata = &message.metadata;
-        let head = Normal {
-            rcode: rcode(metadata.response_code.into()),
-            authoritative: metadata.authoritative,
-            truncated: metadata.truncation,
-            ..Normal::default()
-        };
-        if metadata.truncation {
-            return head;
-        }
         let lines = |records: &[Record]| records.iter().map(Line::of).collect::<BTreeSet<Line>>();
         let authority = lines(&message.authorities);
         let glue = lines(&message.additionals).into_iter().filter(|line| line.is_glue_of(&authority));
-        Normal { answer: lines(&message.answers), glue: glue.collect(), authority, ..head }
+        Normal {
+            rcode: rcode(metadata.response_code.into()),
+            authoritative: metadata.authoritative,
+            truncated: metadata.truncation,
+            answer: lines(&message.answers),
+            glue: glue.collect(),
+            authority,
+        }
+    }
+
+    /// Owner and type of the sets in here of which `whole` has more, or that it does not have.
+    pub fn sets_not_whole_in(&self, whole: &Normal) -> Vec<String> {
+        let sections =
+            [(&self.answer, &whole.answer), (&self.authority, &whole.authority), (&self.glue, &whole.glue)];
+        let mut sets = Vec::new();
+        for (these, all) in sections {
+            for line in these {
+                let set = |lines: &BTreeSet<Line>| -> BTreeSet<Line> {
+                    let of_set = |other: &&Line| other.owner == line.owner && other.rtype == line.rtype;
+                    lines.iter().filter(of_set).cloned().collect()
+                };
+                if set(these) != set(all) {
+                    sets.push(line.to_string());
+                }
+            }
+        }
+        sets
     }
 
     /// The same answer, had it not fitted.
@@ -199,5 +222,57 @@ impl fmt::Debug for Normal {
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(texts: &[&str]) -> BTreeSet<Line> {
+        texts.iter().map(|text| Line::parse(text)).collect()
+    }
+
+    #[test]
+    fn case_of_names_is_folded_and_nothing_else() {
+        let same = [
+            ("WWW.example. 5 CNAME A.Example.", "www.EXAMPLE. 5 CNAME a.example."),
+            ("a. 5 DNAME B.", "a. 5 DNAME b."),
+            ("a. 5 SOA NS. h. 88 600 3 4 5", "a. 5 SOA ns. H. 88 600 3 4 5"),
+        ];
+        for (one, other) in same {
+            assert_eq!(Line::parse(one), Line::parse(other));
+        }
+        let different = [
+            ("a. 5 A 192.0.2.1", "a. 6 A 192.0.2.1"),
+            ("a. 5 TXT \"a\"", "a. 5 TXT \"A\""),
+            ("a. 5 SOA ns. h. 88 600 3 4 5", "a. 5 SOA ns. h. 88 632 3 4 5"),
+            ("\\195. 5 A 192.0.2.1", "\\227. 5 A 192.0.2.1"),
+        ];
+        for (one, other) in different {
+            assert_ne!(Line::parse(one), Line::parse(other));
+        }
+    }
+
+    #[test]
+    fn a_set_that_is_cut_is_seen() {
+        let whole = Normal {
+            answer: lines(&["a. 5 CNAME b.", "b. 5 A 192.0.2.1", "b. 5 A 192.0.2.2"]),
+            ..Normal::default()
+        };
+        let cut_to = |texts: &[&str]| Normal { answer: lines(texts), ..Normal::default() };
+        assert!(cut_to(&[]).sets_not_whole_in(&whole).is_empty());
+        assert!(cut_to(&["a. 5 CNAME b."]).sets_not_whole_in(&whole).is_empty());
+        let partial = cut_to(&["a. 5 CNAME b.", "b. 5 A 192.0.2.2"]).sets_not_whole_in(&whole);
+        assert_eq!(partial, ["b. 5 A 192.0.2.2"]);
+    }
+
+    #[test]
+    fn glue_is_the_address_of_a_nameserver_that_is_named() {
+        let authority = lines(&["a. 5 NS ns.A.", "a. 5 DS 1 8 1 00112233445566778899aabbccddeeff00112233"]);
+        assert!(Line::parse("NS.a. 5 A 192.0.2.1").is_glue_of(&authority));
+        assert!(Line::parse("ns.a. 5 AAAA 2001:db8::1").is_glue_of(&authority));
+        assert!(!Line::parse("ns.a. 5 TXT \"x\"").is_glue_of(&authority));
+        assert!(!Line::parse("other.a. 5 A 192.0.2.1").is_glue_of(&authority));
     }
 }

@@ -104,7 +104,8 @@ pub(crate) fn master_files(groups: &[&'static Group]) -> Vec<(&'static str, Stri
     let zones = groups.iter().flat_map(|group| group.zones);
     zones
         .map(|&(apex, text)| {
-            let soa = if text.contains(" SOA ") { String::new() } else { usual_soa(apex, 3600) };
+            let has_soa = text.lines().any(|line| line.split_whitespace().take(3).any(|word| word == "SOA"));
+            let soa = if has_soa { String::new() } else { usual_soa(apex, 3600) };
             // Indentation means "the owner before" in a master file.
             let text: Vec<String> = text.lines().flat_map(|line| expand(line.trim_start())).collect();
             (apex, format!("$ORIGIN {apex}\n$TTL 3600\n{soa}\n{}\n", text.join("\n")))

@@ -296,22 +296,6 @@ fn a_soa_that_stands_twice() {
     );
 }
 
-/// As in BIND's manual: what is in quotes is the text of the value.
-#[test]
-fn a_quoted_value_of_generate_is_the_text_of_the_value() {
-    all_right(
-        "$TTL 5\n$GENERATE 1-2 a$ MX \"10 mail$\"\n$GENERATE 1-1 b TXT \"one $\"\n\
-         $GENERATE 1-1 c TXT \"\\\"one $\\\"\"\n$GENERATE 1-1 d TXT A \"one $\"\n",
-        &[
-            "a1.example.com. 5 IN MX 10 mail1.example.com.",
-            "a2.example.com. 5 IN MX 10 mail2.example.com.",
-            "b.example.com. 5 IN TXT \"one\" \"1\"",
-            "c.example.com. 5 IN TXT \"one 1\"",
-            "d.example.com. 5 IN TXT \"A\" \"one 1\"",
-        ],
-    );
-}
-
 #[test]
 fn generate() {
     all_right(
