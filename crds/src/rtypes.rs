@@ -26,7 +26,7 @@ pub const KNOWN_TYPES: &[&str] = &[
     "ISDN",
     "RT",
     "NSAP",
-    "NSAPPTR",
+    "NSAP-PTR",
     "SIG",
     "KEY",
     "PX",

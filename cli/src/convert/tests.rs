@@ -146,7 +146,7 @@ fn what_can_never_be_a_dnsrecord_is_handed_back_with_the_reason() {
     let refused = vec![
         rrset("example.com.", Rtype::NSEC, &["www.example.com. A"]),
         rrset("example.com.", Rtype::CNAME, &["example.net."]),
-        rrset("example.com.", Rtype::DS, &["1 8 2 00"]),
+        rrset("example.com.", Rtype::DS, &[&format!("1 8 2 {}", "00".repeat(32))]),
         rrset("a.example.com.", Rtype::CNAME, &["example.net.", "example.org."]),
         rrset("a.example.com.", Rtype::SOA, &["a. b. 1 2 3 4 5"]),
         rrset("example.org.", Rtype::A, &["192.0.2.1"]),

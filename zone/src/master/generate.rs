@@ -66,8 +66,9 @@ impl Iterator for Generate {
 
 /// The tokens with those of the value where it is one token in quotes.
 fn without_quotes(mut tokens: Vec<Token>) -> Result<Vec<Token>, String> {
-    let [.., before, last] = &tokens[..] else { return Ok(tokens) };
-    if !last.is_quoted() || rdata::parse_rtype(before.text()).is_none() {
+    let Some(last) = tokens.last().filter(|last| last.is_quoted()) else { return Ok(tokens) };
+    let is_type = |token: &Token| !token.is_quoted() && rdata::parse_rtype(token.text()).is_some();
+    if tokens.iter().skip(1).position(is_type).map(|place| place + 3) != Some(tokens.len()) {
         return Ok(tokens);
     }
     let (line, column) = (last.line, last.column);

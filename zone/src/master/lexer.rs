@@ -4,8 +4,11 @@
 //! BIND has it. A line ends with LF, CR or both. Where a parenthesis is never closed, the rest of the file would be one entry. So an entry that is still
 //! open at the end of the file, or has grown beyond what any record needs, is reported at the place that
 //! opened it, and reading goes on with the line after that place: nothing is lost but the line that is wrong.
+//! Where an entry of several lines turns out to be wrong, and one of them by itself looks like a record, it
+//! is read again from there ([`Lexer::go_back`]): its parenthesis was closed by one that belongs elsewhere.
 
-use crate::rdata::{Token, scan_word};
+use super::parts::is_class;
+use crate::rdata::{Token, parse_rtype, scan_word};
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
@@ -43,6 +46,8 @@ pub(crate) struct Lexer<'a> {
     line: u32,
     is_first: bool,
     returns: u32,
+    /// The lines of the last entry after its first one.
+    continued: Vec<Vec<u8>>,
 }
 
 /// Where an entry stands between lines.
@@ -54,7 +59,7 @@ struct Open {
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(input: Box<dyn BufRead + 'a>) -> Self {
-        Lexer { input, pending: VecDeque::new(), line: 0, is_first: true, returns: 0 }
+        Lexer { input, pending: VecDeque::new(), line: 0, is_first: true, returns: 0, continued: Vec::new() }
     }
 
     /// Number of the line that was read last.
@@ -73,6 +78,23 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// To be called when the last entry is wrong: reading goes on with the first of its lines, after the one it
+    /// began with, that looks like a record by itself.
+    pub(crate) fn go_back(&mut self) {
+        let mut lines = std::mem::take(&mut self.continued);
+        if self.returns < GREATEST_RETURNS
+            && let Some(at) = lines.iter().position(|line| is_like_a_record(line))
+        {
+            self.returns += 1;
+            self.put_back(lines.split_off(at));
+        }
+    }
+
+    fn put_back(&mut self, lines: Vec<Vec<u8>>) {
+        self.line -= lines.len() as u32;
+        lines.into_iter().rev().for_each(|line| self.pending.push_front(line));
+    }
+
     /// Reads the entry that begins with `first`, which is line `self.line`.
     fn entry(&mut self, first: Vec<u8>) -> io::Result<Result<Entry, LexError>> {
         let start = self.line;
@@ -82,6 +104,7 @@ impl<'a> Lexer<'a> {
             line: start,
             end_line: start,
         };
+        self.continued.clear();
         let mut open = Open::default();
         let mut lines: Vec<Vec<u8>> = Vec::new();
         let mut line = first;
@@ -89,7 +112,9 @@ impl<'a> Lexer<'a> {
         // The first thing wrong is reported, but the entry is read to its end all the same.
         let mut error: Option<LexError> = None;
         loop {
-            match scan_line(&line, self.line, &mut open, &mut entry.tokens) {
+            let scanned = scan_line(&line, self.line, &mut open, &mut entry.tokens);
+            lines.push(line);
+            match scanned {
                 Ok(()) => {}
                 Err(found) if found.ends_line => {
                     // A string that is not closed: the line alone is wrong, and parentheses with it.
@@ -102,7 +127,6 @@ impl<'a> Lexer<'a> {
                     error.get_or_insert(found.error);
                 }
             }
-            lines.push(line);
             let outermost = if self.returns < GREATEST_RETURNS {
                 open.parentheses.first()
             } else {
@@ -111,12 +135,16 @@ impl<'a> Lexer<'a> {
             let Some(&(open_line, column)) = outermost else { break };
             let next = if octets > GREATEST_ENTRY { None } else { self.take_line()? };
             let Some(next) = next else {
-                // Back to the line after the one that opened it.
+                // Back to the line after the one that opened it, or to a record before that.
                 self.returns += 1;
-                let keep = (open_line - start) as usize + 1;
-                let back = lines.split_off(keep.min(lines.len()));
-                self.line -= back.len() as u32;
-                back.into_iter().rev().for_each(|line| self.pending.push_front(line));
+                let after = (open_line - start) as usize + 1;
+                let mut after_first = lines.iter().skip(1);
+                let record = match self.returns {
+                    ..=GREATEST_RETURNS => after_first.position(|line| is_like_a_record(line)),
+                    _ => None,
+                };
+                let keep = record.map_or(after, |place| after.min(place + 1));
+                self.put_back(lines.split_off(keep.min(lines.len())));
                 return Ok(Err(LexError {
                     line: open_line,
                     column,
@@ -128,6 +156,9 @@ impl<'a> Lexer<'a> {
             line = next;
         }
         entry.end_line = self.line;
+        if lines.len() > 1 {
+            self.continued = lines.split_off(1);
+        }
         Ok(error.map_or(Ok(entry), Err))
     }
 
@@ -184,6 +215,19 @@ fn next_is_lf(input: &mut dyn BufRead) -> bool {
             Ok(buffer) => return buffer.first() == Some(&b'\n'),
         }
     }
+}
+
+/// Whether a line begins with an owner, perhaps TTL and class, a type and a value.
+fn is_like_a_record(line: &[u8]) -> bool {
+    let (mut open, mut tokens) = (Open::default(), Vec::new());
+    let is_indented = matches!(line.first(), None | Some(b' ' | b'\t'));
+    if is_indented || scan_line(line, 1, &mut open, &mut tokens).is_err_and(|error| error.ends_line) {
+        return false;
+    }
+    let mut after_owner = tokens.iter().skip(1).map(Token::text);
+    let is_head = |text: &&str| is_class(text) || text.starts_with(|c: char| c.is_ascii_digit());
+    let kind = after_owner.by_ref().take(3).find(|text| !is_head(text));
+    kind.is_some_and(|kind| parse_rtype(kind).is_some()) && after_owner.next().is_some()
 }
 
 struct ScanError {

@@ -52,7 +52,8 @@ impl Head {
     }
 }
 
-fn is_class(text: &str) -> bool {
+/// Whether this is the name of a class.
+pub(crate) fn is_class(text: &str) -> bool {
     let is = |class: &str| text.eq_ignore_ascii_case(class);
     let is_numbered = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("CLASS"))
         && text.len() > 5

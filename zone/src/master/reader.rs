@@ -120,9 +120,15 @@ impl<'a> Reader<'a> {
                 Ok(Some(Ok(entry))) => match self.entry(&name, entry) {
                     Ok(None) => {}
                     Ok(Some(record)) => return Some(Ok(record)),
-                    Err(problem) => return Some(Err(problem)),
+                    Err(problem) => {
+                        self.go_back();
+                        return Some(Err(problem));
+                    }
                 },
-                Ok(Some(Err(error))) => return Some(Err(lex_problem(&name, error))),
+                Ok(Some(Err(error))) => {
+                    self.go_back();
+                    return Some(Err(lex_problem(&name, error)));
+                }
                 Ok(None) => self.end_file(),
                 Err(error) => {
                     let position = Position { file: name, line: file.lexer.line() + 1, column: 1 };
@@ -135,6 +141,13 @@ impl<'a> Reader<'a> {
                     }));
                 }
             }
+        }
+    }
+
+    /// After a wrong entry, which may hold lines that are right by themselves.
+    fn go_back(&mut self) {
+        if let Some(file) = self.files.last_mut() {
+            file.lexer.go_back();
         }
     }
 
