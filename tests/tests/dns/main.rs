@@ -8,6 +8,7 @@ mod aliases;
 mod delegations;
 mod dnames;
 mod negatives;
+mod random;
 mod root;
 mod sizes;
 mod table;

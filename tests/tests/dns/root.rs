@@ -1,4 +1,4 @@
-//! The root as a zone (RFC 2870 §2.5, RFC 8806): its delegations cover each other's nameservers.
+//! The root as a zone (RFC 1034 §4.2): its delegations cover each other's nameservers.
 
 use super::table::{Case, Group};
 
