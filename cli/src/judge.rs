@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use port53_operator::objects::ObjectRef;
-use port53_operator::stages::{Inputs, MissingZone, Plan, Published, Settings, plan};
+use port53_operator::stages::{Inputs, MissingZone, Plan, Planner, Published, Settings};
 use port53_operator::verdict::{Complaint, Outcome, Verdict};
 use port53_zone::{Name, name, rules};
 
@@ -15,6 +15,7 @@ use crate::finding::{Finding, Severity};
 /// What is served from a directory, version after version.
 pub struct Standing {
     published: BTreeMap<Name, Published>,
+    planner: Planner,
     salt: [u8; 16],
 }
 
@@ -30,11 +31,11 @@ impl Standing {
     /// Nothing is served yet. `salt` is drawn at random where a stranger's names are served, see
     /// [`port53_zone::content::Content::empty`].
     pub fn new(salt: [u8; 16]) -> Self {
-        Standing { published: BTreeMap::new(), salt }
+        Standing { published: BTreeMap::new(), planner: Planner::default(), salt }
     }
 
     /// Runs the stages over what the directory holds.
-    pub fn judge(&self, directory: &Directory) -> Judged {
+    pub fn judge(&mut self, directory: &Directory) -> Judged {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let settings = Settings {
             now,
@@ -42,7 +43,7 @@ impl Standing {
             limits: rules::Limits::default(),
             missing_zone: MissingZone::Withdraw,
         };
-        let plan = plan(&Inputs {
+        let plan = self.planner.plan(&Inputs {
             objects: directory.objects(),
             published: &self.published,
             serials: &BTreeMap::new(),

@@ -8,18 +8,19 @@ use port53_crds::{DNSRecord, Zone};
 use port53_zone::master::{Located, Position};
 use port53_zone::{Name, Record, Soa};
 
-/// Everything that people wrote, in any order.
+/// Everything that people wrote, in any order. An object that changes is replaced by another pointer:
+/// [`crate::stages::Planner`] tells what changed by that.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
     /// Namespaces and their labels. Every namespace also has the label `kubernetes.io/metadata.name`, as the
     /// API server gives it; one that is not listed has only that.
-    pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    pub namespaces: Arc<BTreeMap<String, BTreeMap<String, String>>>,
     /// Zones. Of two with the same namespace and name the first counts.
-    pub zones: Vec<Zone>,
+    pub zones: Vec<Arc<Zone>>,
     /// Records. Of two with the same namespace and name the first counts.
-    pub records: Vec<DNSRecord>,
+    pub records: Vec<Arc<DNSRecord>>,
     /// Zones from master files.
-    pub master_zones: Vec<MasterZone>,
+    pub master_zones: Vec<Arc<MasterZone>>,
 }
 
 /// A zone as it stands in a master file. It belongs to whoever holds the directory: it is in no namespace,

@@ -5,7 +5,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use port53_operator::objects::ObjectRef;
-use port53_operator::stages::Plan;
+use port53_operator::stages::{Plan, Planner};
 use port53_zone::{Name, name, rdata};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -193,6 +193,26 @@ proptest! {
         let plan = add(published, &format!("r{which}"), &broken).plan();
         prop_assert_eq!(lines(&plan), lines(&before));
         prop_assert_eq!(serials(&plan), serials(&before));
+    }
+
+    /// A planner that remembers says what one says that sees everything for the first time.
+    #[test]
+    fn what_is_remembered_is_what_would_be_found(
+        records in vec(written(), 0..12),
+        edits in vec((0usize..12, prop::option::of(written())), 0..8),
+    ) {
+        let mut planner = Planner::default();
+        let mut cluster = with_all(&records);
+        for (which, edit) in std::iter::once((0, None)).chain(edits) {
+            let id = format!("r{which}");
+            cluster = match edit {
+                Some(record) => add(cluster, &id, &record),
+                None => ["dns", "shop", "evil"].iter().fold(cluster, |c, of| c.without(&format!("{of}/{id}"))),
+            };
+            let plan = cluster.plan_with(&mut planner);
+            prop_assert_eq!(whole(&plan), whole(&cluster.plan()));
+            cluster = cluster.publish_plan(plan);
+        }
     }
 
     /// What was published once, nothing having changed, is published again as it is.

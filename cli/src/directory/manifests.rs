@@ -32,8 +32,8 @@ impl std::fmt::Display for Key {
 /// An object as it counts.
 #[derive(Clone, Debug)]
 pub(crate) enum Object {
-    Zone(Box<Zone>),
-    Record(Box<DNSRecord>),
+    Zone(Arc<Zone>),
+    Record(Arc<DNSRecord>),
     /// The labels of a Namespace.
     Namespace(BTreeMap<String, String>),
 }
@@ -234,8 +234,8 @@ impl Reader<'_> {
 }
 
 fn typed(kind: &str, admitted: &Value) -> Result<Object, String> {
-    fn from<T: DeserializeOwned>(value: &Value) -> Result<Box<T>, String> {
-        T::deserialize(value).map(Box::new).map_err(|error| format!("it cannot be read: {error}"))
+    fn from<T: DeserializeOwned>(value: &Value) -> Result<Arc<T>, String> {
+        T::deserialize(value).map(Arc::new).map_err(|error| format!("it cannot be read: {error}"))
     }
     match kind {
         "Zone" => from(admitted).map(Object::Zone),

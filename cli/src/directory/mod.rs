@@ -75,7 +75,7 @@ type Sources = Vec<(PathBuf, Option<Stamp>)>;
 #[derive(Default)]
 struct Holds {
     written: Vec<Arc<Written>>,
-    zone: Option<MasterZone>,
+    zone: Option<Arc<MasterZone>>,
     foreign: usize,
 }
 
@@ -344,6 +344,7 @@ impl Directory {
         self.repeated.clear();
         self.counted.clear();
         let mut objects = Objects::default();
+        let mut namespaces = BTreeMap::new();
         for file in self.files.values() {
             objects.master_zones.extend(file.holds.zone.clone());
             for written in &file.holds.written {
@@ -358,15 +359,16 @@ impl Directory {
                 }
                 self.counted.insert(written.key.clone(), written.clone());
                 match (&written.object, &written.key) {
-                    (Object::Zone(zone), _) => objects.zones.push((**zone).clone()),
-                    (Object::Record(record), _) => objects.records.push((**record).clone()),
+                    (Object::Zone(zone), _) => objects.zones.push(zone.clone()),
+                    (Object::Record(record), _) => objects.records.push(record.clone()),
                     (Object::Namespace(labels), Key::Namespace(name)) => {
-                        objects.namespaces.insert(name.clone(), labels.clone());
+                        namespaces.insert(name.clone(), labels.clone());
                     }
                     (Object::Namespace(_), Key::Ours(_)) => {}
                 }
             }
         }
+        objects.namespaces = Arc::new(namespaces);
         self.objects = objects;
     }
 }
@@ -443,6 +445,6 @@ fn read_master(
     origin: Option<Name>,
 ) -> Result<FileState, Refused> {
     let master::Read { zone, findings, sources } = master::read(root, relative, shown, origin)?;
-    let holds = Holds { zone, ..Holds::default() };
+    let holds = Holds { zone: zone.map(Arc::new), ..Holds::default() };
     Ok(FileState { kind: FileKind::Master, sources, gone_since: None, holds, findings })
 }

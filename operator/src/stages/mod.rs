@@ -3,16 +3,18 @@
 mod before;
 pub mod build;
 mod gather;
+mod planner;
 mod validate;
+
+pub use planner::Planner;
 
 use std::collections::BTreeMap;
 
-use port53_crds::Reason;
 use port53_zone::content::{Applied, Change, Content};
 use port53_zone::{Name, Soa, rules};
 
 use crate::objects::{ObjectRef, Objects};
-use crate::verdict::{Complaint, Outcome, Verdict};
+use crate::verdict::Verdict;
 
 /// What the stages start from.
 #[derive(Clone, Copy, Debug)]
@@ -97,38 +99,7 @@ pub struct ZoneOutcome {
 /// Zones that parents may have delegated to: holder and content, by apex.
 type Children = BTreeMap<Name, (ObjectRef, Content)>;
 
-/// Runs the stages over all zones, from the bottom of the tree up, because the NS and glue of a zone below
-/// come from it.
+/// Runs the stages over all zones once.
 pub fn plan(inputs: &Inputs<'_>) -> Plan {
-    let gather::Gathered { mut zones, frozen, withdrawn, mut verdicts } = gather::gather(inputs);
-    zones.sort_by(|a, b| b.apex.label_count().cmp(&a.apex.label_count()).then_with(|| a.apex.cmp(&b.apex)));
-    let mut outcomes = BTreeMap::new();
-    let mut contents = Children::new();
-    for published in frozen.iter().filter_map(|apex| inputs.published.get(apex)) {
-        let apex = published.content.apex().clone();
-        contents.insert(apex.clone(), (published.holder.clone(), published.content.clone()));
-        outcomes.insert(apex, build::unchanged(published, 0));
-    }
-    for held in &zones {
-        let before = before::Before::of(inputs.published.get(&held.apex));
-        let mut validated = validate::validate(inputs, held, &contents, &before);
-        let built =
-            build::build(inputs, held, &before, validated.accepted, validated.rejected).map_err(|error| {
-                let message = format!("the zone cannot be built: {error}");
-                let zone = &mut validated.verdicts[0];
-                zone.complaints.push(Complaint::error(Reason::TooLarge, "", message, ""));
-                zone.outcome = Outcome::Rejected;
-                inputs.published.get(&held.apex).map(|published| {
-                    zone.outcome = Outcome::LastGoodKept;
-                    build::unchanged(published, validated.rejected)
-                })
-            });
-        if let Some(outcome) = built.map_or_else(|last_good| last_good, Some) {
-            contents.insert(held.apex.clone(), (held.object.clone(), outcome.applied.content.clone()));
-            outcomes.insert(held.apex.clone(), outcome);
-        }
-        verdicts.append(&mut validated.verdicts);
-    }
-    verdicts.sort_by(|a, b| a.object.cmp(&b.object));
-    Plan { zones: outcomes.into_values().collect(), withdrawn, verdicts }
+    Planner::default().plan(inputs)
 }

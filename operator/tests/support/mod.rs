@@ -2,9 +2,10 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use port53_operator::objects::{MasterZone, ObjectRef, Objects};
-use port53_operator::stages::{Inputs, MissingZone, Plan, Published, Settings, plan};
+use port53_operator::stages::{Inputs, MissingZone, Plan, Planner, Published, Settings};
 use port53_operator::verdict::{Complaint, Outcome, Verdict};
 use port53_zone::master::{Located, Options, Reader};
 use port53_zone::{Name, Rtype, Soa, name, rdata, rules};
@@ -40,7 +41,7 @@ impl Cluster {
 
     pub(crate) fn namespace(mut self, name: &str, label: &str) -> Self {
         let labels = [("team".to_owned(), label.to_owned())].into();
-        self.objects.namespaces.insert(name.to_owned(), labels);
+        Arc::make_mut(&mut self.objects.namespaces).insert(name.to_owned(), labels);
         self
     }
 
@@ -124,7 +125,8 @@ impl Cluster {
         }
         let (apex, soa) = soa.expect("a SOA in the file");
         self.objects.master_zones.retain(|zone| &*zone.file != file);
-        self.objects.master_zones.push(MasterZone { file: file.into(), apex, soa, records, unread });
+        let master = MasterZone { file: file.into(), apex, soa, records, unread };
+        self.objects.master_zones.push(Arc::new(master));
         self
     }
 
@@ -134,7 +136,11 @@ impl Cluster {
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        plan(&Inputs {
+        self.plan_with(&mut Planner::default())
+    }
+
+    pub(crate) fn plan_with(&self, planner: &mut Planner) -> Plan {
+        planner.plan(&Inputs {
             objects: &self.objects,
             published: &self.published,
             serials: &self.serials,
@@ -143,8 +149,12 @@ impl Cluster {
     }
 
     /// Publishes what the stages say.
-    pub(crate) fn publish(mut self) -> Self {
+    pub(crate) fn publish(self) -> Self {
         let plan = self.plan();
+        self.publish_plan(plan)
+    }
+
+    pub(crate) fn publish_plan(mut self, plan: Plan) -> Self {
         for apex in plan.withdrawn {
             self.published.remove(&apex);
         }

@@ -202,6 +202,17 @@ impl Content {
         Ok(Applied { content, removed, added })
     }
 
+    /// Whether this is the very same tree as another, which costs nothing to tell. Contents that are equal
+    /// need not be.
+    pub fn is(&self, other: &Content) -> bool {
+        let same_tree = match (&self.root, &other.root) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.is(b),
+            _ => false,
+        };
+        same_tree && self.apex == other.apex && self.salt == other.salt
+    }
+
     /// The apex of the zone.
     pub fn apex(&self) -> &Name {
         &self.apex

@@ -70,7 +70,7 @@ impl PartialEq for Rule {
 }
 
 /// What a zone may ask for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// Records in an RRset (CVE-2024-1737: large sets make answers slow).
     pub records_per_rrset: usize,

@@ -7,7 +7,8 @@
 mod claims;
 mod terms;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use port53_crds::{DNSRecord, Reason, Zone};
 use port53_zone::name::SortKey;
@@ -23,9 +24,9 @@ pub(crate) use terms::Terms;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source<'a> {
     /// As a Zone.
-    Written(&'a Zone),
+    Written(&'a Arc<Zone>),
     /// In a master file.
-    Master(&'a MasterZone),
+    Master(&'a Arc<MasterZone>),
 }
 
 /// A zone whose claim was accepted.
@@ -36,7 +37,7 @@ pub(crate) struct Held<'a> {
     pub(crate) apex: Name,
     pub(crate) terms: Terms,
     /// The records that refer to it, by namespace and name.
-    pub(crate) records: Vec<(ObjectRef, &'a DNSRecord)>,
+    pub(crate) records: Vec<(ObjectRef, &'a Arc<DNSRecord>)>,
     /// Apexes of the zones next below, held here too.
     pub(crate) children: Vec<Name>,
 }
@@ -55,10 +56,8 @@ pub(crate) struct Gathered<'a> {
 pub(crate) fn gather<'a>(inputs: &Inputs<'a>) -> Gathered<'a> {
     let mut gathered = Gathered::default();
     let claims = claims::of(inputs, &mut gathered.verdicts);
-    for (apex, published) in inputs.published {
-        if claims.accepted.iter().any(|held| held.apex == *apex) {
-            continue;
-        }
+    let accepted: HashSet<&Name> = claims.accepted.iter().map(|held| &held.apex).collect();
+    for (apex, published) in inputs.published.iter().filter(|(apex, _)| !accepted.contains(apex)) {
         let is_missing = !claims.tried.contains(&(published.holder.clone(), apex.clone()));
         let is_unreadable = claims.unreadable.contains(&published.holder);
         match inputs.settings.missing_zone {
@@ -85,7 +84,7 @@ fn assign_records<'a>(objects: &'a Objects, gathered: &mut Gathered<'a>) {
         .collect();
     let refused: BTreeSet<ObjectRef> =
         gathered.verdicts.iter().map(|verdict| verdict.object.clone()).collect();
-    let mut records: Vec<(ObjectRef, &DNSRecord)> =
+    let mut records: Vec<(ObjectRef, &Arc<DNSRecord>)> =
         objects.records.iter().map(|record| (ObjectRef::of_record(record), record)).collect();
     records.sort_by(|(a, _), (b, _)| a.cmp(b));
     records.dedup_by(|(later, _), (first, _)| later == first);
