@@ -28,7 +28,7 @@ acceptance: peers ## serve every zone of ZONES=dir, ask for every RRset, compare
 .PHONY: bench-dev
 bench-dev: ## how long a saved change takes until port53 dev answers it
 	$(CARGO) build --release --package port53-tests --bins
-	$(CARGO) run --quiet --release --package port53-tests --bin bench_dev
+	$(CARGO) run --release --package port53-tests --bin bench_dev
 
 .PHONY: lint
 lint: deny ## format, clippy, licenses and bans, generated files
