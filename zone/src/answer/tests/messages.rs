@@ -45,6 +45,27 @@ fn rfc9471_glue_that_does_not_fit() {
     assert!(describe(&octets).ends_with(" MX 10 ns0.other.example |  | "), "{}", describe(&octets));
 }
 
+/// RFC 2308 §2.1: a name error is one although its SOA does not fit; RFC 2181 §9: TC says that it does not.
+#[test]
+fn rfc2308_2_1_a_name_error_whose_soa_does_not_fit() {
+    let label = "l".repeat(60);
+    let apex = format!("{label}.{label}.{label}.example");
+    let (name, state) = zone(&apex, &format!("www A 192.0.2.1\nalias CNAME missing.{apex}."));
+    let ZoneState::Serving(image) = state else { panic!("no image") };
+    let mut soa = image.soa().clone();
+    soa.primary = name::parse_absolute(&format!("{label}.{label}.{label}.primary")).expect("a name");
+    soa.contact = name::parse_absolute(&format!("{label}.{label}.{label}.contact")).expect("a name");
+    let image = Image::new(image.content().clone(), soa);
+    let zones = zones([(name, ZoneState::Serving(Arc::new(image)))]);
+    for (owner, rcode) in [("missing", "NXDOMAIN"), ("alias", "NXDOMAIN"), ("www", "NOERROR")] {
+        let question = format!("{owner}.{apex} MX");
+        let (_, octets) = ask(&zones, &question, Transport::Udp, None);
+        assert!(describe(&octets).starts_with(&format!("{rcode} aa tc | ")), "{}", describe(&octets));
+        let (_, octets) = ask(&zones, &question, Transport::Tcp, None);
+        assert!(describe(&octets).starts_with(&format!("{rcode} aa | ")), "{}", describe(&octets));
+    }
+}
+
 /// RFC 6891 §6.2.3 to §6.2.5, RFC 3225 §3.
 #[test]
 fn rfc6891_edns() {
