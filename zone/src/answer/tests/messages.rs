@@ -128,6 +128,56 @@ fn rfc6891_6_1_1_one_opt_of_the_root() {
     assert_eq!(with([0, 0, 2], &[&record, &opt]), (NOERROR, 1), "OPT may stand anywhere in its section");
 }
 
+/// RFC 6891 §6.1.1: who sends an OPT gets one, also when there is no question to repeat.
+#[test]
+fn rfc6891_6_1_1_opt_in_answers_without_a_question() {
+    let opt = [0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0];
+    let answer = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut message = query("www.example A", Some(1232));
+        change(&mut message);
+        let mut out = [0; 512];
+        let responded = respond(&Zones::default(), &Settings::default(), Transport::Udp, &message, &mut out);
+        let len = responded.expect("an answer").len;
+        (responded.expect("an answer").rcode, out[4..len].to_vec())
+    };
+    let header = |additional: u8| vec![0, 0, 0, 0, 0, 0, 0, additional];
+    let with_opt = [header(1), opt.to_vec()].concat();
+    let opcode = |message: &mut Vec<u8>| message[2] |= 4 << 3;
+    assert_eq!(answer(&opcode), (NOTIMP, with_opt.clone()));
+    let two_questions = |message: &mut Vec<u8>| {
+        message[5] = 2;
+        message.splice(12..12, [0, 0, 1, 0, 1]);
+    };
+    assert_eq!(answer(&two_questions), (FORMERR, with_opt.clone()));
+    let no_question = |message: &mut Vec<u8>| {
+        message[5] = 0;
+        message.drain(12..message.len() - opt.len());
+    };
+    assert_eq!(answer(&no_question), (FORMERR, with_opt));
+    let bad_option = |message: &mut Vec<u8>| {
+        opcode(message);
+        message.truncate(message.len() - 1);
+    };
+    assert_eq!(answer(&bad_option), (NOTIMP, header(0)));
+}
+
+/// RFC 1035 §4.1.4: a pointer points to what came before it.
+#[test]
+fn rfc1035_4_1_4_pointers_forward() {
+    let rcode = |pointer: u8| {
+        let mut message = query("www.example A", None);
+        message[11] = 1;
+        message.extend([0xc0, pointer, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 192, 0, 2, 1]);
+        let mut out = [0; 512];
+        let responded = respond(&Zones::default(), &Settings::default(), Transport::Udp, &message, &mut out);
+        responded.expect("an answer").rcode
+    };
+    assert_eq!(rcode(12), REFUSED);
+    assert_eq!(rcode(29), FORMERR, "at itself");
+    assert_eq!(rcode(30), FORMERR);
+    assert_eq!(rcode(255), FORMERR);
+}
+
 /// RFC 1035 §4.1.1: opcode, ID, RD and CD come back; AA, TC, RA, Z and AD do not (RFC 4035 §3.1.6, §3.2.2).
 #[test]
 fn header_bits() {
