@@ -142,6 +142,27 @@ fn a_torn_manifest_and_a_missing_slice_are_noticed() {
     assert!(directory.path().join("example.org.zone/manifest.corrupt").exists());
 }
 
+/// The cache of one zone in the place of another's, as a restore by hand makes it: it is not served under
+/// either name twice, and the zone that is missed is SERVFAIL, never REFUSED.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_in_the_place_of_another_zone_is_set_aside() {
+    let directory = written();
+    let (com, org) = (directory.path().join("example.com.zone"), directory.path().join("example.org.zone"));
+    fs::remove_dir_all(&com).expect("removes");
+    fs::create_dir(&com).expect("creates");
+    for file in files(&org, "") {
+        fs::copy(&file, com.join(file.file_name().expect("a name"))).expect("copies");
+    }
+    let (publisher, loaded, status) = reload(directory.path());
+    assert_eq!((loaded.zones, loaded.problems.len()), (1, 1), "{:?}", loaded.problems);
+    assert!(loaded.problems[0].contains("is of zone example.org."), "{:?}", loaded.problems);
+    assert_eq!((files(&com, ".corrupt").len(), status.corrupt.load(Relaxed)), (1, 1));
+    let server = start(&publisher, hasty());
+    assert_eq!(rcode(&ask_udp(server.address, "www.example.com.", RecordType::A)), ResponseCode::ServFail);
+    assert_eq!(values(&ask_udp(server.address, "www.example.org.", RecordType::A)), ["192.0.2.2"]);
+    server.stop().await;
+}
+
 /// What a source gave first is not replaced by what an older process left on disk.
 #[test]
 fn the_disk_never_overtakes_a_source() {

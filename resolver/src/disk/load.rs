@@ -6,6 +6,7 @@ use super::write::{MANIFEST, Saved, slice_name};
 use crate::source::Publisher;
 use port53_zone::content::{Content, Digest, Slice};
 use port53_zone::image::Image;
+use port53_zone::name;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -91,6 +92,11 @@ impl Reader {
             Ok(manifest) => manifest,
             Err(wrong) => return Err(self.set_aside(&path, wrong)),
         };
+        // Copied here from another zone, it would take that one's place, and this zone would be forgotten.
+        if !self.path.ends_with(manifest::directory_of(&manifest.apex)) {
+            let wrong = format!("is of zone {}, not of this directory", name::display(&manifest.apex));
+            return Err(self.set_aside(&path, &wrong));
+        }
         let mut problem = None;
         let content = Content::from_slices(
             manifest.apex.clone(),
