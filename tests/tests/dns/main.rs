@@ -34,6 +34,7 @@ const WORLDS: [&[&Group]; 2] = [
         &negatives::GROUP,
         &values::GROUP,
         &sizes::GROUP,
+        &sizes::LONG_SOA,
     ],
     &[&root::GROUP],
 ];
