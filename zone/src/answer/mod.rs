@@ -60,6 +60,7 @@ const NXDOMAIN: u16 = 3;
 const NOTIMP: u16 = 4;
 const REFUSED: u16 = 5;
 const YXDOMAIN: u16 = 6;
+const NOTAUTH: u16 = 9;
 const BADVERS: u16 = 16;
 
 const CLASS_IN: u16 = 1;
@@ -92,7 +93,7 @@ fn respond_to_query(
     query: &Query,
     out: &mut [u8],
 ) -> Responded {
-    if let Some(rcode) = refusal(query) {
+    if let Some(rcode) = refusal(zones, query) {
         return without_answer(settings, transport, header, query, rcode, out);
     }
     match find_zone(zones, query) {
@@ -106,8 +107,8 @@ fn respond_to_query(
     }
 }
 
-/// What is not answered, whatever the zones hold.
-fn refusal(query: &Query) -> Option<u16> {
+/// What is not answered, whatever is in the zones.
+fn refusal(zones: &Zones, query: &Query) -> Option<u16> {
     if query.edns.is_some_and(|edns| edns.version != 0) {
         return Some(BADVERS);
     }
@@ -115,8 +116,11 @@ fn refusal(query: &Query) -> Option<u16> {
         return Some(REFUSED);
     }
     match query.qtype {
-        // Zone transfers are not offered by this function.
-        Rtype::AXFR | Rtype::IXFR => Some(REFUSED),
+        // Zone transfers are not offered by this function; RFC 5936 §2.2.1 has an rcode for each reason.
+        Rtype::AXFR | Rtype::IXFR => {
+            let is_apex = find_zone(zones, query).is_some_and(|(labels, _)| labels == query.name.labels());
+            Some(if is_apex { REFUSED } else { NOTAUTH })
+        }
         // NXNAME: RFC 9824 §3.5.
         Rtype::OPT | Rtype::TSIG | Rtype::TKEY | Rtype::NXNAME => Some(FORMERR),
         Rtype::MAILA | Rtype::MAILB => Some(NOTIMP),

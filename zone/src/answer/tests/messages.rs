@@ -178,6 +178,27 @@ fn rfc1035_4_1_4_pointers_forward() {
     assert_eq!(rcode(255), FORMERR);
 }
 
+/// RFC 5936 §2.2.1, RFC 1995 §2: of a zone that is here it is refused; of others it is said that they are not.
+#[test]
+fn rfc5936_2_2_1_transfers() {
+    let zones = zones([zone("example", "www A 192.0.2.1")])
+        .put(&name::parse_absolute("test").expect("a name"), ZoneState::Assembling);
+    for rtype in [251, 252] {
+        let rcode = |owner: &str| {
+            let mut message = query(&format!("{owner} A"), None);
+            let type_at = message.len() - 3;
+            message[type_at] = rtype;
+            let mut out = [0; 512];
+            let responded = respond(&zones, &Settings::default(), Transport::Tcp, &message, &mut out);
+            responded.expect("an answer").rcode
+        };
+        assert_eq!(rcode("example"), REFUSED);
+        assert_eq!(rcode("test"), REFUSED);
+        assert_eq!(rcode("www.example"), NOTAUTH);
+        assert_eq!(rcode("elsewhere"), NOTAUTH);
+    }
+}
+
 /// RFC 1035 §4.1.1: opcode, ID, RD and CD come back; AA, TC, RA, Z and AD do not (RFC 4035 §3.1.6, §3.2.2).
 #[test]
 fn header_bits() {
@@ -222,7 +243,7 @@ fn types_that_are_none() {
             assert_eq!(rcode(rtype, 1, transport), expected, "{rtype}");
         }
         for (rtype, expected) in
-            [(251, REFUSED), (252, REFUSED), (253, NOTIMP), (254, NOTIMP), (65_535, NOERROR)]
+            [(251, NOTAUTH), (252, NOTAUTH), (253, NOTIMP), (254, NOTIMP), (65_535, NOERROR)]
         {
             assert_eq!(rcode(rtype, 1, transport), expected, "{rtype}");
         }
