@@ -59,7 +59,7 @@ type Outcome = Result<Ended, Box<dyn Error>>;
 fn read(paths: &[PathBuf], namespace: &str) -> Result<Directory, Box<dyn Error>> {
     let admission = Arc::new(Admission::new()?);
     let mut directory = Directory::open(paths, namespace, Duration::ZERO, admission)?;
-    directory.refresh(Writers::Unknown);
+    directory.refresh(Writers::None);
     Ok(directory)
 }
 
