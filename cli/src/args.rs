@@ -10,7 +10,7 @@ use crate::report::{Color, ListFormat};
 
 /// Authoritative DNS in Kubernetes: serve, check and convert zones.
 #[derive(Debug, Parser)]
-#[command(name = "port53", version, about, propagate_version = true)]
+#[command(name = "port53", version, propagate_version = true)]
 pub struct Arguments {
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]

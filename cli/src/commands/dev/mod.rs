@@ -8,10 +8,9 @@
 
 mod screen;
 mod watch;
+mod writers;
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ use self::watch::{Waker, Watch, Woken};
 use super::{Ended, Outcome};
 use crate::admission::Admission;
 use crate::args::Dev;
-use crate::directory::Directory;
+use crate::directory::{Directory, Writers};
 use crate::judge::{Judged, Standing};
 use crate::report::Color;
 
@@ -50,9 +49,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let listeners = Listeners::bind(&arguments.listen, threads)?;
     let addresses = listeners.addresses();
-    let watched: Vec<(PathBuf, bool)> =
-        directory.watched().map(|(path, all)| (path.to_owned(), all)).collect();
-    let watch = Watch::start(watched.iter().map(|(path, all)| (path.as_path(), *all)))?;
+    let mut watch = Watch::start(directory.watched())?;
     let mut desk = Desk {
         directory,
         standing: Standing::new(salt()),
@@ -81,7 +78,8 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     runtime.spawn(health.probe(addresses.clone(), leave.clone()));
 
     let start = Instant::now();
-    let again_after = desk.directory.refresh(&BTreeSet::new()).again_after;
+    let again_after = desk.directory.refresh(Writers::None).again_after;
+    watch.follow(desk.directory.watched());
     let judged = desk.judge();
     desk.publisher.source_is(SourceState::Following);
     desk.publisher.list_complete();
@@ -105,10 +103,14 @@ struct Desk {
 impl Desk {
     /// Takes changes into service until it is time to leave.
     fn follow(&mut self, mut watch: Watch, mut again_after: Option<Duration>) -> std::io::Result<()> {
-        while watch.wait(again_after) == Woken::Look {
+        while watch.wait(again_after, || self.directory.is_elsewhere()) == Woken::Look {
             let start = Instant::now();
             let judged;
-            (judged, again_after) = self.look(&watch.being_written());
+            (judged, again_after) = self.look(&watch);
+            if watch.follow(self.directory.watched()) {
+                // What changed before it was watched was not told.
+                again_after = Some(Duration::ZERO);
+            }
             if let Some(judged) = judged {
                 self.screen.change(self.directory.counts(), &judged, start.elapsed())?;
             }
@@ -117,8 +119,14 @@ impl Desk {
     }
 
     /// Reads what changed and takes it into service. Nothing when nothing did.
-    fn look(&mut self, being_written: &BTreeSet<PathBuf>) -> (Option<Judged>, Option<Duration>) {
-        let refreshed = self.directory.refresh(being_written);
+    fn look(&mut self, watch: &Watch) -> (Option<Judged>, Option<Duration>) {
+        let refreshed = match watch.writers() {
+            Some(writers) => {
+                writers.look();
+                self.directory.refresh(Writers::Told(&|path| writers.disturbs(path)))
+            }
+            None => self.directory.refresh(Writers::Silent),
+        };
         let judged = refreshed.is_changed.then(|| self.judge());
         (judged, refreshed.again_after)
     }
