@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::PostParams;
 use kube::{Api, Error, ResourceExt};
 use port53_tests::cluster::{self, Cluster, Settings, User};
+use port53_tests::eventually;
 
 const ZONE: &str = "
 apiVersion: port53.dev/v1alpha1
@@ -40,15 +41,12 @@ fn a_user_may_do_what_rbac_grants_and_no_more() {
     assert!(!cluster.kubectl(&zones).success);
 
     let maps: Api<ConfigMap> = Api::namespaced(cluster.client_as(&user), &namespace);
-    cluster.block_on(async || {
-        // RBAC is evaluated from the API server's own caches, which see the binding a little later.
-        while let Err(error) = maps.list(&Default::default()).await {
-            assert!(is_code(&error, 403), "{error}");
-            tokio::task::yield_now().await;
-        }
-        let refused = maps.create(&PostParams::default(), &map("one")).await;
-        assert!(is_code(&refused.expect_err("it may not write"), 403));
+    // RBAC is evaluated from the API server's own caches, which see the binding a little later.
+    eventually("a list of ConfigMaps", || {
+        cluster.block_on(async || maps.list(&Default::default()).await).map_err(|error| error.to_string())
     });
+    let refused = cluster.block_on(async || maps.create(&PostParams::default(), &map("one")).await);
+    assert!(is_code(&refused.expect_err("it may not write"), 403));
 }
 
 #[tokio::test]
