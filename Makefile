@@ -34,7 +34,7 @@ bench-dev: ## how long a saved change takes until port53 dev answers it
 lint: deny ## format, clippy, licenses and bans, generated files
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
-	$(CARGO) deny --offline check bans licenses sources
+	$(CARGO) deny check bans licenses sources
 
 .PHONY: generate
 generate: ## write what is generated: the CRDs and docs/rules.md

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 
 use hickory_proto::rr::RecordType;
 use serde_json::Value;
@@ -80,6 +81,71 @@ fn a_file_that_is_being_written_is_not_read_by_halves() {
     file.write_all(record_yaml("example-com", "www", "www", "A", "192.0.2.4").as_bytes())
         .expect("it is written");
     drop(file);
+    dev.answers("www.example.com.", RecordType::A, &["192.0.2.4"]);
+}
+
+/// Another file wakes the program at any moment of the writing, between truncation and close too.
+#[test]
+fn a_file_that_is_rewritten_again_and_again_is_never_seen_by_halves() {
+    let records: String = (0..100)
+        .map(|i| record_yaml("example-com", &format!("r{i}"), &format!("r{i}"), "A", "192.0.2.1"))
+        .collect();
+    let directory = directory(&[
+        ("zone.yaml", &zone_yaml("example.com", &[])),
+        ("records.yaml", &records),
+        ("o.yaml", ""),
+    ]);
+    let dev = Dev::start(directory.path());
+    let (first, rest) = records.split_at(records.len() / 2);
+    for round in 0..200 {
+        let is_there = || {
+            let (rcode, values) = dev.ask("r99.example.com.", RecordType::A);
+            assert_eq!((&*rcode, values), ("NoError", vec!["192.0.2.1".to_owned()]), "round {round}");
+        };
+        write(directory.path(), "o.yaml", record_yaml("example-com", "o", "o", "TXT", &round.to_string()));
+        // So the file is opened sooner or later after that, at any moment of the look at the other.
+        (0..round).for_each(|_| is_there());
+        let mut file = File::create(directory.path().join("records.yaml")).expect("a file");
+        for part in [first, rest] {
+            file.write_all(part.as_bytes()).expect("it is written");
+            (0..20).for_each(|_| is_there());
+        }
+    }
+}
+
+/// As the kubelet does with a ConfigMap: the files are links into a directory that a link names, and that one is
+/// pointed elsewhere.
+#[test]
+fn a_mounted_configmap_is_followed() {
+    let directory = directory(&[("..v1/all.yaml", &www("192.0.2.1")), ("..v2/all.yaml", &www("192.0.2.2"))]);
+    let link = |target: &str, name: &str| {
+        symlink(target, directory.path().join("new")).expect("a link");
+        std::fs::rename(directory.path().join("new"), directory.path().join(name)).expect("it is renamed");
+    };
+    link("..v1", "..data");
+    link("..data/all.yaml", "all.yaml");
+    let dev = Dev::start(directory.path());
+    dev.answers("www.example.com.", RecordType::A, &["192.0.2.1"]);
+    link("..v2", "..data");
+    dev.answers("www.example.com.", RecordType::A, &["192.0.2.2"]);
+}
+
+/// A deployment that points a link to the next version of the whole directory, and one that puts another directory
+/// in its place.
+#[test]
+fn a_directory_that_becomes_another_is_followed() {
+    let directory = directory(&[("v1/all.yaml", &www("192.0.2.1")), ("v2/all.yaml", &www("192.0.2.2"))]);
+    let at = |name: &str| directory.path().join(name);
+    symlink("v1", at("current")).expect("a link");
+    let dev = Dev::start(&at("current"));
+    symlink("v2", at("next")).expect("a link");
+    std::fs::rename(at("next"), at("current")).expect("it is renamed");
+    dev.answers("www.example.com.", RecordType::A, &["192.0.2.2"]);
+    std::fs::rename(at("v2"), at("old")).expect("it is renamed");
+    write(&at("v3"), "all.yaml", www("192.0.2.3"));
+    std::fs::rename(at("v3"), at("v2")).expect("it is renamed");
+    dev.answers("www.example.com.", RecordType::A, &["192.0.2.3"]);
+    write(&at("v2"), "all.yaml", www("192.0.2.4"));
     dev.answers("www.example.com.", RecordType::A, &["192.0.2.4"]);
 }
 

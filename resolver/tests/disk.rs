@@ -8,6 +8,7 @@ use port53_resolver::disk::{self, DiskStatus, Writer};
 use port53_resolver::health::Health;
 use port53_resolver::metrics::Metrics;
 use port53_resolver::source::Publisher;
+use rustix::fs::{FileType, Mode};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,6 +141,54 @@ fn a_torn_manifest_and_a_missing_slice_are_noticed() {
         assert_eq!(assembling, 2, "both are known and not complete");
     }
     assert!(directory.path().join("example.org.zone/manifest.corrupt").exists());
+}
+
+/// The cache of one zone in the place of another's, as a restore by hand makes it: it is not served under
+/// either name twice, and the zone that is missed is SERVFAIL, never REFUSED.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_in_the_place_of_another_zone_is_set_aside() {
+    let directory = written();
+    let (com, org) = (directory.path().join("example.com.zone"), directory.path().join("example.org.zone"));
+    fs::remove_dir_all(&com).expect("removes");
+    fs::create_dir(&com).expect("creates");
+    for file in files(&org, "") {
+        fs::copy(&file, com.join(file.file_name().expect("a name"))).expect("copies");
+    }
+    let (publisher, loaded, status) = reload(directory.path());
+    assert_eq!((loaded.zones, loaded.problems.len()), (1, 1), "{:?}", loaded.problems);
+    assert!(loaded.problems[0].contains("is of zone example.org."), "{:?}", loaded.problems);
+    assert_eq!((files(&com, ".corrupt").len(), status.corrupt.load(Relaxed)), (1, 1));
+    let server = start(&publisher, hasty());
+    assert_eq!(rcode(&ask_udp(server.address, "www.example.com.", RecordType::A)), ResponseCode::ServFail);
+    assert_eq!(values(&ask_udp(server.address, "www.example.org.", RecordType::A)), ["192.0.2.2"]);
+    server.stop().await;
+}
+
+/// A directory where a file of the cache should be could never be written over, and a FIFO would hold up the
+/// start for ever: both go out of the way, and the zone is written when a source gives it.
+#[test]
+fn what_is_not_a_file_is_set_aside() {
+    for name in ["manifest", ".slice"] {
+        for fifo in [false, true] {
+            let directory = written();
+            let victim = files(&directory.path().join("example.com.zone"), name).remove(0);
+            fs::remove_file(&victim).expect("removes");
+            if fifo {
+                let (kind, mode) = (FileType::Fifo, Mode::RUSR | Mode::WUSR);
+                rustix::fs::mknodat(rustix::fs::CWD, &victim, kind, mode, 0).expect("makes a FIFO");
+            } else {
+                fs::create_dir(&victim).expect("creates");
+            }
+            let (publisher, loaded, status) = reload(directory.path());
+            assert_eq!((loaded.zones, loaded.problems.len()), (1, 1), "{:?}", loaded.problems);
+            assert!(loaded.problems[0].contains("is not a file; set aside"), "{:?}", loaded.problems);
+            let writer = Writer::start(directory.path(), publisher.clone(), loaded, OFTEN, status.clone());
+            publisher.put(image("example.com.", 7, "192.0.2.1", HOSTS)).expect("new");
+            writer.expect("starts").finish();
+            assert_eq!(status.failure(), None);
+            assert_eq!(reload(directory.path()).1.zones, 2);
+        }
+    }
 }
 
 /// What a source gave first is not replaced by what an older process left on disk.

@@ -179,6 +179,21 @@ async fn a_message_without_a_header_ends_the_connection() {
     server.stop().await;
 }
 
+/// The queries before it were right, and came in the same segment.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_before_a_message_without_a_header_is_answered() {
+    let publisher = published();
+    let server = start(&publisher, hasty());
+    let mut stream = connect(server.address);
+    let queries = [1, 2].map(|id| framed(&query(id, WWW, RecordType::A))).concat();
+    stream.write_all(&[&queries, &[0, 1, 0][..]].concat()).expect("sends");
+    for id in [1, 2] {
+        assert_eq!(read_framed(&mut stream).metadata.id, id);
+    }
+    assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
+    server.stop().await;
+}
+
 /// UDP and TCP on each of any number of addresses, IPv4 and IPv6.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_address_is_answered_on() {

@@ -7,7 +7,6 @@ mod export;
 mod import;
 mod pages;
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +15,7 @@ use std::time::Duration;
 
 use crate::admission::Admission;
 use crate::args::{Arguments, Command};
-use crate::directory::Directory;
+use crate::directory::{Directory, Writers};
 
 /// How a command ends that could do what it was asked to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,7 +59,7 @@ type Outcome = Result<Ended, Box<dyn Error>>;
 fn read(paths: &[PathBuf], namespace: &str) -> Result<Directory, Box<dyn Error>> {
     let admission = Arc::new(Admission::new()?);
     let mut directory = Directory::open(paths, namespace, Duration::ZERO, admission)?;
-    directory.refresh(&BTreeSet::new());
+    directory.refresh(Writers::Unknown);
     Ok(directory)
 }
 

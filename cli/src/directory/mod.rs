@@ -14,6 +14,7 @@
 
 mod manifests;
 mod master;
+mod named;
 mod open;
 mod walk;
 
@@ -30,7 +31,9 @@ use port53_zone::master::Position;
 use crate::admission::Admission;
 use crate::finding::{Finding, MALFORMED, UNREADABLE};
 use manifests::{Context, Key, Object, Written};
-use open::{Refused, Root, Stamp};
+use named::Named;
+pub use named::Watched;
+use open::{Refused, Root, SETTLED, Stamp};
 use walk::FileKind;
 
 /// Octets of a file of manifests.
@@ -52,14 +55,6 @@ pub struct Directory {
     objects: Objects,
 }
 
-/// What the person named: a directory, or one file.
-struct Named {
-    root: Root,
-    /// As it was named.
-    shown: String,
-    file: Option<(PathBuf, FileKind)>,
-}
-
 struct FileState {
     kind: FileKind,
     /// What it was read from, also what was not there; empty when it must be read again.
@@ -77,6 +72,33 @@ struct Holds {
     written: Vec<Arc<Written>>,
     zone: Option<Arc<MasterZone>>,
     foreign: usize,
+}
+
+/// Who is writing files while they are read.
+#[derive(Clone, Copy)]
+pub enum Writers<'a> {
+    /// Nothing is known of that: files are read as they are.
+    Unknown,
+    /// Whoever watches the files says of each. A file that changed a moment ago is left alone too, for it may
+    /// be one of them and not known yet.
+    Told(&'a dyn Fn(&Path) -> bool),
+}
+
+impl Writers<'_> {
+    fn is_writing(self, root: &Root, relative: &Path) -> bool {
+        let Writers::Told(being_written) = self else { return false };
+        being_written(&root.path().join(relative))
+            || root.stamp(relative).is_some_and(|stamp| !stamp.is_settled())
+    }
+}
+
+/// What came of looking at a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Looked {
+    Same,
+    Changed,
+    /// Somebody is writing it.
+    Unsettled,
 }
 
 /// What came of a refresh.
@@ -146,22 +168,27 @@ impl Directory {
         })
     }
 
-    /// Directories to watch, and whether with all that is beneath them.
-    pub fn watched(&self) -> impl Iterator<Item = (&Path, bool)> {
-        self.named.iter().map(|named| (named.root.path(), named.file.is_none()))
+    /// What to watch.
+    pub fn watched(&self) -> Watched {
+        let mut watched = Watched::default();
+        self.named.iter().for_each(|named| named.watch(&mut watched));
+        watched
     }
 
     /// Reads what changed, but for files that somebody is writing just now: those stay as they were.
-    pub fn refresh(&mut self, being_written: &BTreeSet<PathBuf>) -> Refreshed {
+    pub fn refresh(&mut self, writers: Writers<'_>) -> Refreshed {
         let findings = std::mem::take(&mut self.findings);
         let mut present = BTreeSet::new();
         let mut is_changed = false;
+        let mut is_any_unsettled = false;
         for i in 0..self.named.len() {
             let (files, unlisted) = self.list(i);
             for (relative, kind) in files {
                 let shown = self.named[i].show(&relative);
-                if !self.is_being_written(i, &relative, &shown, being_written) {
-                    is_changed |= self.refresh_file(i, &relative, kind, shown.clone());
+                match self.refresh_file(i, &relative, kind, shown.clone(), writers) {
+                    Looked::Same => {}
+                    Looked::Changed => is_changed = true,
+                    Looked::Unsettled => is_any_unsettled = true,
                 }
                 present.insert(shown);
             }
@@ -170,7 +197,10 @@ impl Directory {
             let is_hidden = |file: &str| unlisted.iter().any(|dir| Path::new(file).starts_with(&**dir));
             present.extend(self.files.keys().filter(|file| is_hidden(file)).cloned());
         }
-        let (is_any_deleted, again_after) = self.delete_gone(&present);
+        let (is_any_deleted, mut again_after) = self.delete_gone(&present);
+        if is_any_unsettled {
+            again_after = Some(again_after.map_or(SETTLED, |sooner| sooner.min(SETTLED)));
+        }
         is_changed |= is_any_deleted || findings != self.findings;
         if is_changed {
             self.count();
@@ -240,13 +270,9 @@ impl Directory {
 
     /// The files of one of the named, and the directories that cannot be listed.
     fn list(&mut self, named: usize) -> (Vec<(PathBuf, FileKind)>, Vec<PathBuf>) {
-        let named = &self.named[named];
-        if let Some(file) = &named.file {
-            let is_gone = std::fs::symlink_metadata(named.root.path().join(&file.0))
-                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-            return (if is_gone { Vec::new() } else { vec![file.clone()] }, Vec::new());
-        }
-        let found = walk::walk(named.root.path());
+        let named = &mut self.named[named];
+        named.follow();
+        let found = named.list();
         for (path, error) in &found.unlisted {
             let message = format!("the directory cannot be listed: {error}");
             let fix = "make it readable; until then what it held stays as it was";
@@ -262,36 +288,30 @@ impl Directory {
         (found.files, found.unlisted.into_iter().map(|(path, _)| path).collect())
     }
 
-    /// Whether a file, or one that it includes, is among those.
-    fn is_being_written(
-        &self,
+    /// Reads a file if its stamp changed.
+    fn refresh_file(
+        &mut self,
         named: usize,
         relative: &Path,
-        shown: &str,
-        being_written: &BTreeSet<PathBuf>,
-    ) -> bool {
-        if being_written.is_empty() {
-            return false;
-        }
-        let is_among = |path: &Path| being_written.contains(&self.named[named].root.path().join(path));
-        let sources = self.files.get(shown).map(|file| &file.sources[..]).unwrap_or_default();
-        is_among(relative) || sources.iter().any(|(path, _)| is_among(path))
-    }
-
-    /// Reads a file if its stamp changed. Says whether it did.
-    fn refresh_file(&mut self, named: usize, relative: &Path, kind: FileKind, shown: Arc<str>) -> bool {
+        kind: FileKind,
+        shown: Arc<str>,
+        writers: Writers<'_>,
+    ) -> Looked {
         let root = &self.named[named].root;
         let before = self.files.get(&shown);
-        let is_same = before.is_some_and(|file| {
-            !file.sources.is_empty()
-                && file.sources.iter().all(|(path, stamp)| match (stamp, root.stamp(path)) {
-                    (None, None) => true,
-                    (Some(stamp), Some(now)) => stamp.is_same(&now),
-                    _ => false,
-                })
-        });
-        if is_same {
-            return false;
+        let sources = before.map(|file| &file.sources[..]).unwrap_or_default();
+        let is_same = |(path, stamp): &(PathBuf, Option<Stamp>)| match (stamp, root.stamp(path)) {
+            (None, None) => true,
+            (Some(stamp), Some(now)) => stamp.is_same(&now),
+            _ => false,
+        };
+        if !sources.is_empty() && sources.iter().all(is_same) {
+            return Looked::Same;
+        }
+        if writers.is_writing(root, relative)
+            || sources.iter().any(|(path, _)| writers.is_writing(root, path))
+        {
+            return Looked::Unsettled;
         }
         let read = match kind {
             FileKind::Manifests => self.read_manifests(root, relative, &shown),
@@ -304,13 +324,24 @@ impl Directory {
             let findings = vec![Finding { last_good_kept: is_kept, ..finding }];
             FileState { kind, sources: Sources::new(), gone_since: None, holds: Holds::default(), findings }
         });
-        match self.files.get_mut(&shown) {
+        // Who began to write meanwhile may have shortened it first.
+        let is_settled = |(path, stamp): &(PathBuf, Option<Stamp>)| {
+            let now = root.stamp(path);
+            stamp
+                .as_ref()
+                .is_none_or(|stamp| stamp.is_settled() && now.is_some_and(|now| stamp.looks_same(&now)))
+        };
+        if matches!(writers, Writers::Told(_)) && !state.sources.iter().all(is_settled) {
+            return Looked::Unsettled;
+        }
+        let is_changed = match self.files.get_mut(&shown) {
             Some(before) => before.replace(state),
             None => {
                 self.files.insert(shown, state);
                 true
             }
-        }
+        };
+        if is_changed { Looked::Changed } else { Looked::Same }
     }
 
     fn read_manifests(&self, root: &Root, relative: &Path, shown: &Arc<str>) -> Result<FileState, Refused> {
@@ -370,32 +401,6 @@ impl Directory {
         }
         objects.namespaces = Arc::new(namespaces);
         self.objects = objects;
-    }
-}
-
-impl Named {
-    fn open(path: &Path) -> Result<Self, OpenError> {
-        let shown = path.display().to_string();
-        let unreadable = |source| OpenError::Unreadable { path: shown.clone(), source };
-        let real = path.canonicalize().map_err(unreadable)?;
-        if real.is_dir() {
-            std::fs::read_dir(&real).map_err(unreadable)?;
-            return Ok(Named { root: Root::new(&real), shown, file: None });
-        }
-        // By the name that the person used: a link to a file may be called otherwise than its target.
-        let kind = FileKind::of(path).ok_or_else(|| OpenError::UnknownKind(shown.clone()))?;
-        let (Some(parent), Some(name)) = (real.parent(), real.file_name()) else {
-            return Err(OpenError::UnknownKind(shown));
-        };
-        Ok(Named { root: Root::new(parent), shown, file: Some((PathBuf::from(name), kind)) })
-    }
-
-    /// What a file is called in findings.
-    fn show(&self, relative: &Path) -> Arc<str> {
-        match &self.file {
-            Some(_) => self.shown.as_str().into(),
-            None => Path::new(&self.shown).join(relative).display().to_string().into(),
-        }
     }
 }
 

@@ -15,6 +15,10 @@ use rustix::io::Errno;
 /// How long after its last change a file may change again without that showing in its time.
 const COARSEST_CLOCK: Duration = Duration::from_millis(50);
 
+/// How long a file must be as it is before it is read again: longer than the clock of file times is behind and
+/// the word of a writer is on its way.
+pub(crate) const SETTLED: Duration = Duration::from_millis(20);
+
 /// A directory beneath which files are opened.
 #[derive(Clone, Debug)]
 pub(crate) struct Root {
@@ -103,39 +107,55 @@ fn kind(metadata: &Metadata) -> &'static str {
 }
 
 /// Tells one state of a file from another without reading it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Stamp {
+    state: State,
+    /// How long ago the file was changed when this was taken: nothing for a time to come, which is one of
+    /// another clock and tells nothing.
+    age: Duration,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct State {
     device: u64,
     inode: u64,
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
-    /// The file was changed so shortly before that a further change might not show.
-    is_fresh: bool,
 }
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
         let changed = (metadata.ctime(), metadata.ctime_nsec());
         let since = UNIX_EPOCH + Duration::new(changed.0.max(0) as u64, changed.1.max(0) as u32);
-        let is_fresh = SystemTime::now().duration_since(since).is_ok_and(|age| age < COARSEST_CLOCK);
-        Stamp {
+        let state = State {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed,
-            is_fresh,
-        }
+        };
+        Stamp { state, age: SystemTime::now().duration_since(since).unwrap_or_default() }
     }
 
-    /// Whether a file with this stamp before and that stamp now is surely the same.
+    /// Whether a file with this stamp before and that stamp now is surely the same: a change so shortly after
+    /// another need not show in its time.
     pub(crate) fn is_same(&self, now: &Stamp) -> bool {
-        !self.is_fresh && Stamp { is_fresh: false, ..now.clone() } == *self
+        self.age >= COARSEST_CLOCK && self.looks_same(now)
+    }
+
+    /// Whether nothing shows that the file changed.
+    pub(crate) fn looks_same(&self, now: &Stamp) -> bool {
+        self.state == now.state
+    }
+
+    /// Whether the file had not changed for a while.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.age >= SETTLED
     }
 
     /// Octets.
     pub(crate) fn size(&self) -> u64 {
-        self.size
+        self.state.size
     }
 }

@@ -6,6 +6,7 @@ use super::write::{MANIFEST, Saved, slice_name};
 use crate::source::Publisher;
 use port53_zone::content::{Content, Digest, Slice};
 use port53_zone::image::Image;
+use port53_zone::name;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -82,15 +83,16 @@ impl Reader {
     /// The zone in this directory; `None` when there is none, as after a withdrawal that was cut off.
     fn zone(&mut self) -> Result<Option<Image>, String> {
         let path = self.path.join(MANIFEST);
-        let octets = match fs::read(&path) {
-            Ok(octets) => octets,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.without_manifest(),
-            Err(error) => return Err(format!("{}: cannot be read: {error}", path.display())),
-        };
+        let Some(octets) = self.read(&path)? else { return self.without_manifest() };
         let manifest = match Manifest::decode(&octets) {
             Ok(manifest) => manifest,
             Err(wrong) => return Err(self.set_aside(&path, wrong)),
         };
+        // Copied here from another zone, it would take that one's place, and this zone would be forgotten.
+        if !self.path.ends_with(manifest::directory_of(&manifest.apex)) {
+            let wrong = format!("is of zone {}, not of this directory", name::display(&manifest.apex));
+            return Err(self.set_aside(&path, &wrong));
+        }
         let mut problem = None;
         let content = Content::from_slices(
             manifest.apex.clone(),
@@ -126,14 +128,26 @@ impl Reader {
 
     fn slice(&mut self, digest: &Digest) -> Result<Slice, String> {
         let path = self.path.join(slice_name(digest));
-        let octets =
-            fs::read(&path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+        let octets = self.read(&path)?.ok_or_else(|| format!("{}: is not there", path.display()))?;
         let slice = Slice(octets.into());
         if slice.digest() != *digest {
             return Err(self.set_aside(&path, "does not have the digest that is its name"));
         }
         self.slices.insert(*digest);
         Ok(slice)
+    }
+
+    /// What the file holds; `None` when it is not there. Where something else than a file stands, which
+    /// could be waited for without end (a FIFO) or never be written over (a directory), it is set aside.
+    fn read(&mut self, path: &Path) -> Result<Option<Vec<u8>>, String> {
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(self.set_aside(path, "is not a file"));
+        }
+        match fs::read(path) {
+            Ok(octets) => Ok(Some(octets)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{}: cannot be read: {error}", path.display())),
+        }
     }
 
     /// Renames a damaged file, so that a person can look at it and nobody reads it again.

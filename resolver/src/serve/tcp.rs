@@ -158,6 +158,8 @@ impl Connection<'_> {
         let mut taken = 0;
         while let Some(message) = whole_message(&self.input[taken..]) {
             if message.len() < HEADER {
+                // What came before it was right and has its answers.
+                self.flush().await?;
                 return Err(Closed::Malformed);
             }
             taken += 2 + message.len();

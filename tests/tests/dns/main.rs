@@ -35,6 +35,7 @@ const WORLDS: [&[&Group]; 2] = [
         &negatives::GROUP,
         &values::GROUP,
         &sizes::GROUP,
+        &sizes::LONG_SOA,
     ],
     &[&root::GROUP],
 ];

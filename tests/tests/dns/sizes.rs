@@ -1,7 +1,7 @@
 //! Answers that do not fit (RFC 1035 §4.2.1, RFC 2181 §9, RFC 6891 §6.2.5): TC over UDP, whole over TCP.
 
 use super::table::{Case, Group};
-use port53_tests::peer::Program::{Bind, Nsd};
+use port53_tests::peer::Program::{Bind, Knot, Nsd};
 
 const PARTIAL_GLUE: &str =
     "gives the glue that fits and no TC, as servers did before RFC 9471, whose §3.1 asks for TC";
@@ -51,6 +51,46 @@ pub(crate) const GROUP: Group = Group {
             .offering(None),
     ],
 };
+
+/// A zone whose SOA fits 512 octets, but not with the names that are asked for.
+pub(crate) const LONG_SOA: Group = Group {
+    zones: &[(
+        "long-soa.test.",
+        "@ 3600 SOA llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.primary.invalid. mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.contact.invalid. 7 3600 600 604800 300
+         @ NS ns.invalid.
+         *.www A 192.0.2.1
+         to-nothing CNAME nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn",
+    )],
+    cases: &[
+        Case::new("RFC 2308 §2.1: a name error is one although its SOA does not fit", "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.long-soa.test. A", NOTHING)
+            .offering(None)
+            .cut_over_udp()
+            .differs(&[(Knot, NOERROR_WHEN_CUT)]),
+        Case::new("RFC 2308 §2.1", "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.long-soa.test. A", NOTHING),
+        Case::new("RFC 6604 §3: behind an alias", "to-nothing.long-soa.test. A", TO_NOTHING)
+            .offering(None)
+            .cut_over_udp()
+            .differs(&[(Knot, NOERROR_WHEN_CUT)]),
+        Case::new("RFC 2308 §2.2", "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.www.long-soa.test. MX", NO_DATA).offering(None).cut_over_udp()
+            .differs(&[(Knot, NO_SOA)]),
+    ],
+};
+
+const NOERROR_WHEN_CUT: &str =
+    "says NOERROR when the SOA does not fit, which is what RFC 2308 §2.2 has for no data";
+
+const NO_SOA: &str = "leaves the SOA out without TC, so nobody learns that there is more (RFC 2181 §9) or for how long \
+    it holds (RFC 2308 §5)";
+
+const NOTHING: &str = "NXDOMAIN aa
+    authority long-soa.test. 300 SOA llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.primary.invalid. mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.contact.invalid. 7 3600 600 604800 300";
+
+const TO_NOTHING: &str = "NXDOMAIN aa
+    answer to-nothing.long-soa.test. 3600 CNAME nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.long-soa.test.
+    authority long-soa.test. 300 SOA llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.primary.invalid. mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.contact.invalid. 7 3600 600 604800 300";
+
+const NO_DATA: &str = "NOERROR aa
+    authority long-soa.test. 300 SOA llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.llllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.primary.invalid. mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm.contact.invalid. 7 3600 600 604800 300";
 
 const MANY: &str = "NOERROR aa\nanswer many.big.test. 3600 A 192.0.2.{1..90}";
 

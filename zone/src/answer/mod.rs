@@ -60,6 +60,7 @@ const NXDOMAIN: u16 = 3;
 const NOTIMP: u16 = 4;
 const REFUSED: u16 = 5;
 const YXDOMAIN: u16 = 6;
+const NOTAUTH: u16 = 9;
 const BADVERS: u16 = 16;
 
 const CLASS_IN: u16 = 1;
@@ -75,11 +76,11 @@ pub fn respond(
     query: &[u8],
     out: &mut [u8],
 ) -> Option<Responded> {
-    let Parsed { header, verdict, query } = query::parse(query)?;
+    let Parsed { header, verdict, query, edns } = query::parse(query)?;
     Some(match (verdict, &query) {
         (Verdict::Query, Some(query)) => respond_to_query(zones, settings, transport, header, query, out),
-        (Verdict::OtherOpcode, _) => header_only(header, NOTIMP, out),
-        (_, None) => header_only(header, FORMERR, out),
+        (Verdict::OtherOpcode, _) => without_question(settings, header, NOTIMP, edns, out),
+        (_, None) => without_question(settings, header, FORMERR, edns, out),
         (_, Some(query)) => without_answer(settings, transport, header, query, FORMERR, out),
     })
 }
@@ -92,7 +93,7 @@ fn respond_to_query(
     query: &Query,
     out: &mut [u8],
 ) -> Responded {
-    if let Some(rcode) = refusal(query) {
+    if let Some(rcode) = refusal(zones, query) {
         return without_answer(settings, transport, header, query, rcode, out);
     }
     match find_zone(zones, query) {
@@ -106,8 +107,8 @@ fn respond_to_query(
     }
 }
 
-/// What is not answered, whatever the zones hold.
-fn refusal(query: &Query) -> Option<u16> {
+/// What is not answered, whatever is in the zones.
+fn refusal(zones: &Zones, query: &Query) -> Option<u16> {
     if query.edns.is_some_and(|edns| edns.version != 0) {
         return Some(BADVERS);
     }
@@ -115,8 +116,11 @@ fn refusal(query: &Query) -> Option<u16> {
         return Some(REFUSED);
     }
     match query.qtype {
-        // Zone transfers are not offered by this function.
-        Rtype::AXFR | Rtype::IXFR => Some(REFUSED),
+        // Zone transfers are not offered by this function; RFC 5936 §2.2.1 has an rcode for each reason.
+        Rtype::AXFR | Rtype::IXFR => {
+            let is_apex = find_zone(zones, query).is_some_and(|(labels, _)| labels == query.name.labels());
+            Some(if is_apex { REFUSED } else { NOTAUTH })
+        }
         // NXNAME: RFC 9824 §3.5.
         Rtype::OPT | Rtype::TSIG | Rtype::TKEY | Rtype::NXNAME => Some(FORMERR),
         Rtype::MAILA | Rtype::MAILB => Some(NOTIMP),
@@ -142,7 +146,7 @@ fn begin<'a>(settings: &Settings, transport: Transport, query: &'a Query, out: &
         Transport::Tcp => usize::from(u16::MAX),
         Transport::Udp => {
             let theirs = query.edns.map_or(LEAST_UDP, |edns| edns.payload.max(LEAST_UDP));
-            usize::from(theirs.min(settings.udp_limit.max(LEAST_UDP)))
+            usize::from(theirs.min(our_payload(settings)))
         }
     };
     Writer::new(out, limit, &query.name, query.qtype, query.qclass, query.edns.is_some())
@@ -156,7 +160,7 @@ fn end(
     rcode: u16,
     flags: Flags,
 ) -> Responded {
-    let edns: Option<(Edns, u16)> = query.edns.map(|theirs| (theirs, settings.udp_limit.max(LEAST_UDP)));
+    let edns: Option<(Edns, u16)> = query.edns.map(|theirs| (theirs, our_payload(settings)));
     let len = writer.finish(header, rcode, flags, edns);
     Responded { len, rcode, qtype: query.qtype.to_int(), truncated: flags.truncated }
 }
@@ -172,8 +176,14 @@ fn without_answer(
     end(begin(settings, transport, query, out), settings, header, query, rcode, Flags::default())
 }
 
-/// A response of twelve octets, to what has no question that could be repeated.
-fn header_only(header: Header, rcode: u16, out: &mut [u8]) -> Responded {
+/// A response to what has no question that could be repeated: a header, and an OPT if there was one.
+fn without_question(
+    settings: &Settings,
+    header: Header,
+    rcode: u16,
+    edns: Option<Edns>,
+    out: &mut [u8],
+) -> Responded {
     let flags = 0x8000
         | u16::from(header.opcode) << 11
         | u16::from(header.recursion_desired) << 8
@@ -182,5 +192,17 @@ fn header_only(header: Header, rcode: u16, out: &mut [u8]) -> Responded {
     out[..query::HEADER].fill(0);
     out[..2].copy_from_slice(&header.id);
     out[2..4].copy_from_slice(&flags.to_be_bytes());
-    Responded { len: query::HEADER, rcode, qtype: 0, truncated: false }
+    let mut len = query::HEADER;
+    if let Some(theirs) = edns {
+        let opt = writer::opt(theirs, our_payload(settings), rcode);
+        out[query::HEADER - 1] = 1;
+        out[len..len + opt.len()].copy_from_slice(&opt);
+        len += opt.len();
+    }
+    Responded { len, rcode, qtype: 0, truncated: false }
+}
+
+/// What is offered to clients, and the most that is sent over UDP.
+fn our_payload(settings: &Settings) -> u16 {
+    settings.udp_limit.max(LEAST_UDP)
 }

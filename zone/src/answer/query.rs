@@ -38,6 +38,8 @@ pub(crate) struct Parsed {
     pub(crate) verdict: Verdict,
     /// The question, where it could be read.
     pub(crate) query: Option<Query>,
+    /// The OPT of a message without such a question.
+    pub(crate) edns: Option<Edns>,
 }
 
 /// What a message turned out to be.
@@ -64,22 +66,33 @@ pub(crate) fn parse(message: &[u8]) -> Option<Parsed> {
         recursion_desired: head[2] & 1 != 0,
         checking_disabled: head[3] & 0x10 != 0,
     };
-    if header.opcode != 0 {
-        return Some(Parsed { header, verdict: Verdict::OtherOpcode, query: None });
-    }
     let count = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
-    let mut parsed = Parsed { header, verdict: Verdict::Malformed, query: None };
+    let (questions, records) = (count(4), [count(6), count(8), count(10)]);
+    let mut parsed = Parsed { header, verdict: Verdict::Malformed, query: None, edns: None };
+    if header.opcode != 0 {
+        parsed.verdict = Verdict::OtherOpcode;
+        parsed.edns = parse_edns(message, questions, records);
+        return Some(parsed);
+    }
     // RFC 9619: a QUERY has exactly one question.
-    if count(4) == 1
-        && let Some((query, at)) = parse_question(message)
-    {
-        let query = parsed.query.insert(query);
-        if let Some(edns) = parse_records(message, at, [count(6), count(8), count(10)]) {
-            query.edns = edns;
-            parsed.verdict = Verdict::Query;
+    match parse_question(message).filter(|_| questions == 1) {
+        None => parsed.edns = parse_edns(message, questions, records),
+        Some((query, at)) => {
+            let query = parsed.query.insert(query);
+            if let Some(edns) = parse_records(message, at, records) {
+                query.edns = edns;
+                parsed.verdict = Verdict::Query;
+            }
         }
     }
     Some(parsed)
+}
+
+/// The OPT of a message that is not answered for what it asks (RFC 6891 §6.1.1: who sends one gets one).
+fn parse_edns(message: &[u8], questions: u16, records: [u16; 3]) -> Option<Edns> {
+    let after_question = |at, _| Some(skip_name(message, at)? + 4);
+    let at = (0..questions).try_fold(HEADER, after_question)?;
+    parse_records(message, at, records)?
 }
 
 fn parse_question(message: &[u8]) -> Option<(Query, usize)> {
@@ -133,13 +146,17 @@ fn options_are_well_formed(mut rdata: &[u8]) -> bool {
     true
 }
 
-/// The offset after a name that may end in a pointer; where it points to does not matter here.
+/// The offset after a name that may end in a pointer. Which name it points to does not matter here, only
+/// that it stands before (RFC 1035 §4.1.4).
 fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *message.get(at)? {
             0 => return Some(at + 1),
             length @ 1..=63 => at += 1 + usize::from(length),
-            0xc0.. => return (at + 2 <= message.len()).then_some(at + 2),
+            high @ 0xc0.. => {
+                let target = usize::from(high & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
+                return (target < at).then_some(at + 2);
+            }
             _ => return None,
         }
     }

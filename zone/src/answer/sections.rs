@@ -29,35 +29,26 @@ pub(crate) fn fill(
     apex_labels: usize,
     query: &Query,
 ) -> (u16, Flags) {
-    let mut response =
-        Response { writer, image, apex_labels, flags: Flags { authoritative: true, truncated: false } };
-    match response.chain(query) {
-        Ok(rcode) => (rcode, response.flags),
-        Err(Full) => (NOERROR, Flags { truncated: true, ..response.flags }),
-    }
+    let flags = Flags { authoritative: true, truncated: false };
+    let mut response = Response { writer, image, apex_labels, rcode: NOERROR, flags };
+    response.flags.truncated = response.chain(query).is_err();
+    (response.rcode, response.flags)
 }
 
 struct Response<'r, 'w, 'i> {
     writer: &'r mut Writer<'w>,
     image: &'i Image,
     apex_labels: usize,
+    /// Of the last lookup. It holds whether what that lookup found fits or not.
+    rcode: u16,
     flags: Flags,
 }
 
-/// How a step of a chain ends: its rcode, and where the chain goes on in this zone.
-struct Step {
-    rcode: u16,
-    target: Option<QName>,
-}
-
-impl Step {
-    fn last(rcode: u16) -> Self {
-        Step { rcode, target: None }
-    }
-}
+/// Where a step of a chain goes on in this zone; `None` at its end.
+type Next = Option<QName>;
 
 impl<'i> Response<'_, '_, 'i> {
-    fn chain(&mut self, query: &Query) -> Result<u16, Full> {
+    fn chain(&mut self, query: &Query) -> Result<(), Full> {
         let mut visited = [0u64; GREATEST_CHAIN];
         let mut target: Option<QName> = None;
         let mut dnames: [Option<*const u8>; GREATEST_CHAIN] = [None; GREATEST_CHAIN];
@@ -67,16 +58,15 @@ impl<'i> Response<'_, '_, 'i> {
                 Some(name) => (name, Owner::Name(name.wire())),
             };
             if visited[..step].contains(&name.hash()) {
-                return Ok(NOERROR);
+                return Ok(());
             }
             visited[step] = name.hash();
-            let end = self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])?;
-            if end.target.is_none() {
-                return Ok(end.rcode);
+            target = self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])?;
+            if target.is_none() {
+                return Ok(());
             }
-            target = end.target;
         }
-        Ok(NOERROR)
+        Ok(())
     }
 
     /// One lookup and what it puts into the response. The last of `dnames` is this step's place; the
@@ -88,20 +78,20 @@ impl<'i> Response<'_, '_, 'i> {
         qtype: Rtype,
         is_first: bool,
         dnames: &mut [Option<*const u8>],
-    ) -> Result<Step, Full> {
+    ) -> Result<Next, Full> {
         match lookup(self.image, self.apex_labels, name, qtype) {
             Outcome::Answer(rrset) => {
                 self.writer.rrset(Section::Answer, owner, &rrset)?;
                 self.targets_addresses(name, owner, &rrset);
-                Ok(Step::last(NOERROR))
+                Ok(None)
             }
             Outcome::Soa => {
                 self.soa(Section::Answer, owner, self.image.soa().ttl)?;
-                Ok(Step::last(NOERROR))
+                Ok(None)
             }
             Outcome::Any { owner: node, is_apex } => {
                 self.any(owner, node, is_apex)?;
-                Ok(Step::last(NOERROR))
+                Ok(None)
             }
             Outcome::Alias(cname) => {
                 self.writer.rrset(Section::Answer, owner, &cname)?;
@@ -111,15 +101,16 @@ impl<'i> Response<'_, '_, 'i> {
             Outcome::Referral { labels, ns } => {
                 self.flags.authoritative = !is_first;
                 self.referral(name.suffix(labels), &ns)?;
-                Ok(Step::last(NOERROR))
+                Ok(None)
             }
             Outcome::NoData => {
                 self.negative()?;
-                Ok(Step::last(NOERROR))
+                Ok(None)
             }
             Outcome::NameError => {
+                self.rcode = NXDOMAIN;
                 self.negative()?;
-                Ok(Step::last(NXDOMAIN))
+                Ok(None)
             }
         }
     }
@@ -134,7 +125,7 @@ impl<'i> Response<'_, '_, 'i> {
         labels: usize,
         dname: &RRsetRef<'i>,
         dnames: &mut [Option<*const u8>],
-    ) -> Result<Step, Full> {
+    ) -> Result<Next, Full> {
         let this = Some(dname.records.as_ptr());
         if !dnames.contains(&this) {
             self.writer.rrset(Section::Answer, Owner::Name(name.suffix(labels)), dname)?;
@@ -142,20 +133,21 @@ impl<'i> Response<'_, '_, 'i> {
         if let Some(place) = dnames.last_mut() {
             *place = this;
         }
-        let Some(value) = dname.values().next() else { return Ok(Step::last(NOERROR)) };
+        let Some(value) = dname.values().next() else { return Ok(None) };
         let Some(target) = QName::concat(name.prefix(labels), value) else {
-            return Ok(Step::last(YXDOMAIN));
+            self.rcode = YXDOMAIN;
+            return Ok(None);
         };
         self.writer.record(Section::Answer, owner, Rtype::CNAME, dname.ttl(), target.wire())?;
         if qtype == Rtype::CNAME || qtype == Rtype::ANY {
-            return Ok(Step::last(NOERROR));
+            return Ok(None);
         }
         Ok(self.inside_zone(Some(target)))
     }
 
     /// On to `target` if it is in this zone.
-    fn inside_zone(&self, target: Option<QName>) -> Step {
-        Step { rcode: NOERROR, target: target.filter(|target| self.is_in_zone(target)) }
+    fn inside_zone(&self, target: Option<QName>) -> Next {
+        target.filter(|target| self.is_in_zone(target))
     }
 
     fn is_in_zone(&self, name: &QName) -> bool {

@@ -344,7 +344,7 @@ fn what_is_no_question() {
     assert_eq!(respond_to(&good).expect("a response").0, NOERROR);
     assert_eq!(respond_to(&good[..11]), None);
     assert_eq!(changed(&|m| m[2] |= 0x80), None, "a response is never answered");
-    assert_eq!(changed(&|m| m[2] |= 0x20), Some((NOTIMP, 12)), "opcode NOTIFY");
+    assert_eq!(changed(&|m| m[2] |= 0x20), Some((NOTIMP, 23)), "opcode NOTIFY, and an OPT for an OPT");
     assert_eq!(changed(&|m| m[5] = 2), Some((FORMERR, 12)), "RFC 9619");
     assert_eq!(changed(&|m| m[5] = 0), Some((FORMERR, 12)), "RFC 9619");
     assert_eq!(changed(&|m| m[12] = 0xc0), Some((FORMERR, 12)), "a pointer in the question");

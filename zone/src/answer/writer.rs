@@ -110,7 +110,9 @@ impl<'a> Writer<'a> {
     ) -> usize {
         if let Some((theirs, our_payload)) = edns {
             self.limit += OPT;
-            self.opt(theirs, our_payload, rcode);
+            if self.octets(&opt(theirs, our_payload, rcode)).is_ok() {
+                self.counts[Section::Additional as usize] += 1;
+            }
         }
         let mut bits = 0x8000 | u16::from(header.opcode) << 11 | (rcode & 0x0f);
         for (set, bit) in [
@@ -128,16 +130,6 @@ impl<'a> Writer<'a> {
             self.out[6 + 2 * i..8 + 2 * i].copy_from_slice(&count.to_be_bytes());
         }
         self.at
-    }
-
-    /// RFC 6891 §6.1.3: the upper eight bits of the rcode, version 0, and DO as it was asked.
-    fn opt(&mut self, theirs: Edns, our_payload: u16, rcode: u16) {
-        let payload = our_payload.to_be_bytes();
-        let flags = if theirs.dnssec_ok { 0x80 } else { 0 };
-        let opt = [0, 0, 41, payload[0], payload[1], (rcode >> 4) as u8, 0, flags, 0, 0, 0];
-        if self.octets(&opt).is_ok() {
-            self.counts[Section::Additional as usize] += 1;
-        }
     }
 
     fn all_or_nothing(
@@ -255,6 +247,13 @@ impl<'a> Writer<'a> {
         self.at = end;
         Ok(())
     }
+}
+
+/// RFC 6891 §6.1.3: the upper eight bits of the rcode, version 0, and DO as it was asked.
+pub(crate) fn opt(theirs: Edns, our_payload: u16, rcode: u16) -> [u8; OPT] {
+    let payload = our_payload.to_be_bytes();
+    let flags = if theirs.dnssec_ok { 0x80 } else { 0 };
+    [0, 0, 41, payload[0], payload[1], (rcode >> 4) as u8, 0, flags, 0, 0, 0]
 }
 
 /// The flags of a response that are the answer's own.

@@ -118,10 +118,11 @@ pub(crate) fn data_below_dname(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec
     found
 }
 
-/// Whether a name has a DNAME that no other rule leaves out: what is below one that is not served is.
+/// Whether a name has a DNAME that no other rule leaves out and no delegation occludes: what is below one
+/// that is not served is, or is glue.
 fn has_right_dname(view: &View<'_, '_>, owner: &Owner<'_>) -> bool {
-    let is_clash = view.has(owner, Rtype::CNAME) || view.has(owner, Rtype::NS);
-    (view.is_apex(owner) || !is_clash) && distinct(view, view.of_type(owner, Rtype::DNAME)).len() == 1
+    let is_left_out = || view.has(owner, Rtype::CNAME) || view.is_delegated(owner.name);
+    distinct(view, view.of_type(owner, Rtype::DNAME)).len() == 1 && (view.is_apex(owner) || !is_left_out())
 }
 
 pub(crate) fn dname_at_delegation(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> {

@@ -130,6 +130,13 @@ fn data_below_a_dname_that_is_left_out_stays() {
     assert_eq!(found, ["cname-and-other-data: [2]", "data-below-dname: [3]"], "at the apex the DNAME stays");
 }
 
+/// RFC 2181 §6.1: a DNAME below a delegation is not in the zone, and the glue below it can be given.
+#[test]
+fn glue_below_a_dname_that_is_occluded_stays() {
+    let found = found_in("cut NS ns.x.cut\nx.cut DNAME a.test.\nns.x.cut A 192.0.2.1\n");
+    assert_eq!(found, ["occluded: [2]"]);
+}
+
 /// RFC 2181 §5: a value counts once, however often it stands.
 #[test]
 fn values_that_stand_twice_count_once() {

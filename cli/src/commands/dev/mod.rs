@@ -9,9 +9,7 @@
 mod screen;
 mod watch;
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,11 +25,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::screen::Screen;
-use self::watch::{Waker, Watch, Woken};
+use self::watch::{BeingWritten, Waker, Watch, Woken};
 use super::{Ended, Outcome};
 use crate::admission::Admission;
 use crate::args::Dev;
-use crate::directory::Directory;
+use crate::directory::{Directory, Writers};
 use crate::judge::{Judged, Standing};
 use crate::report::Color;
 
@@ -50,9 +48,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let listeners = Listeners::bind(&arguments.listen, threads)?;
     let addresses = listeners.addresses();
-    let watched: Vec<(PathBuf, bool)> =
-        directory.watched().map(|(path, all)| (path.to_owned(), all)).collect();
-    let watch = Watch::start(watched.iter().map(|(path, all)| (path.as_path(), *all)))?;
+    let mut watch = Watch::start(directory.watched())?;
     let mut desk = Desk {
         directory,
         standing: Standing::new(salt()),
@@ -81,7 +77,8 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     runtime.spawn(health.probe(addresses.clone(), leave.clone()));
 
     let start = Instant::now();
-    let again_after = desk.directory.refresh(&BTreeSet::new()).again_after;
+    let again_after = desk.directory.refresh(Writers::Unknown).again_after;
+    watch.follow(desk.directory.watched());
     let judged = desk.judge();
     desk.publisher.source_is(SourceState::Following);
     desk.publisher.list_complete();
@@ -109,6 +106,10 @@ impl Desk {
             let start = Instant::now();
             let judged;
             (judged, again_after) = self.look(&watch.being_written());
+            if watch.follow(self.directory.watched()) {
+                // What changed before it was watched was not told.
+                again_after = Some(Duration::ZERO);
+            }
             if let Some(judged) = judged {
                 self.screen.change(self.directory.counts(), &judged, start.elapsed())?;
             }
@@ -117,8 +118,8 @@ impl Desk {
     }
 
     /// Reads what changed and takes it into service. Nothing when nothing did.
-    fn look(&mut self, being_written: &BTreeSet<PathBuf>) -> (Option<Judged>, Option<Duration>) {
-        let refreshed = self.directory.refresh(being_written);
+    fn look(&mut self, being_written: &BeingWritten) -> (Option<Judged>, Option<Duration>) {
+        let refreshed = self.directory.refresh(Writers::Told(&|path| being_written.contains(path)));
         let judged = refreshed.is_changed.then(|| self.judge());
         (judged, refreshed.again_after)
     }

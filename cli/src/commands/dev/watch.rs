@@ -4,13 +4,16 @@
 //! are named as such until they are closed, so that none is read half written; who does not close what he
 //! wrote is waited for a little and no longer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::directory::Watched;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
-use notify::{Event, EventKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher, WatcherKind};
+use notify::{Event, EventKind, PollWatcher, RecursiveMode, Watcher};
 
 /// Nothing came for this long: look.
 const QUIET: Duration = Duration::from_millis(8);
@@ -24,11 +27,11 @@ const POLL: Duration = Duration::from_millis(50);
 pub(super) struct Watch {
     messages: Receiver<Message>,
     sender: Sender<Message>,
-    /// Keeps watching while it lives.
-    _watcher: Box<dyn Watcher>,
-    tells_of_closing: bool,
-    /// Files that were written to and not closed, with the time of the last write.
-    being_written: BTreeMap<PathBuf, Instant>,
+    watcher: Box<dyn Watcher>,
+    wanted: Watched,
+    /// What is watched, each with what it was then: another directory may be there now.
+    watches: BTreeMap<PathBuf, (RecursiveMode, Identity)>,
+    being_written: Arc<BeingWritten>,
 }
 
 /// Why waiting ended.
@@ -57,20 +60,84 @@ impl Waker {
 }
 
 impl Watch {
-    /// Watches directories; `true` for all that is beneath them too.
-    pub(super) fn start<'p>(paths: impl Iterator<Item = (&'p Path, bool)> + Clone) -> notify::Result<Self> {
+    /// Watches what is wanted.
+    pub(super) fn start(wanted: Watched) -> notify::Result<Self> {
         let (sender, messages) = channel();
-        let (watcher, tells_of_closing) = match native(sender.clone(), paths.clone()) {
-            Ok(watcher) => (watcher, RecommendedWatcher::kind() == WatcherKind::Inotify),
-            Err(error) => {
-                tracing::warn!(
-                    "changes cannot be watched ({error}): looking every {} ms instead",
-                    POLL.as_millis()
-                );
-                (polling(sender.clone(), paths)?, false)
-            }
+        let being_written = Arc::new(BeingWritten::default());
+        let poll = |error: notify::Error| -> notify::Result<Box<dyn Watcher>> {
+            tracing::warn!(
+                "changes cannot be watched ({error}): looking every {} ms instead",
+                POLL.as_millis()
+            );
+            let config = notify::Config::default().with_poll_interval(POLL);
+            // It does not tell of closing, so it must not tell of writing either.
+            Ok(Box::new(PollWatcher::new(tell(sender.clone(), Arc::default()), config)?))
         };
-        Ok(Watch { messages, sender, _watcher: watcher, tells_of_closing, being_written: BTreeMap::new() })
+        let watcher = match notify::recommended_watcher(tell(sender.clone(), being_written.clone())) {
+            Ok(watcher) => Box::new(watcher),
+            Err(error) => poll(error)?,
+        };
+        let messages_to = sender.clone();
+        let mut watch =
+            Watch { messages, sender: messages_to, watcher, wanted, watches: BTreeMap::new(), being_written };
+        if let Err(error) = watch.renew() {
+            watch.watcher = poll(error)?;
+            watch.watches.clear();
+            watch.renew()?;
+        }
+        Ok(watch)
+    }
+
+    /// Watches what is wanted now. Says whether anything is watched that was not before.
+    pub(super) fn follow(&mut self, wanted: Watched) -> bool {
+        self.wanted = wanted;
+        self.renew().unwrap_or_else(|error| {
+            tracing::warn!("changes cannot be watched: {error}");
+            false
+        })
+    }
+
+    /// The same; the first error of a directory that files are read from.
+    fn renew(&mut self) -> notify::Result<bool> {
+        let is_beneath_tree = |path: &Path| self.wanted.trees.iter().any(|tree| path.starts_with(tree));
+        let parents = self.wanted.steps.iter().filter_map(|step| step.parent());
+        let plain = self.wanted.directories.iter().map(PathBuf::as_path).chain(parents);
+        let plain =
+            plain.filter(|path| !is_beneath_tree(path)).map(|path| (path, RecursiveMode::NonRecursive));
+        let trees = self.wanted.trees.iter().map(|tree| (tree.as_path(), RecursiveMode::Recursive));
+        let wanted: BTreeMap<PathBuf, (RecursiveMode, Identity)> = trees
+            .chain(plain)
+            .filter_map(|(path, mode)| Some((path.to_owned(), (mode, identity(path)?))))
+            .collect();
+        self.watches.retain(|path, watch| {
+            let is_wanted = wanted.get(path) == Some(watch);
+            if !is_wanted {
+                // It may be gone, and its watch with it.
+                let _ = self.watcher.unwatch(path);
+            }
+            is_wanted
+        });
+        let mut is_any_new = false;
+        let mut result = Ok(());
+        for (path, watch) in wanted {
+            if self.watches.contains_key(&path) {
+                continue;
+            }
+            match self.watcher.watch(&path, watch.0) {
+                Ok(()) => {
+                    self.watches.insert(path, watch);
+                    is_any_new = true;
+                }
+                // Directories on the way need not be readable, nor be there any more.
+                Err(error)
+                    if self.wanted.trees.contains(&path) || self.wanted.directories.contains(&path) =>
+                {
+                    result = result.and(Err(error));
+                }
+                Err(_) => {}
+            }
+        }
+        result.map(|()| is_any_new)
     }
 
     pub(super) fn waker(&self) -> Waker {
@@ -85,7 +152,7 @@ impl Watch {
         let mut last = start;
         loop {
             let now = Instant::now();
-            let closing = self.being_written.values().min().map(|written| *written + WRITER_PATIENCE);
+            let closing = self.being_written.until();
             let quiet = first.map(|first| (last + QUIET).min(first + MOST));
             let due = [again_at, closing, quiet].into_iter().flatten().min();
             if due.is_some_and(|due| due <= now) {
@@ -109,69 +176,91 @@ impl Watch {
     }
 
     /// Files that somebody is writing.
-    pub(super) fn being_written(&mut self) -> BTreeSet<PathBuf> {
-        let now = Instant::now();
-        self.being_written.retain(|_, written| now.duration_since(*written) < WRITER_PATIENCE);
-        self.being_written.keys().cloned().collect()
+    pub(super) fn being_written(&self) -> Arc<BeingWritten> {
+        self.being_written.clone()
+    }
+
+    /// What was not told may have been anything, a new directory too: all is watched anew.
+    fn is_lost(&mut self) -> bool {
+        for path in std::mem::take(&mut self.watches).into_keys() {
+            let _ = self.watcher.unwatch(&path);
+        }
+        true
+    }
+
+    /// Whether a change of this path is one of what is read, or of the way to it.
+    fn concerns(&self, path: &Path) -> bool {
+        let Watched { trees, directories, steps } = &self.wanted;
+        steps.contains(path) || trees.iter().chain(directories).any(|read| path.starts_with(read))
     }
 
     fn is_change(&mut self, event: notify::Result<Event>) -> bool {
-        // What got lost may have been anything.
-        let Ok(event) = event else { return true };
-        match event.kind {
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) => {
-                self.being_written.retain(|path, _| !event.paths.contains(path));
-                true
-            }
-            EventKind::Access(_) => event.need_rescan(),
-            EventKind::Modify(ModifyKind::Data(_)) => {
-                if self.tells_of_closing {
-                    let now = Instant::now();
-                    self.being_written.extend(event.paths.into_iter().map(|path| (path, now)));
-                }
-                true
-            }
-            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
-                self.being_written.retain(|path, _| !event.paths.contains(path));
-                true
-            }
-            EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Other => true,
+        let Ok(event) = event else {
+            return self.is_lost();
+        };
+        if event.need_rescan() {
+            return self.is_lost();
         }
+        if !event.paths.is_empty() && !event.paths.iter().any(|path| self.concerns(path)) {
+            return false;
+        }
+        // That a file was opened and read changes nothing.
+        matches!(event.kind, EventKind::Access(AccessKind::Close(AccessMode::Write)))
+            || !matches!(event.kind, EventKind::Access(_))
     }
 }
 
-fn native<'p>(
-    sender: Sender<Message>,
-    paths: impl Iterator<Item = (&'p Path, bool)>,
-) -> notify::Result<Box<dyn Watcher>> {
-    let mut watcher = notify::recommended_watcher(tell(sender))?;
-    watch_all(&mut watcher, paths)?;
-    Ok(Box::new(watcher))
-}
-
-fn polling<'p>(
-    sender: Sender<Message>,
-    paths: impl Iterator<Item = (&'p Path, bool)>,
-) -> notify::Result<Box<dyn Watcher>> {
-    let config = notify::Config::default().with_poll_interval(POLL);
-    let mut watcher = PollWatcher::new(tell(sender), config)?;
-    watch_all(&mut watcher, paths)?;
-    Ok(Box::new(watcher))
-}
-
-fn tell(sender: Sender<Message>) -> impl FnMut(notify::Result<Event>) {
+fn tell(sender: Sender<Message>, being_written: Arc<BeingWritten>) -> impl FnMut(notify::Result<Event>) {
     move |event| {
+        if let Ok(event) = &event {
+            being_written.hear(event);
+        }
         let _ = sender.send(Message::Event(event));
     }
 }
 
-fn watch_all<'p>(
-    watcher: &mut dyn Watcher,
-    paths: impl Iterator<Item = (&'p Path, bool)>,
-) -> notify::Result<()> {
-    for (path, is_recursive) in paths {
-        let mode = if is_recursive { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-        watcher.watch(path, mode)?;
+/// Files that were written to and not closed, with the time of the last write. Known as soon as the system tells,
+/// for a file may be opened while the others are read.
+#[derive(Debug, Default)]
+pub(super) struct BeingWritten(Mutex<BTreeMap<PathBuf, Instant>>);
+
+impl BeingWritten {
+    /// Whether somebody is writing a file.
+    pub(super) fn contains(&self, path: &Path) -> bool {
+        self.files().get(path).is_some_and(|written| written.elapsed() < WRITER_PATIENCE)
     }
-    Ok(())
+
+    /// When one of them will have been waited for long enough.
+    fn until(&self) -> Option<Instant> {
+        let mut files = self.files();
+        let earliest = files.values().min().map(|written| *written + WRITER_PATIENCE);
+        files.retain(|_, written| written.elapsed() < WRITER_PATIENCE);
+        earliest
+    }
+
+    fn hear(&self, event: &Event) {
+        match event.kind {
+            EventKind::Modify(ModifyKind::Data(_)) => {
+                let now = Instant::now();
+                self.files().extend(event.paths.iter().map(|path| (path.clone(), now)));
+            }
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Remove(_)
+            | EventKind::Modify(ModifyKind::Name(_)) => {
+                self.files().retain(|path, _| !event.paths.contains(path));
+            }
+            _ => {}
+        }
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+fn identity(path: &Path) -> Option<Identity> {
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

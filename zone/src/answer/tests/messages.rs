@@ -45,6 +45,27 @@ fn rfc9471_glue_that_does_not_fit() {
     assert!(describe(&octets).ends_with(" MX 10 ns0.other.example |  | "), "{}", describe(&octets));
 }
 
+/// RFC 2308 §2.1: a name error is one although its SOA does not fit; RFC 2181 §9: TC says that it does not.
+#[test]
+fn rfc2308_2_1_a_name_error_whose_soa_does_not_fit() {
+    let label = "l".repeat(60);
+    let apex = format!("{label}.{label}.{label}.example");
+    let (name, state) = zone(&apex, &format!("www A 192.0.2.1\nalias CNAME missing.{apex}."));
+    let ZoneState::Serving(image) = state else { panic!("no image") };
+    let mut soa = image.soa().clone();
+    soa.primary = name::parse_absolute(&format!("{label}.{label}.{label}.primary")).expect("a name");
+    soa.contact = name::parse_absolute(&format!("{label}.{label}.{label}.contact")).expect("a name");
+    let image = Image::new(image.content().clone(), soa);
+    let zones = zones([(name, ZoneState::Serving(Arc::new(image)))]);
+    for (owner, rcode) in [("missing", "NXDOMAIN"), ("alias", "NXDOMAIN"), ("www", "NOERROR")] {
+        let question = format!("{owner}.{apex} MX");
+        let (_, octets) = ask(&zones, &question, Transport::Udp, None);
+        assert!(describe(&octets).starts_with(&format!("{rcode} aa tc | ")), "{}", describe(&octets));
+        let (_, octets) = ask(&zones, &question, Transport::Tcp, None);
+        assert!(describe(&octets).starts_with(&format!("{rcode} aa | ")), "{}", describe(&octets));
+    }
+}
+
 /// RFC 6891 §6.2.3 to §6.2.5, RFC 3225 §3.
 #[test]
 fn rfc6891_edns() {
@@ -107,6 +128,77 @@ fn rfc6891_6_1_1_one_opt_of_the_root() {
     assert_eq!(with([0, 0, 2], &[&record, &opt]), (NOERROR, 1), "OPT may stand anywhere in its section");
 }
 
+/// RFC 6891 §6.1.1: who sends an OPT gets one, also when there is no question to repeat.
+#[test]
+fn rfc6891_6_1_1_opt_in_answers_without_a_question() {
+    let opt = [0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0];
+    let answer = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut message = query("www.example A", Some(1232));
+        change(&mut message);
+        let mut out = [0; 512];
+        let responded = respond(&Zones::default(), &Settings::default(), Transport::Udp, &message, &mut out);
+        let len = responded.expect("an answer").len;
+        (responded.expect("an answer").rcode, out[4..len].to_vec())
+    };
+    let header = |additional: u8| vec![0, 0, 0, 0, 0, 0, 0, additional];
+    let with_opt = [header(1), opt.to_vec()].concat();
+    let opcode = |message: &mut Vec<u8>| message[2] |= 4 << 3;
+    assert_eq!(answer(&opcode), (NOTIMP, with_opt.clone()));
+    let two_questions = |message: &mut Vec<u8>| {
+        message[5] = 2;
+        message.splice(12..12, [0, 0, 1, 0, 1]);
+    };
+    assert_eq!(answer(&two_questions), (FORMERR, with_opt.clone()));
+    let no_question = |message: &mut Vec<u8>| {
+        message[5] = 0;
+        message.drain(12..message.len() - opt.len());
+    };
+    assert_eq!(answer(&no_question), (FORMERR, with_opt));
+    let bad_option = |message: &mut Vec<u8>| {
+        opcode(message);
+        message.truncate(message.len() - 1);
+    };
+    assert_eq!(answer(&bad_option), (NOTIMP, header(0)));
+}
+
+/// RFC 1035 §4.1.4: a pointer points to what came before it.
+#[test]
+fn rfc1035_4_1_4_pointers_forward() {
+    let rcode = |pointer: u8| {
+        let mut message = query("www.example A", None);
+        message[11] = 1;
+        message.extend([0xc0, pointer, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 192, 0, 2, 1]);
+        let mut out = [0; 512];
+        let responded = respond(&Zones::default(), &Settings::default(), Transport::Udp, &message, &mut out);
+        responded.expect("an answer").rcode
+    };
+    assert_eq!(rcode(12), REFUSED);
+    assert_eq!(rcode(29), FORMERR, "at itself");
+    assert_eq!(rcode(30), FORMERR);
+    assert_eq!(rcode(255), FORMERR);
+}
+
+/// RFC 5936 §2.2.1, RFC 1995 §2: of a zone that is here it is refused; of others it is said that they are not.
+#[test]
+fn rfc5936_2_2_1_transfers() {
+    let zones = zones([zone("example", "www A 192.0.2.1")])
+        .put(&name::parse_absolute("test").expect("a name"), ZoneState::Assembling);
+    for rtype in [251, 252] {
+        let rcode = |owner: &str| {
+            let mut message = query(&format!("{owner} A"), None);
+            let type_at = message.len() - 3;
+            message[type_at] = rtype;
+            let mut out = [0; 512];
+            let responded = respond(&zones, &Settings::default(), Transport::Tcp, &message, &mut out);
+            responded.expect("an answer").rcode
+        };
+        assert_eq!(rcode("example"), REFUSED);
+        assert_eq!(rcode("test"), REFUSED);
+        assert_eq!(rcode("www.example"), NOTAUTH);
+        assert_eq!(rcode("elsewhere"), NOTAUTH);
+    }
+}
+
 /// RFC 1035 §4.1.1: opcode, ID, RD and CD come back; AA, TC, RA, Z and AD do not (RFC 4035 §3.1.6, §3.2.2).
 #[test]
 fn header_bits() {
@@ -151,7 +243,7 @@ fn types_that_are_none() {
             assert_eq!(rcode(rtype, 1, transport), expected, "{rtype}");
         }
         for (rtype, expected) in
-            [(251, REFUSED), (252, REFUSED), (253, NOTIMP), (254, NOTIMP), (65_535, NOERROR)]
+            [(251, NOTAUTH), (252, NOTAUTH), (253, NOTIMP), (254, NOTIMP), (65_535, NOERROR)]
         {
             assert_eq!(rcode(rtype, 1, transport), expected, "{rtype}");
         }
