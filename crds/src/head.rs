@@ -29,12 +29,7 @@ use crate::published::{self, Holder, PublishedSoa};
     printcolumn(name = "Pinned", type_ = "integer", json_path = ".spec.pinned"),
     printcolumn(name = "Checkpoint", type_ = "integer", json_path = ".spec.checkpoint.serial"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(
-        name = "Held by",
-        type_ = "string",
-        priority = "1",
-        json_path = ".spec.zoneRef.namespace"
-    ),
+    printcolumn(name = "Held by", type_ = "string", priority = "1", json_path = ".spec.zoneRef.namespace"),
     printcolumn(name = "Zone", type_ = "string", priority = "1", json_path = ".spec.zoneRef.name")
 )]
 #[serde(rename_all = "camelCase")]

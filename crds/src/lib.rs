@@ -40,7 +40,8 @@ pub use duration::{DurationError, parse_duration};
 pub use head::{Checkpoint, HeadState, ZoneHead, ZoneHeadSpec};
 pub use manifest::{Manifest, ManifestError, definitions, manifests};
 pub use published::{
-    Holder, MAX_HEAD_NAME, MAX_JOURNAL, MAX_SLICE, PublishedSoa, head_name, parse_revision_name, revision_name,
+    Holder, MAX_HEAD_NAME, MAX_JOURNAL, MAX_SLICE, PublishedSoa, head_name, parse_revision_name,
+    revision_name,
 };
 pub use record::{DNSRecord, DNSRecordSpec, DNSRecordStatus, ZoneRef};
 pub use revision::{ZoneRevision, ZoneRevisionSpec};
