@@ -16,7 +16,7 @@ run: ## build, and serve examples/ on 127.0.0.1:5353
 	$(PORT53) dev examples
 
 .PHONY: test
-test: peers ## everything: unit, property, resolver, peers, and real zones where they are
+test: peers control-plane ## everything: unit, property, resolver, peers, API server, and real zones where they are
 	$(CARGO) test --workspace
 	$(if $(ZONES),$(MAKE) acceptance,@echo 'no real zones here: give a directory of master files, ZONES=dir make acceptance')
 
@@ -44,6 +44,10 @@ generate: ## write what is generated: the CRDs and docs/rules.md
 .PHONY: peers
 peers: # the nameservers and tools that tests compare with
 	@tests/install-peers
+
+.PHONY: control-plane
+control-plane: # etcd, kube-apiserver and kubectl for the tests against a real API server; built once
+	@tests/install-control-plane >/dev/null
 
 .PHONY: deny
 deny: # cargo-deny, built once

@@ -7,9 +7,11 @@
 //! | [`ours`] | Port53 on loopback with given zones |
 //! | [`ask`] | one question over UDP or TCP, asked and read by hickory |
 //! | [`normal`] | the normal form of an answer, for comparison |
+//! | [`cluster`] | a real etcd and kube-apiserver |
 //! | [`read`] | a master file as Port53 reads it |
 
 pub mod ask;
+pub mod cluster;
 pub mod normal;
 pub mod ours;
 pub mod peer;

@@ -49,6 +49,14 @@ pub fn run(program: &str, arguments: &[&str], dir: &Path) -> Finished {
     Finished { success: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
+/// What [`Process::start_tied`] runs: `$0` is what to remove, `"$@"` the program. The standard input is a pipe of
+/// which only the test's process has the other end, so it is at its end when that process is.
+const TIED: &str = r#"
+exec 3<&0
+{ cat <&3 >/dev/null; kill -KILL $$; rm -rf "$0"; } &
+exec "$@" </dev/null 3<&-
+"#;
+
 /// A running program.
 #[derive(Debug)]
 pub struct Process {
@@ -63,10 +71,26 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     pub fn start(name: &str, mut command: Command, dir: &Path) -> Self {
+        command.stdin(Stdio::null());
+        Self::spawn(name, command, dir)
+    }
+
+    /// Like [`Process::start`], for what may be kept in a static, which is never dropped: when the test's
+    /// process ends, however it ends, the program is killed and `whole`, a directory around `dir`, removed.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_tied(name: &str, command: &Command, dir: &Path, whole: &Path) -> Self {
+        let mut tied = Command::new("/bin/sh");
+        tied.args(["-c", TIED]).arg(whole).arg(command.get_program()).args(command.get_args());
+        tied.stdin(Stdio::piped());
+        Self::spawn(name, tied, dir)
+    }
+
+    fn spawn(name: &str, mut command: Command, dir: &Path) -> Self {
         let output = dir.join("output");
         let file = File::create(&output).expect("a file for the output");
         let child = command
-            .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a second handle"))
             .stderr(file)
             .process_group(0)

@@ -1,0 +1,94 @@
+//! The cluster of these tests itself.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::PostParams;
+use kube::{Api, Error, ResourceExt};
+use port53_tests::cluster::{self, Cluster, Settings, User};
+
+const ZONE: &str = "
+apiVersion: port53.dev/v1alpha1
+kind: Zone
+metadata: {name: example-com}
+spec: {domain: example.com}
+";
+
+#[test]
+fn kubectl_applies_and_a_new_object_is_not_observed() {
+    let cluster = cluster::shared();
+    let namespace = cluster.create_namespace("kubectl");
+    let applied = cluster.kubectl_with(&["apply", "--server-side", "-n", &namespace, "-f", "-"], ZONE);
+    assert!(applied.success, "{applied:?}");
+    let path = "jsonpath={.status.observedGeneration}";
+    let got = cluster.kubectl(&["get", "dnszone", "example-com", "-n", &namespace, "-o", path]);
+    assert_eq!((got.stdout.as_str(), got.success), ("-1", true), "{got:?}");
+}
+
+#[test]
+fn a_user_may_do_what_rbac_grants_and_no_more() {
+    let cluster = cluster::shared();
+    let namespace = cluster.create_namespace("rights");
+    let user = User::service_account(&namespace, "reader");
+    let zones = ["get", "dnszones.port53.dev", "-n", &namespace, "--as", &user.name];
+    let grants: [&[&str]; 2] = [
+        &["create", "role", "reader", "-n", &namespace, "--verb=get,list", "--resource=configmaps"],
+        &["create", "rolebinding", "reader", "-n", &namespace, "--role=reader", "--user", &user.name],
+    ];
+    for arguments in grants {
+        let done = cluster.kubectl(arguments);
+        assert!(done.success, "{done:?}");
+    }
+    assert!(!cluster.kubectl(&zones).success);
+
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.client_as(&user), &namespace);
+    cluster.block_on(async || {
+        // RBAC is evaluated from the API server's own caches, which see the binding a little later.
+        while let Err(error) = maps.list(&Default::default()).await {
+            assert!(is_code(&error, 403), "{error}");
+            tokio::task::yield_now().await;
+        }
+        let refused = maps.create(&PostParams::default(), &map("one")).await;
+        assert!(is_code(&refused.expect_err("it may not write"), 403));
+    });
+}
+
+#[tokio::test]
+async fn a_client_of_a_runtime_sees_the_api_server_stop_and_start_and_go_back_in_time() {
+    let mut cluster = Cluster::start(Settings::default());
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
+    let names = async || -> Vec<String> {
+        let maps = maps.list(&Default::default()).await.expect("a list");
+        maps.items.iter().map(ResourceExt::name_any).filter(|name| name.starts_with("test-")).collect()
+    };
+    maps.create(&PostParams::default(), &map("test-one")).await.expect("one is created");
+
+    cluster.stop_api_server();
+    assert!(maps.get("test-one").await.is_err());
+    cluster.start_api_server();
+    assert_eq!(names().await, ["test-one"]);
+
+    let backup = cluster.backup();
+    maps.create(&PostParams::default(), &map("test-two")).await.expect("two is created");
+    cluster.restart_etcd();
+    assert_eq!(names().await, ["test-one", "test-two"]);
+    let version = maps.get("test-two").await.expect("two").resource_version().expect("a version");
+
+    cluster.put_back(&backup);
+    assert_eq!(names().await, ["test-one"]);
+    let back =
+        maps.list(&Default::default()).await.expect("a list").metadata.resource_version.expect("a version");
+    assert!(number(&back) < number(&version), "{back} is not before {version}");
+}
+
+fn number(version: &str) -> u64 {
+    version.parse().expect("versions of etcd are numbers")
+}
+
+fn map(name: &str) -> ConfigMap {
+    let mut map = ConfigMap::default();
+    map.metadata.name = Some(name.to_owned());
+    map
+}
+
+fn is_code(error: &Error, code: u16) -> bool {
+    matches!(error, Error::Api(status) if status.code == code)
+}
