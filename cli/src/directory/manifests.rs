@@ -134,6 +134,10 @@ impl Reader<'_> {
                 let fix = "write apiVersion: port53.dev/v1alpha1 and kind: Zone or DNSRecord";
                 self.refuse_unknown(path, "kind", &message, fix);
             }
+            Known::Ours if !["Zone", "DNSRecord"].contains(&kind.as_str()) => {
+                let message = format!("a {kind} is written by the operator, out of Zones and DNSRecords");
+                self.refuse_unknown(path, "kind", &message, "leave this object out");
+            }
             Known::Ours => self.ours(value, &kind, path),
         }
     }
