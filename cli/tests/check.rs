@@ -88,6 +88,21 @@ fn an_unknown_version_is_told_at_its_api_version() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let directory =
+        directory(&[("file", ""), ("example.com.zone", "@ 60 SOA ns h 1 1 1 1 1\n@ 60 NS ns.net.\n")]);
+    for arguments in [&["man", "-o", "file/man"][..], &["import", "example.com.zone", "-o", "file/manifests"]]
+    {
+        let run = port53(directory.path(), arguments);
+        assert_eq!(run.status, 2, "{run:?}");
+        assert!(
+            run.err.contains(&format!("cannot create the directory {}", arguments[arguments.len() - 1])),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
 fn an_unknown_field_is_named() {
     let text =
         record_yaml("example-com", "bad", "bad", "A", "192.0.2.3").replace("  type:", "  tpe: x\n  type:");
