@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use port53_operator::stages::{Plan, ZoneOutcome};
 use port53_resolver::health::{ASSEMBLY_GRACE, Health};
 use port53_resolver::http;
-use port53_resolver::metrics::Metrics;
+use port53_resolver::metrics::{Metrics, ZONES_WITH_METRICS};
 use port53_resolver::serve::{self, Drain, Listeners, Settings};
 use port53_resolver::source::{Publisher, SourceState};
 use port53_resolver::traffic::Traffic;
@@ -36,8 +36,6 @@ use crate::report::Color;
 
 /// How long a file must be gone before what it held is deleted.
 const DELETION_PATIENCE: Duration = Duration::from_secs(1);
-/// Zones with metrics of their own.
-const ZONES_WITH_METRICS: usize = 1_000;
 /// Who stops a program at a keyboard does not want to wait.
 const DRAIN: Drain = Drain { quiet: Duration::from_millis(100), most: Duration::from_secs(1) };
 
