@@ -54,7 +54,10 @@ async fn run(config: Config) -> Result<(), Box<dyn Error>> {
     let disk = Arc::new(DiskStatus::default());
     let loaded = disk::load(&config.cache_dir, &publisher, &disk);
     publisher.source_is(SourceState::DiskOnly);
-    publisher.list_complete();
+    // An empty cache tells nothing: who knows no zone at all is not ready.
+    if loaded.zones > 0 {
+        publisher.list_complete();
+    }
     tracing::info!(zones = loaded.zones, problems = loaded.problems.len(), "disk cache read");
     tracing::warn!(
         "no source gives changes: this version serves its disk cache, the API server is not read yet"
@@ -110,7 +113,9 @@ fn leave_on_signal() -> std::io::Result<CancellationToken> {
 fn start_log(config: &Config) {
     // The directives were checked with the other settings.
     let filter = tracing_subscriber::EnvFilter::new(&config.log);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

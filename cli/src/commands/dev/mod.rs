@@ -40,7 +40,9 @@ const DELETION_PATIENCE: Duration = Duration::from_secs(1);
 const DRAIN: Drain = Drain { quiet: Duration::from_millis(100), most: Duration::from_secs(1) };
 
 pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false).init();
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(is_terminal);
+    log.without_time().with_target(false).init();
     let admission = Arc::new(Admission::new()?);
     let namespace = &arguments.namespace.namespace;
     let directory = Directory::open(&arguments.path, namespace, DELETION_PATIENCE, admission)?;
