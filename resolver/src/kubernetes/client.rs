@@ -61,7 +61,7 @@ pub(super) fn explain(error: &Error) -> String {
         Error::Api(status) => match status.code {
             401 => "the API server does not know who this is: check the credentials".to_owned(),
             403 => format!(
-                "the API server forbids it ({}): grant get, list and watch of zoneheads and get of zoneslices \
+                "the API server forbids it ({}): grant list and watch of zoneheads and get of zoneslices \
                  in this namespace",
                 status.message
             ),
