@@ -41,7 +41,7 @@ struct Process {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_port53-resolver"));
     command
-        .args(["--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0", "--log-format=json"])
+        .args(["--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0", "--log-format=json", "--source=disk"])
         .args(arguments);
     command.stderr(Stdio::piped()).stdout(Stdio::null());
     command

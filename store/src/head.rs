@@ -65,7 +65,7 @@ impl Checkpoint {
 }
 
 /// The name of the head of a zone.
-pub(crate) fn head_object_name(apex: &Name) -> String {
+pub fn head_object_name(apex: &Name) -> String {
     head_name(&domain(apex))
 }
 

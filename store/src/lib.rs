@@ -13,7 +13,7 @@
 mod head;
 mod slice;
 
-pub use head::{Checkpoint, Head};
+pub use head::{Checkpoint, Head, head_object_name};
 pub use slice::{read_slice, slice_object};
 
 use port53_zone::content::ContentError;

@@ -70,6 +70,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
             traffic: traffic.clone(),
             publisher: desk.publisher.clone(),
             disk: None,
+            kubernetes: None,
             health: health.clone(),
             zones_with_metrics: ZONES_WITH_METRICS,
         };
