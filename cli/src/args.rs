@@ -10,7 +10,7 @@ use crate::report::{Color, ListFormat};
 
 /// Authoritative DNS in Kubernetes: serve, check and convert zones.
 #[derive(Debug, Parser)]
-#[command(name = "port53", version, about, propagate_version = true)]
+#[command(name = "port53", version, propagate_version = true)]
 pub struct Arguments {
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
@@ -57,7 +57,7 @@ pub struct NamespaceArg {
 /// The arguments of `port53 dev`.
 #[derive(Args, Debug)]
 pub struct Dev {
-    /// The directory: manifests (*.yaml, *.yml, *.json) and master files (NAME.zone).
+    /// Directories, or files: manifests (*.yaml, *.yml, *.json) and master files (NAME.zone).
     #[arg(required = true)]
     pub path: Vec<PathBuf>,
     /// Address and port to answer on, over UDP and TCP; repeat it for more. Port 0 takes a free one.

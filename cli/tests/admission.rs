@@ -1,65 +1,16 @@
 //! The fixtures of `tests/fixtures/api` through admission: what is accepted, and what is refused with exactly
-//! the fields and messages that its first lines say. A file that says `# update` has the old object before the
-//! new one.
+//! the fields and messages that its first lines say. `tests/tests/api` tries the same on a real API server.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+mod fixtures;
+
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use port53_cli::admission::Admission;
-use port53_cli::yaml;
 use serde_json::Value;
 
-struct Fixture {
-    name: String,
-    objects: Vec<Value>,
-    is_update: bool,
-    /// Field and message.
-    expected: Vec<(String, String)>,
-}
-
-fn fixtures(side: &str) -> Vec<Fixture> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/api").join(side);
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.iter().map(|path| read(path)).collect()
-}
-
-fn read(path: &Path) -> Fixture {
-    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-    let text = fs::read_to_string(path).unwrap();
-    let mut fixture = Fixture { name, objects: Vec::new(), is_update: false, expected: Vec::new() };
-    for line in text.lines().take_while(|line| line.starts_with("# ")) {
-        if line == "# update" {
-            fixture.is_update = true;
-        } else if let Some(field) = line.strip_prefix("# field: ") {
-            fixture.expected.push((field.to_owned(), String::new()));
-        } else if let Some(message) = line.strip_prefix("# message: ") {
-            fixture.expected.last_mut().expect("a field before its message").1 = message.to_owned();
-        }
-    }
-    fixture.objects = yaml::documents(text.as_bytes())
-        .into_iter()
-        .map(|document| document.unwrap_or_else(|problem| panic!("{}: {problem}", fixture.name)).value)
-        .collect();
-    fixture.expected.sort();
-    fixture
-}
-
-impl Fixture {
-    /// What is judged, and the old object of an update.
-    fn objects(&self) -> (&[Value], Option<&Value>) {
-        if self.is_update {
-            assert_eq!(self.objects.len(), 2, "{}: an old and a new object", self.name);
-            (&self.objects[1..], Some(&self.objects[0]))
-        } else {
-            (&self.objects, None)
-        }
-    }
-}
+use fixtures::{Expected, fixtures, without_indices};
 
 #[test]
 fn what_is_right_is_accepted() {
@@ -87,8 +38,10 @@ fn what_is_wrong_is_refused_with_its_field_and_message() {
         let mut found: Vec<(String, String)> =
             refusals.into_iter().map(|refusal| (refusal.field, refusal.message)).collect();
         found.sort();
-        if found != fixture.expected || found.is_empty() {
-            wrong.push(format!("{}: {found:#?}, instead of {:#?}", fixture.name, fixture.expected));
+        let expected: Vec<(String, String)> =
+            fixture.expected.iter().map(|one| (one.field.clone(), one.message.clone())).collect();
+        if found != expected || found.is_empty() {
+            wrong.push(format!("{}: {found:#?}, instead of {expected:#?}", fixture.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -151,9 +104,9 @@ fn every_rule_and_every_bound_has_a_file_that_breaks_it() {
     let broken: Vec<Demand> = fixtures("refused")
         .into_iter()
         .flat_map(|fixture| {
-            let kind = fixture.objects[0]["kind"].as_str().unwrap_or_default().to_owned();
-            let at = |field: &str| without_indices(field);
-            fixture.expected.into_iter().map(move |(field, message)| (kind.clone(), at(&field), message))
+            let kind = fixture.kind().to_owned();
+            let demand = move |one: Expected| (kind.clone(), without_indices(&one.field), one.message);
+            fixture.expected.into_iter().map(demand)
         })
         .collect();
     let unbroken: Vec<Demand> = demands()
@@ -165,20 +118,4 @@ fn every_rule_and_every_bound_has_a_file_that_breaks_it() {
         })
         .collect();
     assert!(unbroken.is_empty(), "no refused fixture breaks these: {unbroken:#?}");
-}
-
-/// `spec.records[0].names[2]` as `spec.records[].names[]`; a key of matchLabels as an index.
-fn without_indices(field: &str) -> String {
-    let mut text = String::new();
-    let mut is_index = false;
-    for c in field.chars() {
-        is_index = (is_index || c == '[') && c != ']';
-        if !is_index || c == '[' {
-            text.push(c);
-        }
-    }
-    match text.split_once("matchLabels.") {
-        Some((before, _)) => format!("{before}matchLabels[]"),
-        None => text,
-    }
 }

@@ -44,7 +44,10 @@ const IO: &[&str] = &[
 /// What would stand beside ring as a second provider of TLS.
 const OTHER_PROVIDERS: &[&str] = &[
     "aws-lc*",
-    "openssl*",
+    // Not openssl-probe, which only looks where the system keeps its authorities.
+    "openssl",
+    "openssl-sys",
+    "openssl-src",
     "native-tls",
     "boring*",
     "rustls-openssl",

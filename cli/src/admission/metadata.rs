@@ -1,4 +1,5 @@
-//! The metadata of an object, which no schema of a definition describes.
+//! The metadata of an object, which no schema of a definition describes. What is wrong with a name or a key is said
+//! in the words of an API server.
 
 use serde_json::{Map, Value};
 
@@ -47,8 +48,8 @@ pub(super) fn check(metadata: Option<&Value>, refusals: &mut Vec<Refusal>) {
     });
     name(fields, refusals);
     namespace(fields, refusals);
-    for (field, is_value) in [("labels", true), ("annotations", false)] {
-        pairs(fields, field, is_value, refusals);
+    for (field, is_label) in [("labels", true), ("annotations", false)] {
+        pairs(fields, field, is_label, refusals);
     }
 }
 
@@ -57,21 +58,21 @@ fn name(fields: &Map<String, Value>, refusals: &mut Vec<Refusal>) {
                        digit on both sides of each dot and at both ends, such as www-a";
     match text(fields, "name", refusals) {
         Text::Absent => refusals.push(refusal("metadata.name", "Required value", FIX)),
-        Text::Given(name) if is_subdomain(name) => {}
-        Text::Given(_) => refusals.push(refusal("metadata.name", "not a lowercase RFC 1123 subdomain", FIX)),
+        Text::Given(name) => {
+            refusals.extend(subdomain(name).map(|wrong| refusal("metadata.name", wrong, FIX)));
+        }
         Text::Refused => {}
     }
 }
 
 fn namespace(fields: &Map<String, Value>, refusals: &mut Vec<Refusal>) {
+    const FIX: &str = "write lower case letters, digits and hyphens, at most 63 characters, with a letter or digit \
+                       at both ends, such as dns";
     match text(fields, "namespace", refusals) {
-        Text::Given(name) if !is_label(name) => refusals.push(refusal(
-            "metadata.namespace",
-            "not a lowercase RFC 1123 label",
-            "write lower case letters, digits and hyphens, at most 63 characters, with a letter or digit at both \
-             ends, such as dns",
-        )),
-        Text::Absent | Text::Given(_) | Text::Refused => {}
+        Text::Given(name) => {
+            refusals.extend(label(name).map(|wrong| refusal("metadata.namespace", wrong, FIX)));
+        }
+        Text::Absent | Text::Refused => {}
     }
 }
 
@@ -108,24 +109,28 @@ fn pairs(fields: &Map<String, Value>, field: &str, is_label: bool, refusals: &mu
     let mut size = 0;
     for (key, value) in pairs {
         let lower = if is_label { key.clone() } else { key.to_lowercase() };
-        if !is_qualified(&lower) {
-            refusals.push(refusal(
+        refusals.extend(qualified_name(&lower).into_iter().map(|wrong| {
+            refusal(
                 &path,
-                format!("the key \"{key}\" is not a qualified name"),
-                "write letters, digits, hyphens, underscores and dots, at most 63, with a letter or digit at both \
-                 ends, and before them a DNS name and a slash if you like, such as example.com/team",
-            ));
-        }
+                invalid(&lower, &wrong),
+                "write letters, digits, hyphens, underscores and dots as the key, at most 63, with a letter or digit \
+                 at both ends, and before them a DNS name and a slash if you like, such as example.com/team",
+            )
+        }));
         match value {
             Value::String(text) => {
                 size += key.len() + text.len();
-                if is_label && !is_label_value(text) {
-                    refusals.push(refusal(
-                        &path,
-                        format!("the value \"{}\" of {key} is not a label's", text.chars().take(80).collect::<String>()),
-                        "write letters, digits, hyphens, underscores and dots, at most 63, with a letter or digit \
-                         at both ends",
-                    ));
+                if is_label {
+                    refusals.extend(label_value(text).map(|wrong| {
+                        refusal(
+                            &path,
+                            invalid(text, wrong),
+                            &format!(
+                                "write letters, digits, hyphens, underscores and dots as the value of {key}, at most \
+                                 63, with a letter or digit at both ends"
+                            ),
+                        )
+                    }));
                 }
             }
             other => refusals.push(not_text(&format!("{path}.{key}"), other)),
@@ -141,35 +146,89 @@ fn pairs(fields: &Map<String, Value>, field: &str, is_label: bool, refusals: &mu
 }
 
 fn not_text(field: &str, value: &Value) -> Refusal {
-    refusal(field, structure::wrong_type("string", value), "write it in quotes")
+    refusal(field, structure::wrong_type("string", value), &structure::right_type("string", value, None))
 }
 
 fn refusal(field: &str, message: impl Into<String>, fix: &str) -> Refusal {
     Refusal { field: field.to_owned(), message: message.into(), fix: fix.to_owned() }
 }
 
-/// RFC 1123 §2.1, in lower case.
-fn is_label(text: &str) -> bool {
-    text.len() <= 63 && is_between_alphanumerics(text, |c| c.is_ascii_lowercase() || c.is_ascii_digit(), "-")
+/// What is wrong with one of several texts of a field.
+fn invalid(text: &str, wrong: &str) -> String {
+    format!("Invalid value: {:?}: {wrong}", text.chars().take(80).collect::<String>())
 }
 
-fn is_subdomain(text: &str) -> bool {
-    let is_part =
-        |part: &str| is_between_alphanumerics(part, |c| c.is_ascii_lowercase() || c.is_ascii_digit(), "-");
-    text.len() <= 253 && text.split('.').all(is_part)
+/// What is wrong with a namespace's name: RFC 1123 §2.1, in lower case.
+fn label(text: &str) -> impl Iterator<Item = &'static str> {
+    [
+        (text.len() > 63).then_some("must be no more than 63 characters"),
+        (!is_lower_label(text)).then_some(
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start \
+             and end with an alphanumeric character",
+        ),
+    ]
+    .into_iter()
+    .flatten()
 }
 
-fn is_qualified(key: &str) -> bool {
+/// What is wrong with an object's name.
+fn subdomain(text: &str) -> impl Iterator<Item = &'static str> {
+    [
+        (text.len() > 253).then_some("must be no more than 253 characters"),
+        (!text.split('.').all(is_lower_label)).then_some(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must \
+             start and end with an alphanumeric character",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// What is wrong with a key.
+fn qualified_name(key: &str) -> Vec<String> {
+    const FORM: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
+                        alphanumeric character";
     let (prefix, name) = match key.split_once('/') {
+        Some((_, name)) if name.contains('/') => return vec![format!("a qualified name {FORM}")],
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
     };
-    prefix.is_none_or(is_subdomain) && !name.is_empty() && is_label_value(name)
+    let mut wrong = Vec::new();
+    match prefix {
+        Some("") => wrong.push("prefix part must be non-empty".to_owned()),
+        Some(prefix) => wrong.extend(subdomain(prefix).map(|wrong| format!("prefix part {wrong}"))),
+        None => {}
+    }
+    match name {
+        "" => wrong.push("name part must be non-empty".to_owned()),
+        name if name.len() > 63 => wrong.push("name part must be no more than 63 characters".to_owned()),
+        _ => {}
+    }
+    if !is_name(name) {
+        wrong.push(format!("name part {FORM}"));
+    }
+    wrong
 }
 
-fn is_label_value(text: &str) -> bool {
-    text.is_empty()
-        || (text.len() <= 63 && is_between_alphanumerics(text, |c| c.is_ascii_alphanumeric(), "-_."))
+/// What is wrong with a label's value.
+fn label_value(text: &str) -> impl Iterator<Item = &'static str> {
+    [
+        (text.len() > 63).then_some("must be no more than 63 characters"),
+        (!text.is_empty() && !is_name(text)).then_some(
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must \
+             start and end with an alphanumeric character",
+        ),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn is_lower_label(text: &str) -> bool {
+    is_between_alphanumerics(text, |c| c.is_ascii_lowercase() || c.is_ascii_digit(), "-")
+}
+
+fn is_name(text: &str) -> bool {
+    is_between_alphanumerics(text, |c| c.is_ascii_alphanumeric(), "-_.")
 }
 
 fn is_between_alphanumerics(text: &str, is_alphanumeric: fn(char) -> bool, others: &str) -> bool {

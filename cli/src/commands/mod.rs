@@ -8,7 +8,7 @@ mod import;
 mod pages;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,8 +59,15 @@ type Outcome = Result<Ended, Box<dyn Error>>;
 fn read(paths: &[PathBuf], namespace: &str) -> Result<Directory, Box<dyn Error>> {
     let admission = Arc::new(Admission::new()?);
     let mut directory = Directory::open(paths, namespace, Duration::ZERO, admission)?;
-    directory.refresh(Writers::Unknown);
+    directory.refresh(Writers::None);
     Ok(directory)
+}
+
+/// Makes the directory that a person named for what is written.
+fn create_directory(path: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(path).map_err(|error| {
+        format!("cannot create the directory {}: {error}: name one that can be written", path.display())
+    })
 }
 
 /// Where nobody but the person at the keyboard chooses names, cuts need no secret.

@@ -77,18 +77,26 @@ struct Holds {
 /// Who is writing files while they are read.
 #[derive(Clone, Copy)]
 pub enum Writers<'a> {
-    /// Nothing is known of that: files are read as they are.
-    Unknown,
-    /// Whoever watches the files says of each. A file that changed a moment ago is left alone too, for it may
-    /// be one of them and not known yet.
+    /// Nobody who matters: files are read as they are.
+    None,
+    /// Somebody may be, and does not tell: a file must have been as it is for a while.
+    Silent,
+    /// Whoever watches the files says of one that was just read whether somebody wrote it meanwhile.
     Told(&'a dyn Fn(&Path) -> bool),
 }
 
 impl Writers<'_> {
-    fn is_writing(self, root: &Root, relative: &Path) -> bool {
-        let Writers::Told(being_written) = self else { return false };
-        being_written(&root.path().join(relative))
-            || root.stamp(relative).is_some_and(|stamp| !stamp.is_settled())
+    /// Whether a file that was read may have been read by halves.
+    fn disturb(self, root: &Root, (relative, stamp): &(PathBuf, Option<Stamp>)) -> bool {
+        let is_same = |stamp: &Stamp| root.stamp(relative).is_some_and(|now| stamp.looks_same(&now));
+        match (self, stamp) {
+            (Writers::None, _) | (Writers::Silent, None) => false,
+            (Writers::Silent, Some(stamp)) => !(stamp.is_settled() && is_same(stamp)),
+            (Writers::Told(disturbs), None) => disturbs(&root.path().join(relative)),
+            (Writers::Told(disturbs), Some(stamp)) => {
+                disturbs(&root.path().join(relative)) || !is_same(stamp)
+            }
+        }
     }
 }
 
@@ -166,6 +174,12 @@ impl Directory {
             counted: BTreeMap::new(),
             objects: Objects::default(),
         })
+    }
+
+    /// Whether what was named leads elsewhere than at the last look: a link that is pointed elsewhere is not
+    /// among what is watched.
+    pub fn is_elsewhere(&self) -> bool {
+        self.named.iter().any(Named::is_elsewhere)
     }
 
     /// What to watch.
@@ -308,11 +322,6 @@ impl Directory {
         if !sources.is_empty() && sources.iter().all(is_same) {
             return Looked::Same;
         }
-        if writers.is_writing(root, relative)
-            || sources.iter().any(|(path, _)| writers.is_writing(root, path))
-        {
-            return Looked::Unsettled;
-        }
         let read = match kind {
             FileKind::Manifests => self.read_manifests(root, relative, &shown),
             FileKind::Master => read_master(root, relative, &shown, master::origin(relative)),
@@ -324,14 +333,11 @@ impl Directory {
             let findings = vec![Finding { last_good_kept: is_kept, ..finding }];
             FileState { kind, sources: Sources::new(), gone_since: None, holds: Holds::default(), findings }
         });
-        // Who began to write meanwhile may have shortened it first.
-        let is_settled = |(path, stamp): &(PathBuf, Option<Stamp>)| {
-            let now = root.stamp(path);
-            stamp
-                .as_ref()
-                .is_none_or(|stamp| stamp.is_settled() && now.is_some_and(|now| stamp.looks_same(&now)))
+        // A file is emptied a while before that is told, when it is to be written anew: as with one that is gone.
+        let is_emptied = |(_, stamp): &(PathBuf, Option<Stamp>)| {
+            stamp.as_ref().is_some_and(|stamp| stamp.size() == 0 && stamp.age() < self.patience)
         };
-        if matches!(writers, Writers::Told(_)) && !state.sources.iter().all(is_settled) {
+        if state.sources.iter().any(|source| is_emptied(source) || writers.disturb(root, source)) {
             return Looked::Unsettled;
         }
         let is_changed = match self.files.get_mut(&shown) {

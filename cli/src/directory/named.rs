@@ -2,20 +2,16 @@
 //!
 //! What the name leads to may become another while it is served: a link is pointed elsewhere, as mounts of
 //! ConfigMaps and deployments do, or a directory is moved away and a new one put in its place. So the name is
-//! followed anew at each look, and every step of the way to it is watched.
+//! followed anew at each look.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::OpenError;
 use super::open::Root;
 use super::walk::{self, FileKind, Found};
-
-/// Links on the way to a file, as the kernel has it.
-const MOST_LINKS: usize = 40;
 
 pub(super) struct Named {
     pub(super) root: Root,
@@ -33,8 +29,6 @@ pub struct Watched {
     pub trees: BTreeSet<PathBuf>,
     /// Directories without what is beneath them.
     pub directories: BTreeSet<PathBuf>,
-    /// The steps of the ways to them: who changes one of these changes where the way leads.
-    pub steps: BTreeSet<PathBuf>,
 }
 
 impl Named {
@@ -67,6 +61,14 @@ impl Named {
         }
     }
 
+    /// Whether the name leads elsewhere now.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.path.canonicalize().is_ok_and(|real| match &self.file {
+            None => real != self.root.path(),
+            Some((name, _)) => real != self.root.path().join(name),
+        })
+    }
+
     /// What there is, relative to the root.
     pub(super) fn list(&self) -> Found {
         let Some(file) = &self.file else { return walk::walk(self.root.path()) };
@@ -79,7 +81,6 @@ impl Named {
         let root = self.root.path().to_owned();
         let roots = if self.file.is_none() { &mut watched.trees } else { &mut watched.directories };
         roots.insert(root);
-        watched.steps.extend(steps(&self.path));
     }
 
     /// What a file is called in findings.
@@ -107,41 +108,10 @@ fn shown(path: &Path) -> String {
     })
 }
 
-/// Every path that the kernel goes by on the way to `path`, links resolved.
-fn steps(path: &Path) -> BTreeSet<PathBuf> {
-    let owned = |path: &Path| -> Vec<OsString> {
-        path.components().rev().map(|component| component.as_os_str().to_owned()).collect()
-    };
-    let mut rest = owned(path);
-    let mut here = PathBuf::new();
-    let mut links = 0;
-    let mut steps = BTreeSet::new();
-    while let Some(next) = rest.pop() {
-        match Path::new(&next).components().next() {
-            Some(Component::RootDir) => here = PathBuf::from("/"),
-            Some(Component::ParentDir) => {
-                here.pop();
-            }
-            Some(Component::Normal(name)) => {
-                let step = here.join(name);
-                match std::fs::read_link(&step) {
-                    Ok(target) if links < MOST_LINKS => {
-                        links += 1;
-                        rest.extend(owned(&target));
-                    }
-                    _ => here.clone_from(&step),
-                }
-                steps.insert(step);
-            }
-            Some(Component::CurDir | Component::Prefix(_)) | None => {}
-        }
-    }
-    steps
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
 
     #[test]
@@ -149,18 +119,5 @@ mod tests {
         let path = |octets: &[u8]| PathBuf::from(OsString::from_vec(octets.to_vec()));
         assert_eq!(shown(&path(b"d/a\xff\xfeb.yaml")), "d/a\\xFF\\xFEb.yaml");
         assert_eq!(shown(&path("d/\u{e9}.yaml".as_bytes())), "d/\u{e9}.yaml");
-    }
-
-    #[test]
-    fn every_step_of_a_way_over_links_is_known() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let top = directory.path().canonicalize().expect("a path");
-        std::fs::create_dir(top.join("v1")).expect("a directory");
-        std::os::unix::fs::symlink("v1", top.join("..data")).expect("a link");
-        std::os::unix::fs::symlink("./..data/a.yaml", top.join("a.yaml")).expect("a link");
-        let steps = steps(&top.join("a.yaml"));
-        for step in ["a.yaml", "..data", "v1/a.yaml"] {
-            assert!(steps.contains(&top.join(step)), "{step}: {steps:?}");
-        }
     }
 }

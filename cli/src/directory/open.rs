@@ -154,6 +154,11 @@ impl Stamp {
         self.age >= SETTLED
     }
 
+    /// How long the file had not changed.
+    pub(crate) fn age(&self) -> Duration {
+        self.age
+    }
+
     /// Octets.
     pub(crate) fn size(&self) -> u64 {
         self.state.size

@@ -8,6 +8,7 @@
 
 mod screen;
 mod watch;
+mod writers;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use port53_operator::stages::{Plan, ZoneOutcome};
 use port53_resolver::health::{ASSEMBLY_GRACE, Health};
 use port53_resolver::http;
-use port53_resolver::metrics::Metrics;
+use port53_resolver::metrics::{Metrics, ZONES_WITH_METRICS};
 use port53_resolver::serve::{self, Drain, Listeners, Settings};
 use port53_resolver::source::{Publisher, SourceState};
 use port53_resolver::traffic::Traffic;
@@ -25,7 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::screen::Screen;
-use self::watch::{BeingWritten, Waker, Watch, Woken};
+use self::watch::{Waker, Watch, Woken};
 use super::{Ended, Outcome};
 use crate::admission::Admission;
 use crate::args::Dev;
@@ -35,8 +36,6 @@ use crate::report::Color;
 
 /// How long a file must be gone before what it held is deleted.
 const DELETION_PATIENCE: Duration = Duration::from_secs(1);
-/// Zones with metrics of their own.
-const ZONES_WITH_METRICS: usize = 1_000;
 /// Who stops a program at a keyboard does not want to wait.
 const DRAIN: Drain = Drain { quiet: Duration::from_millis(100), most: Duration::from_secs(1) };
 
@@ -78,7 +77,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     runtime.spawn(health.probe(addresses.clone(), leave.clone()));
 
     let start = Instant::now();
-    let again_after = desk.directory.refresh(Writers::Unknown).again_after;
+    let again_after = desk.directory.refresh(Writers::None).again_after;
     watch.follow(desk.directory.watched());
     let judged = desk.judge();
     desk.publisher.source_is(SourceState::Following);
@@ -103,10 +102,10 @@ struct Desk {
 impl Desk {
     /// Takes changes into service until it is time to leave.
     fn follow(&mut self, mut watch: Watch, mut again_after: Option<Duration>) -> std::io::Result<()> {
-        while watch.wait(again_after) == Woken::Look {
+        while watch.wait(again_after, || self.directory.is_elsewhere()) == Woken::Look {
             let start = Instant::now();
             let judged;
-            (judged, again_after) = self.look(&watch.being_written());
+            (judged, again_after) = self.look(&watch);
             if watch.follow(self.directory.watched()) {
                 // What changed before it was watched was not told.
                 again_after = Some(Duration::ZERO);
@@ -119,8 +118,14 @@ impl Desk {
     }
 
     /// Reads what changed and takes it into service. Nothing when nothing did.
-    fn look(&mut self, being_written: &BeingWritten) -> (Option<Judged>, Option<Duration>) {
-        let refreshed = self.directory.refresh(Writers::Told(&|path| being_written.contains(path)));
+    fn look(&mut self, watch: &Watch) -> (Option<Judged>, Option<Duration>) {
+        let refreshed = match watch.writers() {
+            Some(writers) => {
+                writers.look();
+                self.directory.refresh(Writers::Told(&|path| writers.disturbs(path)))
+            }
+            None => self.directory.refresh(Writers::Silent),
+        };
         let judged = refreshed.is_changed.then(|| self.judge());
         (judged, refreshed.again_after)
     }

@@ -1,26 +1,26 @@
 //! Waiting for changes of files.
 //!
-//! A change is looked at once nothing more came for a moment. Files that somebody has opened and written to
-//! are named as such until they are closed, so that none is read half written; who does not close what he
-//! wrote is waited for a little and no longer.
+//! A change is looked at once nothing more came for a moment. Where the system tells nothing, files are looked at
+//! again and again.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::writers::Writers;
 use crate::directory::Watched;
-use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, PollWatcher, RecursiveMode, Watcher};
 
 /// Nothing came for this long: look.
 const QUIET: Duration = Duration::from_millis(8);
 /// Look after this long, whatever comes.
 const MOST: Duration = Duration::from_millis(40);
-/// How long a file that was written to and not closed is left alone after the last write.
-const WRITER_PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is seen to that the way to the files leads where it did.
+const WAY_INTERVAL: Duration = Duration::from_millis(500);
 /// How often files are looked at where the system tells nothing.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -31,7 +31,8 @@ pub(super) struct Watch {
     wanted: Watched,
     /// What is watched, each with what it was then: another directory may be there now.
     watches: BTreeMap<PathBuf, (RecursiveMode, Identity)>,
-    being_written: Arc<BeingWritten>,
+    /// Nothing where the system does not tell of writing.
+    writers: Option<Arc<Writers>>,
 }
 
 /// Why waiting ended.
@@ -63,25 +64,30 @@ impl Watch {
     /// Watches what is wanted.
     pub(super) fn start(wanted: Watched) -> notify::Result<Self> {
         let (sender, messages) = channel();
-        let being_written = Arc::new(BeingWritten::default());
+        let writers = Writers::new().ok().map(Arc::new);
+        let native =
+            notify::recommended_watcher(tell(sender.clone(), writers.clone())).and_then(|mut watcher| {
+                if let Some(writers) = &writers {
+                    watcher.watch(writers.marks(), RecursiveMode::NonRecursive)?;
+                }
+                Ok(watcher)
+            });
         let poll = |error: notify::Error| -> notify::Result<Box<dyn Watcher>> {
             tracing::warn!(
                 "changes cannot be watched ({error}): looking every {} ms instead",
                 POLL.as_millis()
             );
             let config = notify::Config::default().with_poll_interval(POLL);
-            // It does not tell of closing, so it must not tell of writing either.
-            Ok(Box::new(PollWatcher::new(tell(sender.clone(), Arc::default()), config)?))
+            Ok(Box::new(PollWatcher::new(tell(sender.clone(), None), config)?))
         };
-        let watcher = match notify::recommended_watcher(tell(sender.clone(), being_written.clone())) {
-            Ok(watcher) => Box::new(watcher),
-            Err(error) => poll(error)?,
+        let (watcher, writers): (Box<dyn Watcher>, _) = match native {
+            Ok(watcher) => (Box::new(watcher), writers),
+            Err(error) => (poll(error)?, None),
         };
-        let messages_to = sender.clone();
-        let mut watch =
-            Watch { messages, sender: messages_to, watcher, wanted, watches: BTreeMap::new(), being_written };
+        let sender = sender.clone();
+        let mut watch = Watch { messages, sender, watcher, wanted, watches: BTreeMap::new(), writers };
         if let Err(error) = watch.renew() {
-            watch.watcher = poll(error)?;
+            (watch.watcher, watch.writers) = (poll(error)?, None);
             watch.watches.clear();
             watch.renew()?;
         }
@@ -99,14 +105,12 @@ impl Watch {
 
     /// The same; the first error of a directory that files are read from.
     fn renew(&mut self) -> notify::Result<bool> {
-        let is_beneath_tree = |path: &Path| self.wanted.trees.iter().any(|tree| path.starts_with(tree));
-        let parents = self.wanted.steps.iter().filter_map(|step| step.parent());
-        let plain = self.wanted.directories.iter().map(PathBuf::as_path).chain(parents);
-        let plain =
-            plain.filter(|path| !is_beneath_tree(path)).map(|path| (path, RecursiveMode::NonRecursive));
+        let marks = self.writers.as_ref().map(|writers| writers.marks());
+        let plain = self.wanted.directories.iter().map(PathBuf::as_path).chain(marks);
+        let plain = plain.map(|path| (path, RecursiveMode::NonRecursive));
         let trees = self.wanted.trees.iter().map(|tree| (tree.as_path(), RecursiveMode::Recursive));
-        let wanted: BTreeMap<PathBuf, (RecursiveMode, Identity)> = trees
-            .chain(plain)
+        let wanted: BTreeMap<PathBuf, (RecursiveMode, Identity)> = plain
+            .chain(trees)
             .filter_map(|(path, mode)| Some((path.to_owned(), (mode, identity(path)?))))
             .collect();
         self.watches.retain(|path, watch| {
@@ -128,13 +132,7 @@ impl Watch {
                     self.watches.insert(path, watch);
                     is_any_new = true;
                 }
-                // Directories on the way need not be readable, nor be there any more.
-                Err(error)
-                    if self.wanted.trees.contains(&path) || self.wanted.directories.contains(&path) =>
-                {
-                    result = result.and(Err(error));
-                }
-                Err(_) => {}
+                Err(error) => result = result.and(Err(error)),
             }
         }
         result.map(|()| is_any_new)
@@ -144,24 +142,29 @@ impl Watch {
         Waker(self.sender.clone())
     }
 
-    /// Waits until files may have changed, or until it is time to look again.
-    pub(super) fn wait(&mut self, again_after: Option<Duration>) -> Woken {
+    /// Waits until files may have changed, or until it is time to look again. `is_elsewhere` says whether the way
+    /// to them leads elsewhere, which nothing tells.
+    pub(super) fn wait(&mut self, again_after: Option<Duration>, is_elsewhere: impl Fn() -> bool) -> Woken {
         let start = Instant::now();
         let again_at = again_after.map(|after| start + after);
         let mut first: Option<Instant> = None;
         let mut last = start;
+        let mut way_at = start + WAY_INTERVAL;
         loop {
             let now = Instant::now();
-            let closing = self.being_written.until();
+            let closing = self.writers.as_ref().and_then(|writers| writers.until());
             let quiet = first.map(|first| (last + QUIET).min(first + MOST));
             let due = [again_at, closing, quiet].into_iter().flatten().min();
             if due.is_some_and(|due| due <= now) {
                 return Woken::Look;
             }
-            let received = match due {
-                Some(due) => self.messages.recv_timeout(due - now),
-                None => self.messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
+            if way_at <= now {
+                if is_elsewhere() || self.is_another() {
+                    return Woken::Look;
+                }
+                way_at = now + WAY_INTERVAL;
+            }
+            let received = self.messages.recv_timeout(due.map_or(way_at, |due| due.min(way_at)) - now);
             match received {
                 Ok(Message::Leave) | Err(RecvTimeoutError::Disconnected) => return Woken::Leave,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -175,9 +178,9 @@ impl Watch {
         }
     }
 
-    /// Files that somebody is writing.
-    pub(super) fn being_written(&self) -> Arc<BeingWritten> {
-        self.being_written.clone()
+    /// Who is writing files, where the system tells.
+    pub(super) fn writers(&self) -> Option<Arc<Writers>> {
+        self.writers.clone()
     }
 
     /// What was not told may have been anything, a new directory too: all is watched anew.
@@ -188,10 +191,18 @@ impl Watch {
         true
     }
 
-    /// Whether a change of this path is one of what is read, or of the way to it.
+    /// Whether another directory is where one was watched, or should have been.
+    fn is_another(&self) -> bool {
+        self.wanted.trees.iter().chain(&self.wanted.directories).any(|path| {
+            let watched = self.watches.get(path).map(|(_, identity)| *identity);
+            identity(path).is_some_and(|now| watched != Some(now))
+        })
+    }
+
+    /// Whether a change of this path is one of what is read.
     fn concerns(&self, path: &Path) -> bool {
-        let Watched { trees, directories, steps } = &self.wanted;
-        steps.contains(path) || trees.iter().chain(directories).any(|read| path.starts_with(read))
+        let Watched { trees, directories } = &self.wanted;
+        trees.iter().chain(directories).any(|read| path.starts_with(read))
     }
 
     fn is_change(&mut self, event: notify::Result<Event>) -> bool {
@@ -210,51 +221,12 @@ impl Watch {
     }
 }
 
-fn tell(sender: Sender<Message>, being_written: Arc<BeingWritten>) -> impl FnMut(notify::Result<Event>) {
+fn tell(sender: Sender<Message>, writers: Option<Arc<Writers>>) -> impl FnMut(notify::Result<Event>) {
     move |event| {
-        if let Ok(event) = &event {
-            being_written.hear(event);
+        if let (Ok(event), Some(writers)) = (&event, &writers) {
+            writers.hear(event);
         }
         let _ = sender.send(Message::Event(event));
-    }
-}
-
-/// Files that were written to and not closed, with the time of the last write. Known as soon as the system tells,
-/// for a file may be opened while the others are read.
-#[derive(Debug, Default)]
-pub(super) struct BeingWritten(Mutex<BTreeMap<PathBuf, Instant>>);
-
-impl BeingWritten {
-    /// Whether somebody is writing a file.
-    pub(super) fn contains(&self, path: &Path) -> bool {
-        self.files().get(path).is_some_and(|written| written.elapsed() < WRITER_PATIENCE)
-    }
-
-    /// When one of them will have been waited for long enough.
-    fn until(&self) -> Option<Instant> {
-        let mut files = self.files();
-        let earliest = files.values().min().map(|written| *written + WRITER_PATIENCE);
-        files.retain(|_, written| written.elapsed() < WRITER_PATIENCE);
-        earliest
-    }
-
-    fn hear(&self, event: &Event) {
-        match event.kind {
-            EventKind::Modify(ModifyKind::Data(_)) => {
-                let now = Instant::now();
-                self.files().extend(event.paths.iter().map(|path| (path.clone(), now)));
-            }
-            EventKind::Access(AccessKind::Close(AccessMode::Write))
-            | EventKind::Remove(_)
-            | EventKind::Modify(ModifyKind::Name(_)) => {
-                self.files().retain(|path, _| !event.paths.contains(path));
-            }
-            _ => {}
-        }
-    }
-
-    fn files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

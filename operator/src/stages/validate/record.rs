@@ -27,7 +27,10 @@ pub(super) fn read(record: &DNSRecord, apex: &Name, default_ttl: u32) -> Read {
             match rdata::parse_value(rtype, text) {
                 Ok(value) => values.push(value),
                 Err(error) => {
-                    let message = format!("\"{}\": {error}", shortened(text));
+                    let said = error.to_string();
+                    // What begins with a word goes on from the value: "192.0.2.300" is not …
+                    let join = if said.starts_with('"') { ":" } else { "" };
+                    let message = format!("\"{}\"{join} {said}", shortened(text));
                     let field = format!("spec.values[{i}]");
                     complaints.push(Complaint::error(Reason::InvalidValue, field, message, ""));
                 }
