@@ -11,7 +11,7 @@
 use super::client::explain;
 use super::heads::Message;
 use crate::source::{Publisher, SourceState};
-use futures_util::{Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use kube::core::DynamicObject;
 use kube::{Error, ResourceExt};
