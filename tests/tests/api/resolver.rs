@@ -234,6 +234,8 @@ fn the_api_server_may_go_come_back_and_go_back_in_time() {
         let text = resolvers[0].get("/readyz?verbose");
         if text.contains("lost") { Ok(()) } else { Err(text) }
     });
+    // A pod that is not ready is not asked, and it has all that it ever served.
+    eventually("readiness", || is_ready(&resolvers[0]));
     cluster.start_api_server();
     let mut zone = Published::of(&cluster, &namespace, head, checkpoint);
     zone.publish("www", "192.0.2.3");
