@@ -57,7 +57,7 @@ pub struct NamespaceArg {
 /// The arguments of `port53 dev`.
 #[derive(Args, Debug)]
 pub struct Dev {
-    /// The directory: manifests (*.yaml, *.yml, *.json) and master files (NAME.zone).
+    /// Directories, or files: manifests (*.yaml, *.yml, *.json) and master files (NAME.zone).
     #[arg(required = true)]
     pub path: Vec<PathBuf>,
     /// Address and port to answer on, over UDP and TCP; repeat it for more. Port 0 takes a free one.

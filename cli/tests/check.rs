@@ -66,6 +66,43 @@ fn a_document_that_is_no_yaml_does_not_hide_the_others() {
 }
 
 #[test]
+fn a_name_without_quotes_that_yaml_reads_as_a_boolean_is_told_to_be_quoted() {
+    let text =
+        record_yaml("example-com", "bad", "bad", "A", "192.0.2.3").replacen("name: bad", "name: no", 1);
+    let finding = refused_alone("bad.yaml", text);
+    assert_told(&finding, 5, "metadata.name", &["boolean", "quotes", "YAML"]);
+    assert_eq!(finding["reason"], "Malformed");
+}
+
+#[test]
+fn an_object_without_a_name_is_told_where_the_name_belongs() {
+    let text = "apiVersion: port53.dev/v1alpha1\nkind: Zone\nspec: {}\n";
+    assert_told(&refused_alone("bad.yaml", text), 1, "metadata.name", &["Required value"]);
+}
+
+#[test]
+fn an_unknown_version_is_told_at_its_api_version() {
+    let text = record_yaml("example-com", "bad", "bad", "A", "192.0.2.3").replace("v1alpha1", "v1");
+    let words = ["no matches for kind", "write port53.dev/v1alpha1"];
+    assert_told(&refused_alone("bad.yaml", text), 2, "apiVersion", &words);
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let directory =
+        directory(&[("file", ""), ("example.com.zone", "@ 60 SOA ns h 1 1 1 1 1\n@ 60 NS ns.net.\n")]);
+    for arguments in [&["man", "-o", "file/man"][..], &["import", "example.com.zone", "-o", "file/manifests"]]
+    {
+        let run = port53(directory.path(), arguments);
+        assert_eq!(run.status, 2, "{run:?}");
+        assert!(
+            run.err.contains(&format!("cannot create the directory {}", arguments[arguments.len() - 1])),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
 fn an_unknown_field_is_named() {
     let text =
         record_yaml("example-com", "bad", "bad", "A", "192.0.2.3").replace("  type:", "  tpe: x\n  type:");

@@ -4,6 +4,9 @@
 //! the schemas, bounds and CEL rules that an API server enforces are derived from them and stand in
 //! `crds/manifests/*.yaml`, written by `make generate`. A test fails when the two differ.
 //!
+//! What the operator publishes and resolvers read: a [`ZoneHead`] a zone, its [`ZoneRevision`]s, and the
+//! [`ZoneSlice`]s of their content.
+//!
 //! What can be refused by looking at one object alone is refused by its schema, so that it holds with
 //! the operator down. Each rule's message says what to write instead. Strings, lists and maps are
 //! bounded: the API server prices a CEL rule by the largest input that the schema lets through, and
@@ -18,10 +21,14 @@
 mod bounds;
 mod conditions;
 mod duration;
+mod head;
 mod manifest;
+mod published;
 mod record;
+mod revision;
 mod rtypes;
 mod selector;
+mod slice;
 mod zone;
 
 pub use bounds::{
@@ -30,10 +37,17 @@ pub use bounds::{
 };
 pub use conditions::{ConditionType, Reason, Status, condition, find_condition, set_condition};
 pub use duration::{DurationError, parse_duration};
+pub use head::{Checkpoint, HeadState, ZoneHead, ZoneHeadSpec};
 pub use manifest::{Manifest, ManifestError, definitions, manifests};
+pub use published::{
+    Holder, MAX_HEAD_NAME, MAX_JOURNAL, MAX_SLICE, PublishedSoa, head_name, parse_revision_name,
+    revision_name,
+};
 pub use record::{DNSRecord, DNSRecordSpec, DNSRecordStatus, ZoneRef};
+pub use revision::{ZoneRevision, ZoneRevisionSpec};
 pub use rtypes::{KNOWN_TYPES, REFUSED_TYPES};
 pub use selector::{NamespaceSelector, SelectorOperator, SelectorRequirement};
+pub use slice::{ZoneSlice, ZoneSliceSpec};
 pub use zone::{
     ChildGrant, Guard, NameserverSetRef, RecordGrant, SerialPolicy, SoaSpec, Zone, ZoneSpec, ZoneStatus,
 };

@@ -4,6 +4,7 @@
 //! and checked here together, so that all that is wrong is told in one go.
 
 use crate::health::ASSEMBLY_GRACE;
+use crate::kubernetes::{self, Source};
 use crate::metrics::ZONES_WITH_METRICS;
 use crate::serve::{Drain, Settings, TcpLimits};
 use port53_zone::answer;
@@ -22,6 +23,16 @@ pub struct Arguments {
     /// Address and port of /livez, /readyz and /metrics
     #[arg(long, env = "PORT53_HEALTH_LISTEN", default_value = "0.0.0.0:8053")]
     pub health_listen: String,
+    /// Where zones come from: kubernetes (the ZoneHeads of a namespace) or disk (the cache alone). kubernetes
+    /// when there is a cluster: in a pod, or with a kubeconfig
+    #[arg(long, env = "PORT53_SOURCE")]
+    pub source: Option<String>,
+    /// Namespace of the ZoneHeads; that of the pod, or of the kubeconfig's context, when left out
+    #[arg(long, env = "PORT53_NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Ask for the list of ZoneHeads as a stream: true or false. Lighter for an API server that does so
+    #[arg(long, env = "PORT53_STREAMING_LIST", default_value = "false")]
+    pub streaming_list: String,
     /// Directory of the disk cache
     #[arg(long, env = "PORT53_CACHE_DIR", default_value = "/var/cache/port53")]
     pub cache_dir: PathBuf,
@@ -73,6 +84,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Where health and metrics are.
     pub health_listen: SocketAddr,
+    /// The cluster that gives changes; nothing when the disk cache is all there is.
+    pub source: Option<Source>,
     /// The disk cache.
     pub cache_dir: PathBuf,
     /// Least time between two writes of the cache.
@@ -120,6 +133,7 @@ impl Arguments {
             wrong.add("--listen", "", "names no address: give at least one, as 192.0.2.1:53");
         }
         let health_listen = wrong.address("--health-listen", &self.health_listen);
+        let source = wrong.source(&self);
         let mut seconds = |flag, text: &str, least, most| wrong.duration(flag, text, least, most);
         let hour = Duration::from_secs(3600);
         let millisecond = Duration::from_millis(1);
@@ -161,6 +175,7 @@ impl Arguments {
         Ok(Config {
             listen,
             health_listen: health_listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8053))),
+            source,
             cache_dir: self.cache_dir,
             cache_interval: cache_interval.unwrap_or(Duration::from_secs(1)),
             udp_threads: udp_threads.filter(|&threads| threads > 0).unwrap_or_else(cores),
@@ -192,6 +207,34 @@ impl Wrong {
         self.0.push(format!("{flag} {text:?} {what}"));
     }
 
+    fn source(&mut self, arguments: &Arguments) -> Option<Source> {
+        let is_in_cluster = match arguments.source.as_deref() {
+            None => kubernetes::is_configured(),
+            Some("kubernetes") => true,
+            Some("disk") => false,
+            Some(other) => {
+                self.add("--source", other, "is no source: write kubernetes or disk");
+                false
+            }
+        };
+        let streaming_list = match arguments.streaming_list.as_str() {
+            "true" => true,
+            "false" => false,
+            other => {
+                self.add("--streaming-list", other, "is neither: write true or false");
+                false
+            }
+        };
+        let namespace = arguments.namespace.clone().filter(|namespace| !namespace.is_empty());
+        if let Some(namespace) = &namespace
+            && !is_namespace(namespace)
+        {
+            let what = "is no namespace: write lower case letters, digits and hyphens, such as port53";
+            self.add("--namespace", namespace, what);
+        }
+        is_in_cluster.then_some(Source { namespace, streaming_list })
+    }
+
     fn address(&mut self, flag: &str, text: &str) -> Option<SocketAddr> {
         let address = SocketAddr::from_str(text.trim()).ok();
         if address.is_none() {
@@ -217,6 +260,16 @@ impl Wrong {
         }
         duration
     }
+}
+
+/// As Kubernetes takes it: a label of lower case (RFC 1123 §2.1).
+fn is_namespace(text: &str) -> bool {
+    let is_end = |octet: Option<&u8>| octet.is_some_and(|octet| *octet != b'-');
+    let octets = text.as_bytes();
+    octets.len() <= 63
+        && octets.iter().all(|octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && is_end(octets.first())
+        && is_end(octets.last())
 }
 
 /// `500ms`, `10s`, `2m`.
@@ -262,6 +315,9 @@ mod tests {
         let wrong = check(&[
             "--listen=localhost",
             "--health-listen=8053",
+            "--source=etcd",
+            "--streaming-list=yes",
+            "--namespace=Port53",
             "--tcp-idle=10",
             "--udp-limit=100",
             "--tcp-connections=many",
@@ -273,6 +329,9 @@ mod tests {
         let expected = [
             "--listen",
             "--health-listen",
+            "--source",
+            "--streaming-list",
+            "--namespace",
             "--tcp-idle",
             "--drain-quiet",
             "--udp-limit",
@@ -280,6 +339,18 @@ mod tests {
             "--log-format",
         ];
         assert_eq!(flags, expected, "{wrong:#?}");
+    }
+
+    #[test]
+    fn the_source_is_what_is_said() {
+        assert_eq!(check(&["--source=disk", "--namespace=port53"]).expect("right").source, None);
+        let right =
+            check(&["--source=kubernetes", "--namespace=a-1", "--streaming-list=true"]).expect("right");
+        let expected = Source { namespace: Some("a-1".to_owned()), streaming_list: true };
+        assert_eq!(right.source, Some(expected));
+        for wrong in ["-a", "a-", "a.b", &"a".repeat(64)] {
+            assert!(check(&[&format!("--namespace={wrong}")]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -13,19 +13,23 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`source`] | the handle by which a source gives zones and changes; what is known of each zone |
+//! | [`kubernetes`] | the source in a cluster: heads and slices of one namespace |
 //! | [`serve`] | sockets, the UDP loop, TCP connections, the graceful stop |
 //! | [`disk`] | the cache of what is served, written behind and read at start |
 //! | [`traffic`] | counters, one set a thread |
 //! | [`health`] | when this process is ready, and the query it asks itself |
 //! | [`metrics`] | the counters and states in the form that Prometheus reads |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
+//! | [`program`] | what the binary does, from its settings to its end |
 //! | [`config`] | flags and environment of the binary, checked at once |
 
 pub mod config;
 pub mod disk;
 pub mod health;
 pub mod http;
+pub mod kubernetes;
 pub mod metrics;
+pub mod program;
 pub mod serve;
 pub mod source;
 pub mod traffic;

@@ -6,6 +6,7 @@
 
 use crate::disk::DiskStatus;
 use crate::health::Health;
+use crate::kubernetes::KubernetesStatus;
 use crate::source::{Publisher, SourceState};
 use crate::traffic::{Closed, LATENCY_BOUNDS, Totals, Traffic};
 use port53_zone::answer::Transport;
@@ -34,6 +35,8 @@ pub struct Metrics {
     pub publisher: Publisher,
     /// The disk cache, when there is one.
     pub disk: Option<Arc<DiskStatus>>,
+    /// The API server, when it is the source.
+    pub kubernetes: Option<Arc<KubernetesStatus>>,
     /// Readiness.
     pub health: Arc<Health>,
     /// How many zones have metrics of their own.
@@ -182,6 +185,26 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    fn kubernetes(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let Some(source) = &self.kubernetes else { return Ok(()) };
+        let help = "Zones whose newest ZoneHead is not what is served";
+        let mut metric = encoder.encode_descriptor("port53_zones_behind", help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&source.behind.load(Relaxed))?;
+        for (name, help, count) in [
+            ("port53_source_lists", "Lists of ZoneHeads that were begun", &*source.lists),
+            ("port53_heads_refused", "ZoneHeads that were not followed, each fault once", &source.refused),
+            ("port53_assemblies", "Checkpoints that were begun to be read", &source.assemblies),
+            ("port53_assembly_failures", "Checkpoints that could not be read", &source.assembly_failures),
+            ("port53_slices_fetched", "ZoneSlices that were fetched", &*source.slices),
+        ] {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            counter(&mut metric, &[], count.load(Relaxed))?;
+        }
+        Ok(())
+    }
+}
+
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let totals = TRANSPORTS.map(|(transport, label)| (label, self.traffic.totals(transport)));
@@ -189,7 +212,8 @@ impl Collector for Metrics {
         self.messages(&mut encoder, &totals)?;
         self.connections(&mut encoder)?;
         self.zones(&mut encoder)?;
-        self.disk(&mut encoder)
+        self.disk(&mut encoder)?;
+        self.kubernetes(&mut encoder)
     }
 }
 

@@ -201,9 +201,13 @@ impl Publisher {
         self.book().list_complete = true;
     }
 
-    /// Says how the source is doing.
+    /// Says how the source is doing. When it is lost while zones are in service, which a restarted process has
+    /// from its disk, these are the best list to be had: a pod that is not ready is not asked.
     pub fn source_is(&self, state: SourceState) {
-        self.book().source = state;
+        let mut book = self.book();
+        let is_serving = book.entries.values().any(|entry| entry.image.is_some());
+        book.list_complete |= is_serving && matches!(state, SourceState::Lost(_));
+        book.source = state;
     }
 
     /// What is known of everything now.

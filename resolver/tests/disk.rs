@@ -252,7 +252,14 @@ async fn a_full_disk_keeps_the_last_whole_version_and_is_said() {
     assert!(report.notes.iter().any(|note| note.contains("No space left")), "{report:?}");
     let traffic = server.traffic.clone();
     let disk = Some(status.clone());
-    let metrics = Metrics { traffic, publisher: publisher.clone(), disk, health, zones_with_metrics: 1 };
+    let metrics = Metrics {
+        traffic,
+        publisher: publisher.clone(),
+        disk,
+        kubernetes: None,
+        health,
+        zones_with_metrics: 1,
+    };
     assert!(metrics.scrape().contains("\nport53_disk_writable 0\n"));
     assert_eq!(serial_on(directory.path()), 7);
 

@@ -41,7 +41,7 @@ struct Process {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_port53-resolver"));
     command
-        .args(["--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0", "--log-format=json"])
+        .args(["--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0", "--log-format=json", "--source=disk"])
         .args(arguments);
     command.stderr(Stdio::piped()).stdout(Stdio::null());
     command
@@ -159,6 +159,17 @@ fn told_to_leave_it_answers_on_and_then_ends_without_an_error() {
     let mut process = Process::start(cache.path(), &["--drain-quiet=0s"]);
     process.terminate();
     assert!(process.child.wait().expect("ends").success());
+}
+
+/// A directory that cannot be, and so no zone and no cache: said, and no query is drawn here.
+#[test]
+fn who_knows_no_zone_is_not_ready_and_a_disk_that_cannot_be_written_is_told_at_once() {
+    let process = Process::start(Path::new("/proc/nope"), &[]);
+    eventually("it is told", || process.get("/readyz?verbose").1.contains("disk cache: cannot be written"));
+    let (status, detail) = process.get("/readyz?verbose");
+    assert_eq!(status, 503);
+    assert!(detail.contains("the list of zones is not complete"), "{detail}");
+    assert!(process.get("/metrics").1.contains("port53_disk_writable 0"));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! | [`ask`] | one question over UDP or TCP, asked and read by hickory |
 //! | [`normal`] | the normal form of an answer, for comparison |
 //! | [`cluster`] | a real etcd and kube-apiserver |
+//! | [`resolver`] | `port53-resolver` on loopback, following a cluster |
 //! | [`read`] | a master file as Port53 reads it |
 
 pub mod ask;
@@ -17,6 +18,7 @@ pub mod ours;
 pub mod peer;
 pub mod process;
 pub mod read;
+pub mod resolver;
 
 use std::time::{Duration, Instant};
 

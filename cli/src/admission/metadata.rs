@@ -48,8 +48,8 @@ pub(super) fn check(metadata: Option<&Value>, refusals: &mut Vec<Refusal>) {
     });
     name(fields, refusals);
     namespace(fields, refusals);
-    for (field, is_value) in [("labels", true), ("annotations", false)] {
-        pairs(fields, field, is_value, refusals);
+    for (field, is_label) in [("labels", true), ("annotations", false)] {
+        pairs(fields, field, is_label, refusals);
     }
 }
 
@@ -146,7 +146,7 @@ fn pairs(fields: &Map<String, Value>, field: &str, is_label: bool, refusals: &mu
 }
 
 fn not_text(field: &str, value: &Value) -> Refusal {
-    refusal(field, structure::wrong_type("string", value), "write it in quotes")
+    refusal(field, structure::wrong_type("string", value), &structure::right_type("string", value, None))
 }
 
 fn refusal(field: &str, message: impl Into<String>, fix: &str) -> Refusal {

@@ -157,7 +157,8 @@ fn is_whole(number: &serde_json::Number) -> bool {
     number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|float| float.fract() == 0.0)
 }
 
-fn right_type(expected: &str, value: &Value, node: Option<&Node>) -> String {
+/// What to write instead of a value of the wrong type.
+pub(super) fn right_type(expected: &str, value: &Value, node: Option<&Node>) -> String {
     match (expected, value) {
         ("string", Value::Bool(_)) => {
             "write it in quotes: without them YAML reads no, off, on, yes and their like as booleans"

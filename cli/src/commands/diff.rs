@@ -61,7 +61,7 @@ fn zones(path: &PathBuf, namespace: &str) -> Result<Zones, Box<dyn std::error::E
     if errors > 0 {
         let path = path.display();
         eprintln!(
-            "{path}: {} left out what it is about; see port53 check {path}",
+            "{path}: {}; what is wrong is left out of the comparison: run port53 check {path}",
             report::count(errors, "error")
         );
     }

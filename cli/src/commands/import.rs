@@ -10,7 +10,7 @@ use port53_operator::objects::MasterZone;
 use port53_zone::name::SortKey;
 use port53_zone::{RRset, Record, Rtype, name, rdata};
 
-use super::{Ended, Outcome};
+use super::{Ended, Outcome, create_directory};
 use crate::args::Import;
 use crate::convert::{self, ZoneData};
 use crate::directory;
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: Import, color: Color) -> Outcome {
             continue;
         }
         let path = arguments.output_dir.join(convert::zone_object_name(&data.apex) + ".yaml");
-        std::fs::create_dir_all(&arguments.output_dir)?;
+        create_directory(&arguments.output_dir)?;
         write(&path, &text, arguments.force)?;
         let records = converted.objects.len().saturating_sub(1);
         eprintln!(

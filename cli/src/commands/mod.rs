@@ -8,7 +8,7 @@ mod import;
 mod pages;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +61,13 @@ fn read(paths: &[PathBuf], namespace: &str) -> Result<Directory, Box<dyn Error>>
     let mut directory = Directory::open(paths, namespace, Duration::ZERO, admission)?;
     directory.refresh(Writers::None);
     Ok(directory)
+}
+
+/// Makes the directory that a person named for what is written.
+fn create_directory(path: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(path).map_err(|error| {
+        format!("cannot create the directory {}: {error}: name one that can be written", path.display())
+    })
 }
 
 /// Where nobody but the person at the keyboard chooses names, cuts need no secret.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use super::{Ended, Outcome};
+use super::{Ended, Outcome, create_directory};
 use crate::args::Arguments;
 
 pub(super) fn completions(shell: clap_complete::Shell) -> Outcome {
@@ -16,7 +16,8 @@ pub(super) fn completions(shell: clap_complete::Shell) -> Outcome {
 }
 
 pub(super) fn man(directory: &Path) -> Outcome {
-    std::fs::create_dir_all(directory)?;
-    clap_mangen::generate_to(Arguments::command(), directory)?;
+    create_directory(directory)?;
+    clap_mangen::generate_to(Arguments::command(), directory)
+        .map_err(|error| format!("cannot write the manual pages to {}: {error}", directory.display()))?;
     Ok(Ended::Well)
 }

@@ -130,9 +130,11 @@ impl Reader<'_> {
         match self.context.admission.knows(&api_version, &kind) {
             Known::Foreign => self.read.foreign += 1,
             Known::UnknownKind | Known::UnknownVersion => {
-                let message = format!("there is no kind {kind} in {api_version}");
-                let fix = "write apiVersion: port53.dev/v1alpha1 and kind: Zone or DNSRecord";
-                self.refuse_unknown(path, "kind", &message, fix);
+                self.refuse_as_admission_does(&value, path, &["apiVersion", "kind"]);
+            }
+            Known::Ours if !["Zone", "DNSRecord"].contains(&kind.as_str()) => {
+                let message = format!("a {kind} is written by the operator, out of Zones and DNSRecords");
+                self.refuse_unknown(path, "kind", &message, "leave this object out");
             }
             Known::Ours => self.ours(value, &kind, path),
         }
@@ -140,9 +142,7 @@ impl Reader<'_> {
 
     fn ours(&mut self, mut value: Value, kind: &str, path: &str) {
         let Some(key) = self.name(&mut value, kind) else {
-            let message = format!("this {kind} has no name");
-            let fix = "write metadata.name, such as www";
-            return self.refuse_unknown(path, "metadata.name", &message, fix);
+            return self.refuse_as_admission_does(&value, path, &["metadata", "metadata.name"]);
         };
         let before = (self.context.before)(&key);
         let old = before.as_ref().map(|before| &before.admitted);
@@ -225,10 +225,19 @@ impl Reader<'_> {
         }
     }
 
+    /// Refuses what it is not known to be, in the words of admission about those fields.
+    fn refuse_as_admission_does(&mut self, value: &Value, path: &str, fields: &[&str]) {
+        let refusals = self.context.admission.admit(value, None).err().unwrap_or_default();
+        for refusal in refusals.iter().filter(|refusal| fields.contains(&refusal.field.as_str())) {
+            self.refuse_unknown(path, &refusal.field, &refusal.message, &refusal.fix);
+        }
+    }
+
     fn refuse_unknown(&mut self, path: &str, field: &str, message: &str, fix: &str) {
         let place = self.places.of(&joined(path, field));
         let at = (place.line, place.column);
-        self.read.findings.push(Finding::error(self.file, at, MALFORMED, message, fix));
+        let finding = Finding::error(self.file, at, MALFORMED, message, fix);
+        self.read.findings.push(Finding { field: field.to_owned(), ..finding });
         self.read.unknown += 1;
     }
 }

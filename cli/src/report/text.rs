@@ -81,7 +81,7 @@ pub fn zones_table(zones: &[ZoneRow], style: Style) -> String {
     table(&["ZONE", "SERIAL", "RRSETS", "REJECTED", "FROM"], &rows, style)
 }
 
-/// `3 files, 2 zones, 24 records: 1 error, 2 warnings`.
+/// `3 files, 2 zones, 24 DNSRecords: 1 error, 2 warnings`.
 pub fn summary(counts: &Counts, findings: &[Finding]) -> String {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let mut text = format!(

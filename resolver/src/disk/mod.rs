@@ -122,6 +122,7 @@ struct Task {
 impl Task {
     fn run(&mut self) {
         let mut pause = self.interval;
+        self.try_directory();
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
             let patience = if stopping { Duration::ZERO } else { LOOK_UP };
@@ -137,6 +138,20 @@ impl Task {
             if stopping {
                 return;
             }
+        }
+    }
+
+    /// Says at once whether the directory can be written, and not only when there is something to write.
+    fn try_directory(&self) {
+        let probe = self.directory.join(format!(".probe-{}", std::process::id()));
+        let tried = std::fs::create_dir_all(&self.directory)
+            .and_then(|()| std::fs::write(&probe, b""))
+            .and_then(|()| std::fs::remove_file(&probe));
+        if let Err(error) = tried {
+            self.status.failures.fetch_add(1, Ordering::Relaxed);
+            let failure = format!("{}: {error}", self.directory.display());
+            tracing::warn!(failure, "the disk cache cannot be written: a restart would need the source");
+            self.status.set_failure(Some(failure));
         }
     }
 

@@ -4,8 +4,12 @@
 //! |---|---|
 //! | `fixtures` | the API server refuses what `port53 check` refuses, in the same words |
 //! | `control_plane` | the cluster of these tests itself: stopped, started, gone back in time; users and rights |
+//! | `resolver` | resolvers follow heads and slices, whatever becomes of these and of the API server |
+//! | `published` | a zone as an operator would publish it |
 
 mod control_plane;
 mod fixtures;
+mod published;
 #[path = "../../../cli/tests/fixtures/mod.rs"]
 mod reader;
+mod resolver;

@@ -29,6 +29,32 @@ impl Slice {
     pub fn digest(&self) -> Digest {
         Digest::of(&self.0)
     }
+
+    /// The names of the slices right below this one, in their order; none of a leaf. The octets may be
+    /// anything: that the slices are there and fit is looked at by [`Content::from_slices`].
+    ///
+    /// # Errors
+    /// [`UnknownFormat`](ContentError::UnknownFormat), [`Malformed`](ContentError::Malformed).
+    pub fn children(&self) -> Result<Vec<Digest>, ContentError> {
+        let mut octets = self.0.clone();
+        let (format, height) = (take_u8(&mut octets)?, take_u8(&mut octets)?);
+        if format != FORMAT {
+            return Err(ContentError::UnknownFormat(format));
+        }
+        if height == 0 {
+            return Ok(Vec::new());
+        }
+        let count = usize::from(take_u16(&mut octets)?);
+        (0..count).map(|_| take_child(&mut octets).map(|(_, digest, _)| digest)).collect()
+    }
+}
+
+/// What an inner slice says of one child: its least key, its name, how many RRsets are below it.
+fn take_child(octets: &mut Bytes) -> Result<(Bytes, Digest, u64), ContentError> {
+    let length = usize::from(take_u16(octets)?);
+    let key = take(octets, length)?;
+    let digest: [u8; 32] = take(octets, 32)?[..].try_into().unwrap_or([0; 32]);
+    Ok((key, Digest::from_octets(digest), take(octets, 8)?.get_u64()))
 }
 
 impl Content {
@@ -232,14 +258,11 @@ impl Reader<'_> {
         }
         let mut children = Vec::with_capacity(count);
         for _ in 0..count {
-            let length = usize::from(take_u16(&mut octets)?);
-            let key = take(&mut octets, length)?;
-            let digest: [u8; 32] = take(&mut octets, 32)?[..].try_into().unwrap_or([0; 32]);
-            let rrsets = take(&mut octets, 8)?.get_u64();
+            let (key, digest, rrsets) = take_child(&mut octets)?;
             if self.last.as_ref().is_some_and(|last| last.as_slice() >= &key[..]) {
                 return Err(ContentError::Malformed("slices out of canonical order"));
             }
-            let node = self.read(Digest::from_octets(digest), Some(height - 1))?;
+            let node = self.read(digest, Some(height - 1))?;
             let least = least_of(&node);
             if least.as_slice() != &key[..] || node.rrsets() != rrsets {
                 return Err(ContentError::Malformed("a child that is not what its parent says"));

@@ -8,7 +8,7 @@ use crate::name;
 use crate::rdata::Rdata;
 use bytes::Bytes;
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 fn apex() -> Name {
     name::parse_absolute("example.com").expect("a name")
@@ -138,6 +138,24 @@ fn a_missing_or_changed_slice_is_noticed() {
     assert_eq!(read(&slices), Some(ContentError::WrongDigest(victim)));
     slices.remove(&victim);
     assert_eq!(read(&slices), Some(ContentError::Missing(victim)));
+}
+
+/// Who reads ahead finds all slices by what each names, and none twice.
+#[test]
+fn slices_name_what_is_below_them() {
+    let content = built(&many(20_000));
+    let slices = slices_of(&content);
+    let mut pending: Vec<Digest> = content.root().into_iter().collect();
+    let mut found = HashSet::new();
+    while let Some(digest) = pending.pop() {
+        assert!(found.insert(digest));
+        pending.extend(slices[&digest].children().expect("a slice"));
+    }
+    assert_eq!(found.len(), slices.len());
+    let inner = slices.values().find(|slice| slice.0[1] > 0).expect("an inner slice");
+    for end in 0..inner.0.len() {
+        assert!(Slice(inner.0.slice(..end)).children().is_err());
+    }
 }
 
 /// A newer version may be stricter about values; what is published all the same goes on being read.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use port53_operator::stages::{Plan, ZoneOutcome};
 use port53_resolver::health::{ASSEMBLY_GRACE, Health};
 use port53_resolver::http;
-use port53_resolver::metrics::Metrics;
+use port53_resolver::metrics::{Metrics, ZONES_WITH_METRICS};
 use port53_resolver::serve::{self, Drain, Listeners, Settings};
 use port53_resolver::source::{Publisher, SourceState};
 use port53_resolver::traffic::Traffic;
@@ -36,13 +36,13 @@ use crate::report::Color;
 
 /// How long a file must be gone before what it held is deleted.
 const DELETION_PATIENCE: Duration = Duration::from_secs(1);
-/// Zones with metrics of their own.
-const ZONES_WITH_METRICS: usize = 1_000;
 /// Who stops a program at a keyboard does not want to wait.
 const DRAIN: Drain = Drain { quiet: Duration::from_millis(100), most: Duration::from_secs(1) };
 
 pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false).init();
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(is_terminal);
+    log.without_time().with_target(false).init();
     let admission = Arc::new(Admission::new()?);
     let namespace = &arguments.namespace.namespace;
     let directory = Directory::open(&arguments.path, namespace, DELETION_PATIENCE, admission)?;
@@ -70,6 +70,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
             traffic: traffic.clone(),
             publisher: desk.publisher.clone(),
             disk: None,
+            kubernetes: None,
             health: health.clone(),
             zones_with_metrics: ZONES_WITH_METRICS,
         };

@@ -109,7 +109,7 @@ impl Screen {
     }
 }
 
-/// `example.com: serial 5 in service after 3.1 ms: 21 RRsets, +1 -0`.
+/// `example.com: serial 5 in service after 3.1 ms: 21 RRsets, 1 written, 0 removed`.
 fn in_service(zone: &ZoneOutcome, took: Duration) -> String {
     let removed = zone.changes.iter().filter(|change| matches!(change, Change::Remove { .. })).count();
     format!(

@@ -1,0 +1,95 @@
+//! ZoneHead: the only thing about a published zone that changes. Its name is that of [`crate::head_name`]; it is
+//! written by compare-and-swap on resourceVersion.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::bounds;
+use crate::published::{self, Holder, PublishedSoa};
+
+/// What is published of a zone: its serial, the checkpoint it builds on and the changes since. Written by the
+/// operator alone.
+#[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[kube(
+    group = "port53.dev",
+    version = "v1alpha1",
+    kind = "ZoneHead",
+    plural = "zoneheads",
+    namespaced,
+    derive = "PartialEq",
+    shortname = "zhead",
+    category = "port53",
+    doc = "What is published of a zone: its serial, the checkpoint it builds on and the changes since. Written by the operator alone.",
+    selectable = ".spec.domain",
+    printcolumn(name = "Domain", type_ = "string", json_path = ".spec.domain"),
+    printcolumn(name = "State", type_ = "string", json_path = ".spec.state"),
+    printcolumn(name = "Serial", type_ = "integer", json_path = ".spec.serial"),
+    printcolumn(name = "RRsets", type_ = "integer", json_path = ".spec.rrsets"),
+    printcolumn(name = "Pinned", type_ = "integer", json_path = ".spec.pinned"),
+    printcolumn(name = "Checkpoint", type_ = "integer", json_path = ".spec.checkpoint.serial"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Held by", type_ = "string", priority = "1", json_path = ".spec.zoneRef.namespace"),
+    printcolumn(name = "Zone", type_ = "string", priority = "1", json_path = ".spec.zoneRef.name")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ZoneHeadSpec {
+    /// The name of the zone. Immutable.
+    #[schemars(schema_with = "published::domain")]
+    pub domain: String,
+    /// The Zone that holds the domain.
+    pub zone_ref: Holder,
+    /// Whether the zone is served. Only Withdrawn takes it out of service; that a head is missing does not.
+    pub state: HeadState,
+    /// The serial that is published. From 0 to 4294967295.
+    #[schemars(schema_with = "published::unsigned")]
+    pub serial: u32,
+    /// The start of authority, but for its serial.
+    pub soa: PublishedSoa,
+    /// The digest of the whole content at this serial, however it is cut into slices.
+    #[schemars(schema_with = "published::digest")]
+    pub digest: String,
+    /// How many RRsets there are at this serial, without the SOA.
+    #[schemars(schema_with = "published::rrsets")]
+    pub rrsets: u64,
+    /// The version that the journal builds on.
+    pub checkpoint: Checkpoint,
+    /// The changes since the checkpoint, in base64; empty for none. At most 64 KiB before base64.
+    #[serde(default)]
+    #[schemars(schema_with = "published::journal")]
+    pub journal: String,
+    /// The serial of the revision that a person rolled the zone back to, while it is pinned there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "published::unsigned")]
+    pub pinned: Option<u32>,
+}
+
+/// Whether a published zone is served.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum HeadState {
+    /// It is.
+    Serving,
+    /// It no longer is: questions for it are refused.
+    Withdrawn,
+}
+
+/// A version of a zone that is stored as slices, with all that is needed to read it.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Checkpoint {
+    /// Its serial.
+    #[schemars(schema_with = "published::unsigned")]
+    pub serial: u32,
+    /// The name of its top slice. Left out when the zone has nothing but its SOA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "published::digest")]
+    pub root: Option<String>,
+    /// The digest of its whole content.
+    #[schemars(schema_with = "published::digest")]
+    pub digest: String,
+    /// What salts the cuts between its slices.
+    #[schemars(schema_with = "published::salt")]
+    pub salt: String,
+    /// The ZoneRevision that keeps it.
+    #[schemars(schema_with = "bounds::object_name")]
+    pub revision: String,
+}

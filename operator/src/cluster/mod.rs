@@ -1,0 +1,4 @@
+//! I/O: the API server and the resolvers.
+
+pub mod confirm;
+pub mod watch;

@@ -1,0 +1,123 @@
+//! The status of a DNSRecord.
+
+use k8s_openapi::jiff::Timestamp;
+use port53_crds::{ConditionType, DNSRecordStatus, Reason, Status, condition, find_condition, set_condition};
+use port53_zone::name;
+
+use super::{Service, is_accepted, refusal, warnings};
+use crate::verdict::Verdict;
+
+/// The status that a record is to have, or nothing when it has it. Once a generation is served it stays so:
+/// later troubles of pods are told by the Zone, not by a hundred thousand records.
+pub fn record_status(
+    verdict: &Verdict,
+    service: Service<'_>,
+    old: Option<&DNSRecordStatus>,
+    now: Timestamp,
+) -> Option<DNSRecordStatus> {
+    let old = old.cloned().unwrap_or_default();
+    let mut new = old.clone();
+    let generation = verdict.generation;
+    new.observed_generation = generation;
+    new.published_name = verdict.name.as_ref().map(name::display);
+    let is_latched = old.observed_generation == generation
+        && find_condition(&old.conditions, ConditionType::Ready).is_some_and(|ready| ready.status == "True");
+    let mut set = |type_, status, reason, message: String| {
+        set_condition(&mut new.conditions, condition(type_, status, reason, message, generation, now));
+    };
+    if is_accepted(verdict) {
+        set(ConditionType::Accepted, Status::True, Reason::Accepted, warnings(verdict));
+        match service {
+            _ if is_latched => {}
+            Service::Unpublished => {
+                set(ConditionType::Ready, Status::False, Reason::Pending, "not published yet".to_owned());
+            }
+            Service::Waiting { serial, confirmation } => {
+                let message = match confirmation {
+                    Some(confirmation) => confirmation.to_string(),
+                    None => format!("published as serial {serial}; nobody was asked yet"),
+                };
+                set(ConditionType::Ready, Status::False, Reason::WaitingForNameservers, message);
+                new.serial = Some(serial);
+                new.serving = confirmation.map(|confirmation| confirmation.share());
+            }
+            Service::Served(confirmation) => {
+                set(ConditionType::Ready, Status::True, Reason::Served, confirmation.to_string());
+                new.serial = Some(confirmation.serial);
+                new.serving = Some(confirmation.share());
+            }
+        }
+    } else {
+        let (reason, message) = refusal(verdict);
+        set(ConditionType::Accepted, Status::False, reason, message.clone());
+        set(ConditionType::Ready, Status::False, reason, message);
+    }
+    (new != old).then_some(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::confirm::Confirmation;
+    use crate::objects::ObjectRef;
+    use crate::verdict::{Complaint, Outcome};
+    use std::time::Duration;
+
+    fn verdict(outcome: Outcome, complaints: Vec<Complaint>) -> Verdict {
+        let object = ObjectRef::Record { namespace: "dns".to_owned(), name: "www".to_owned() };
+        Verdict { object, generation: 3, zone: None, name: None, outcome, complaints }
+    }
+
+    fn confirmation(answering: usize) -> Confirmation {
+        let others = (answering..2).map(|n| format!("ns{n} does not answer")).collect();
+        let took = Duration::from_millis(14);
+        Confirmation { serial: 7, answering, asked: 2, nameservers: answering, others, took }
+    }
+
+    fn ready(status: &DNSRecordStatus) -> (String, String, String) {
+        let ready = find_condition(&status.conditions, ConditionType::Ready).expect("Ready");
+        (ready.status.clone(), ready.reason.clone(), ready.message.clone())
+    }
+
+    #[test]
+    fn served_is_said_when_every_resolver_answered_and_then_stays() {
+        let now = Timestamp::UNIX_EPOCH;
+        let accepted = verdict(Outcome::Accepted, Vec::new());
+        let some = confirmation(1);
+        let waiting = Service::Waiting { serial: 7, confirmation: Some(&some) };
+        let status = record_status(&accepted, waiting, None, now).expect("a status");
+        assert_eq!(ready(&status).1, "WaitingForNameservers");
+        assert_eq!(status.serving.as_deref(), Some("1/2"));
+
+        let all = confirmation(2);
+        let status = record_status(&accepted, Service::Served(&all), Some(&status), now).expect("a status");
+        assert_eq!(
+            ready(&status),
+            (
+                "True".into(),
+                "Served".into(),
+                "served as serial 7 by 2 of 2 pods, 2 nameservers, 14 ms".into()
+            )
+        );
+        // A pod that goes away later changes nothing of this generation.
+        assert_eq!(record_status(&accepted, waiting, Some(&status), now), None);
+    }
+
+    #[test]
+    fn what_is_refused_says_why_and_what_to_write() {
+        let complaint =
+            Complaint::error(Reason::InvalidValue, "spec.values[0]", "\"x\" is no address", "write one");
+        let refused = verdict(Outcome::LastGoodKept, vec![complaint]);
+        let status =
+            record_status(&refused, Service::Unpublished, None, Timestamp::UNIX_EPOCH).expect("a status");
+        assert_eq!(
+            ready(&status),
+            (
+                "False".into(),
+                "InvalidValue".into(),
+                "spec.values[0]: \"x\" is no address: write one; the last good version stays in service"
+                    .into()
+            )
+        );
+    }
+}

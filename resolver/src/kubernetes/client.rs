@@ -1,0 +1,82 @@
+//! The client of the API server, and what its errors mean for a person.
+
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube::client::{Body, ClientBuilder, ConfigExt};
+use kube::{Client, Config, Error};
+use std::time::Duration;
+use tower::{BoxError, ServiceBuilder};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+/// A connection over which nothing comes is probed after this long: a watch may be silent for a minute.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// Whether this process was told of a cluster: by KUBECONFIG, by the file where kubectl looks for it, or by
+/// being in a pod.
+pub fn is_configured() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let of_kubectl = std::env::home_dir().map(|home| home.join(".kube/config"));
+    is_set("KUBECONFIG") || is_set("KUBERNETES_SERVICE_HOST") || of_kubectl.is_some_and(|file| file.is_file())
+}
+
+/// A client of the cluster that this process was told of, and the namespace that it was told.
+pub(super) async fn connect() -> Result<(Client, String), String> {
+    let config = Config::infer().await.map_err(|error| format!("no cluster can be found: {error}"))?;
+    let namespace = config.default_namespace.clone();
+    let client = client(config).map_err(|error| explain(&error))?;
+    Ok((client, namespace))
+}
+
+/// A client with TCP_NODELAY, which the library's own does not set: without it an acknowledgement that is
+/// delayed costs 40 ms.
+///
+/// # Errors
+/// When the certificates or the credentials of `config` cannot be read.
+pub fn client(config: Config) -> Result<Client, Error> {
+    if config.proxy_url.is_some() {
+        // The library says which proxies it can be built for.
+        return Client::try_from(config);
+    }
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT));
+    tcp.set_keepalive(Some(KEEPALIVE));
+    let tls = config.rustls_https_connector_with_connector(tcp)?;
+    let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(tls);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(ClientBuilder::new(service, config.default_namespace).build())
+}
+
+/// What went wrong, with what to do where that is known.
+pub(super) fn explain(error: &Error) -> String {
+    match error {
+        Error::Api(status) => match status.code {
+            401 => "the API server does not know who this is: check the credentials".to_owned(),
+            403 => format!(
+                "the API server forbids it ({}): grant list and watch of zoneheads and get of zoneslices \
+                 in this namespace",
+                status.message
+            ),
+            404 if status.details.as_ref().is_none_or(|details| details.name.is_empty()) => {
+                "the API server does not know ZoneHeads: apply the definitions in crds/manifests".to_owned()
+            }
+            _ => format!("the API server says {}: {}", status.code, status.message),
+        },
+        other => {
+            let causes = std::iter::successors(std::error::Error::source(other), |cause| cause.source());
+            let texts = causes.map(ToString::to_string);
+            texts.fold(other.to_string(), |text, cause| match text.ends_with(&cause) {
+                true => text,
+                false => format!("{text}: {cause}"),
+            })
+        }
+    }
+}

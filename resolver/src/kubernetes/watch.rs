@@ -1,0 +1,321 @@
+//! Following the ZoneHeads of a namespace: lists, watches, and when to list again.
+//!
+//! A list is read to its end, then a watch goes on from its resourceVersion. A watch that ends is taken up
+//! where it ended; one that says "gone" (410), that shows a resourceVersion lower than one before, or that
+//! shows nothing for two minutes although bookmarks come each minute, is followed by a new list. So is a lost
+//! connection when the API server that comes back is behind what was seen: after a restore of etcd it would
+//! leave out events without a word.
+//!
+//! The library's watcher lists again on 410 only and shows no bookmarks; hence this loop over its raw calls.
+
+use super::client::explain;
+use super::heads::Message;
+use crate::source::{Publisher, SourceState};
+use futures::{Stream, StreamExt};
+use kube::api::{Api, ListParams, WatchEvent, WatchParams};
+use kube::core::DynamicObject;
+use kube::{Error, ResourceExt};
+use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Bookmarks come about once a minute: a watch that is silent for longer is not to be trusted.
+const SILENCE: Duration = Duration::from_secs(120);
+/// How long a request may take to begin to be answered, and a page of a list to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// ZoneHeads in a page of a list. Each may have a journal of 64 KiB.
+const PAGE: u32 = 100;
+/// The first pause after a failure; each that follows is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Marks the bookmark after the last object of a streaming list.
+const END_OF_LIST: &str = "k8s.io/initial-events-end";
+
+/// What is followed, and who hears of it.
+pub(super) struct Follower {
+    pub(super) api: Api<DynamicObject>,
+    /// Whether the list comes as a watch.
+    pub(super) streaming_list: bool,
+    pub(super) messages: Sender<Message>,
+    pub(super) publisher: Publisher,
+    /// How often a list was begun.
+    pub(super) lists: Arc<AtomicU64>,
+    pub(super) place: Place,
+}
+
+/// How far was heard.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    /// Where a watch goes on; nothing when a list is needed.
+    from: Option<String>,
+    /// The highest resourceVersion seen.
+    highest: Option<u64>,
+}
+
+/// Why following was interrupted.
+enum Interruption {
+    /// The API server cannot be reached, or refuses.
+    Lost(String),
+    /// Nobody listens any more.
+    Over,
+}
+
+impl From<Error> for Interruption {
+    fn from(error: Error) -> Self {
+        Interruption::Lost(explain(&error))
+    }
+}
+
+impl Follower {
+    /// Follows until nobody listens any more.
+    pub(super) async fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let begun = Instant::now();
+            let Err(Interruption::Lost(why)) = self.follow().await else { return };
+            // What ran for a while is a new failure, not the last one again.
+            pause = if begun.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
+            self.say(SourceState::Lost(why));
+            sleep(jittered(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn follow(&mut self) -> Result<(), Interruption> {
+        self.notice_a_restore().await?;
+        loop {
+            if self.place.from.is_none() {
+                self.lists.fetch_add(1, Ordering::Relaxed);
+                if self.streaming_list {
+                    self.watch(WatchParams::streaming_lists(), "0".to_owned()).await?;
+                    continue;
+                }
+                self.list().await?;
+            }
+            if let Some(from) = self.place.from.clone() {
+                self.watch(WatchParams::default(), from).await?;
+            }
+        }
+    }
+
+    /// Whether the API server that is to be followed on is behind what it, or the one before, has shown.
+    async fn notice_a_restore(&mut self) -> Result<(), Interruption> {
+        if self.place.from.is_none() {
+            return Ok(());
+        }
+        let now = in_time(self.api.list(&ListParams::default().limit(1))).await?;
+        self.place.sees(&now.metadata.resource_version.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Lists to the end.
+    async fn list(&mut self) -> Result<(), Interruption> {
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let page = match in_time(self.api.list(&params)).await {
+                // The list was compacted away while it was read: from the beginning, at a later version.
+                Err(Error::Api(status)) if status.code == 410 && params.continue_token.is_some() => {
+                    params.continue_token = None;
+                    continue;
+                }
+                other => other?,
+            };
+            for object in page.items {
+                self.send(Message::Head(Box::new(object))).await?;
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params.continue_token = Some(token),
+                None => {
+                    self.place.begins_at(page.metadata.resource_version.unwrap_or_default());
+                    return self.send(Message::Listed).await;
+                }
+            }
+        }
+    }
+
+    /// Watches until the API server ends the watch, or a list is needed.
+    async fn watch(&mut self, params: WatchParams, from: String) -> Result<(), Interruption> {
+        let begun = Instant::now();
+        let mut events = match in_time(self.api.watch(&params, &from)).await {
+            Err(Error::Api(status)) if status.code == 410 => {
+                self.place.from = None;
+                return Ok(());
+            }
+            other => pin!(other?),
+        };
+        if !params.send_initial_events {
+            self.say(SourceState::Following);
+        }
+        let heard = self.hear(events.as_mut(), params.send_initial_events).await?;
+        if heard == 0 && begun.elapsed() < FIRST_PAUSE {
+            // An API server that ends each watch at once is asked no more often than this.
+            sleep(FIRST_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Takes what comes, to its end or until a list is needed. Returns how much came. `is_list` says that it
+    /// begins with a list.
+    async fn hear(
+        &mut self,
+        mut events: impl Stream<Item = Result<WatchEvent<DynamicObject>, Error>> + Unpin,
+        mut is_list: bool,
+    ) -> Result<u64, Interruption> {
+        let mut heard = 0;
+        loop {
+            let event = match timeout(SILENCE, events.next()).await {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(heard),
+                Err(_) => {
+                    tracing::warn!("the watch of ZoneHeads is silent: listing again");
+                    self.place.from = None;
+                    return Ok(heard);
+                }
+            };
+            heard += 1;
+            match event? {
+                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                    let version = object.resource_version().unwrap_or_default();
+                    self.send(Message::Head(Box::new(object))).await?;
+                    self.place.goes_to(version);
+                }
+                WatchEvent::Deleted(object) => {
+                    let version = object.resource_version().unwrap_or_default();
+                    self.send(Message::Deleted(object.name_any())).await?;
+                    self.place.goes_to(version);
+                }
+                WatchEvent::Bookmark(bookmark) => {
+                    if bookmark.metadata.annotations.contains_key(END_OF_LIST) {
+                        is_list = false;
+                        self.place.begins_at(bookmark.metadata.resource_version);
+                        self.send(Message::Listed).await?;
+                        self.say(SourceState::Following);
+                    } else {
+                        self.place.goes_to(bookmark.metadata.resource_version);
+                    }
+                }
+                WatchEvent::Error(status) if status.code == 410 => {
+                    self.place.from = None;
+                    return Ok(heard);
+                }
+                WatchEvent::Error(status) => return Err(Error::Api(status).into()),
+            }
+            if self.place.from.is_none() && !is_list {
+                return Ok(heard);
+            }
+        }
+    }
+
+    async fn send(&self, message: Message) -> Result<(), Interruption> {
+        self.messages.send(message).await.map_err(|_| Interruption::Over)
+    }
+
+    /// Says how the source is, and in the log when that changes.
+    fn say(&self, state: SourceState) {
+        let before = self.publisher.overview().source;
+        match &state {
+            SourceState::Lost(why) if before.label() != state.label() => {
+                tracing::warn!("ZoneHeads cannot be followed: {why}; what is served stays");
+            }
+            SourceState::Following if before != state => tracing::info!("following ZoneHeads"),
+            _ => {}
+        }
+        self.publisher.source_is(state);
+    }
+}
+
+impl Place {
+    /// A list or a restart of time: what it shows is where we are, be it lower than before.
+    fn begins_at(&mut self, version: String) {
+        let number = version.parse().ok();
+        if is_lower(number, self.highest) {
+            tracing::warn!(version, "the API server went back in time: zones stay at their serials");
+        }
+        self.highest = number;
+        self.from = Some(version).filter(|version| !version.is_empty());
+    }
+
+    /// An event: the watch goes on after it, unless time went backwards.
+    fn goes_to(&mut self, version: String) {
+        // Before the end of a streaming list there is no place to go on from, and versions come in any order.
+        if self.from.is_some() && self.sees(&version) {
+            self.from = Some(version).filter(|version| !version.is_empty());
+        }
+    }
+
+    /// Whether time goes forward at `version`. When it does not, a list is needed.
+    fn sees(&mut self, version: &str) -> bool {
+        let number = version.parse().ok();
+        if is_lower(number, self.highest) {
+            self.from = None;
+            return false;
+        }
+        self.highest = number.or(self.highest);
+        true
+    }
+}
+
+/// Versions of etcd are numbers that grow. What is not a number cannot be compared.
+fn is_lower(number: Option<u64>, highest: Option<u64>) -> bool {
+    number.zip(highest).is_some_and(|(number, highest)| number < highest)
+}
+
+async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Error::Service("the API server does not answer".into());
+    timeout(PATIENCE, request).await.map_err(late)?
+}
+
+/// From half of `pause` to all of it: who lost the same API server should not come back at once.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0) as u32;
+    pause / 2 + (pause / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_that_goes_backwards_asks_for_a_list() {
+        let mut place = Place::default();
+        place.begins_at("100".to_owned());
+        place.goes_to("105".to_owned());
+        assert_eq!(place.from.as_deref(), Some("105"));
+        place.goes_to("105".to_owned());
+        place.goes_to("104".to_owned());
+        assert_eq!(place.from, None);
+        // What a list says is where time is now.
+        place.begins_at("50".to_owned());
+        place.goes_to("51".to_owned());
+        assert_eq!(place.from.as_deref(), Some("51"));
+        assert!(!place.sees("49"));
+    }
+
+    #[test]
+    fn versions_that_are_no_numbers_are_not_compared() {
+        let mut place = Place::default();
+        place.begins_at("b".to_owned());
+        place.goes_to("a".to_owned());
+        assert_eq!(place.from.as_deref(), Some("a"));
+        place.goes_to(String::new());
+        assert_eq!(place.from, None);
+    }
+
+    #[test]
+    fn events_of_a_streaming_list_are_no_place_to_go_on_from() {
+        let mut place = Place::default();
+        place.goes_to("7".to_owned());
+        assert_eq!((place.from, place.highest), (None, None));
+    }
+
+    #[test]
+    fn pauses_are_spread() {
+        let pauses: Vec<Duration> = (0..50).map(|_| jittered(Duration::from_secs(1))).collect();
+        assert!(pauses.iter().all(|pause| (500..=1000).contains(&pause.as_millis())));
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+    }
+}
