@@ -18,6 +18,7 @@
 #![expect(unreachable_pub, reason = "KubeSchema derives public types inside function bodies")]
 #![expect(clippy::duplicated_attributes, reason = "each printer column of kube's derive has the same keys")]
 
+mod annotations;
 mod bounds;
 mod conditions;
 mod duration;
@@ -31,6 +32,7 @@ mod selector;
 mod slice;
 mod zone;
 
+pub use annotations::{FINALIZER, KEEP_ANNOTATION, RELEASE_ANNOTATION, ROLLBACK_ANNOTATION};
 pub use bounds::{
     MAX_GRANTS, MAX_NAME_LENGTH, MAX_NAMES_PER_GRANT, MAX_NAMESERVERS, MAX_TTL, MAX_TYPES_PER_GRANT,
     MAX_VALUE_LENGTH, MAX_VALUES,

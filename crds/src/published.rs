@@ -155,6 +155,11 @@ pub(crate) fn rrsets(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX})
 }
 
+/// A number of octets.
+pub(crate) fn octets(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int64", "minimum": 0, "maximum": 1u64 << 40})
+}
+
 /// A digest of 256 bits, in base32 of lower case.
 pub(crate) fn digest(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

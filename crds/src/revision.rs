@@ -20,6 +20,7 @@ use crate::published::{self, Holder, PublishedSoa};
     printcolumn(name = "Domain", type_ = "string", json_path = ".spec.domain"),
     printcolumn(name = "Serial", type_ = "integer", json_path = ".spec.serial"),
     printcolumn(name = "RRsets", type_ = "integer", json_path = ".spec.rrsets"),
+    printcolumn(name = "Octets", type_ = "integer", priority = "1", json_path = ".spec.octets"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[x_kube(
@@ -51,4 +52,8 @@ pub struct ZoneRevisionSpec {
     /// How many RRsets there are, without the SOA.
     #[schemars(schema_with = "published::rrsets")]
     pub rrsets: u64,
+    /// Octets of the slices that were stored for it. What it shares with others was there.
+    #[serde(default)]
+    #[schemars(schema_with = "published::octets")]
+    pub octets: u64,
 }

@@ -17,18 +17,13 @@
 //! | [`verdict`] | what came of an object |
 //! | [`guard`] | how much may go from a zone at once |
 //! | [`report`] | verdicts and answers as statuses |
-//! | [`index`] | what the watches told |
 //! | [`cluster`] | I/O: watches of the API server, questions to the resolvers |
 //!
 //! The engine that drives them, and publishes heads, revisions and slices, is not here yet.
 
 pub mod cluster;
 pub mod guard;
-pub mod index;
 pub mod objects;
 pub mod report;
 pub mod stages;
 pub mod verdict;
-
-/// The annotation by which a person releases removals that the guard holds: its value is their id.
-pub const RELEASE_ANNOTATION: &str = "port53.dev/release";

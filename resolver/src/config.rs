@@ -4,7 +4,7 @@
 //! and checked here together, so that all that is wrong is told in one go.
 
 use crate::health::ASSEMBLY_GRACE;
-use crate::kubernetes::{self, Source};
+use crate::kubernetes::Source;
 use crate::metrics::ZONES_WITH_METRICS;
 use crate::serve::{Drain, Settings, TcpLimits};
 use port53_zone::answer;
@@ -209,7 +209,7 @@ impl Wrong {
 
     fn source(&mut self, arguments: &Arguments) -> Option<Source> {
         let is_in_cluster = match arguments.source.as_deref() {
-            None => kubernetes::is_configured(),
+            None => port53_client::is_configured(),
             Some("kubernetes") => true,
             Some("disk") => false,
             Some(other) => {

@@ -1,13 +1,10 @@
-//! Heads and revisions.
+//! Heads: what is published of a zone, and the checkpoint that it builds on.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use kube::core::ObjectMeta;
 use port53_crds::{Checkpoint as CheckpointFields, HeadState};
-use port53_crds::{
-    Holder, MAX_JOURNAL, PublishedSoa, ZoneHead, ZoneHeadSpec, ZoneRevision, ZoneRevisionSpec, head_name,
-    revision_name,
-};
+use port53_crds::{Holder, MAX_JOURNAL, PublishedSoa, ZoneHead, ZoneHeadSpec, head_name, revision_name};
 use port53_zone::content::{Change, Content, Digest, journal};
 use port53_zone::{Name, Soa, name};
 
@@ -70,7 +67,7 @@ pub fn head_object_name(apex: &Name) -> String {
 }
 
 /// A zone as the resources name it: without the last dot, but for the root.
-fn domain(apex: &Name) -> String {
+pub(crate) fn domain(apex: &Name) -> String {
     let text = name::display(apex);
     if apex.is_root() { text } else { text[..text.len() - 1].to_owned() }
 }
@@ -118,24 +115,6 @@ impl Head {
         }
     }
 
-    /// The revision that keeps `content`, which is this head's checkpoint.
-    pub fn revision_object(&self, namespace: &str, content: &Content, soa: &Soa) -> ZoneRevision {
-        let Checkpoint { root, digest, salt, revision, .. } = &self.checkpoint;
-        ZoneRevision {
-            metadata: metadata(namespace, revision.clone()),
-            spec: ZoneRevisionSpec {
-                domain: domain(&self.apex),
-                zone_ref: self.holder.clone(),
-                serial: soa.serial,
-                soa: published_soa(soa),
-                root: root.map(|root| root.to_string()),
-                digest: digest.to_string(),
-                salt: hex(salt),
-                rrsets: content.len() as u64,
-            },
-        }
-    }
-
     /// Reads what an object says.
     ///
     /// # Errors
@@ -150,13 +129,9 @@ impl Head {
         }
         let checkpoint = Checkpoint {
             serial: spec.checkpoint.serial,
-            root: match &spec.checkpoint.root {
-                Some(root) => Some(read_digest("spec.checkpoint.root", root)?),
-                None => None,
-            },
+            root: read_root("spec.checkpoint.root", spec.checkpoint.root.as_deref())?,
             digest: read_digest("spec.checkpoint.digest", &spec.checkpoint.digest)?,
-            salt: unhex(&spec.checkpoint.salt)
-                .ok_or_else(|| StoreError::field("spec.checkpoint.salt", "not 32 hexadecimal digits"))?,
+            salt: read_salt("spec.checkpoint.salt", &spec.checkpoint.salt)?,
             revision: spec.checkpoint.revision.clone(),
         };
         let journal = match spec.journal.as_str() {
@@ -194,11 +169,11 @@ impl Head {
     }
 }
 
-fn metadata(namespace: &str, name: String) -> ObjectMeta {
+pub(crate) fn metadata(namespace: &str, name: String) -> ObjectMeta {
     ObjectMeta { name: Some(name), namespace: Some(namespace.to_owned()), ..ObjectMeta::default() }
 }
 
-fn published_soa(soa: &Soa) -> PublishedSoa {
+pub(crate) fn published_soa(soa: &Soa) -> PublishedSoa {
     PublishedSoa {
         primary: name::display(&soa.primary),
         contact: name::display(&soa.contact),
@@ -210,7 +185,7 @@ fn published_soa(soa: &Soa) -> PublishedSoa {
     }
 }
 
-fn read_soa(soa: &PublishedSoa, serial: u32) -> Result<Soa, StoreError> {
+pub(crate) fn read_soa(soa: &PublishedSoa, serial: u32) -> Result<Soa, StoreError> {
     Ok(Soa {
         primary: read_name("spec.soa.primary", &soa.primary)?,
         contact: read_name("spec.soa.contact", &soa.contact)?,
@@ -223,16 +198,24 @@ fn read_soa(soa: &PublishedSoa, serial: u32) -> Result<Soa, StoreError> {
     })
 }
 
-fn read_name(field: &'static str, text: &str) -> Result<Name, StoreError> {
+pub(crate) fn read_name(field: &'static str, text: &str) -> Result<Name, StoreError> {
     name::parse_absolute(text).map_err(|error| StoreError::field(field, format!("\"{text}\" {error}")))
 }
 
-fn read_digest(field: &'static str, text: &str) -> Result<Digest, StoreError> {
+pub(crate) fn read_digest(field: &'static str, text: &str) -> Result<Digest, StoreError> {
     Digest::parse(text).ok_or_else(|| StoreError::field(field, format!("\"{text}\" is not a digest")))
 }
 
-fn hex(octets: &[u8; 16]) -> String {
+pub(crate) fn hex(octets: &[u8; 16]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+pub(crate) fn read_root(field: &'static str, root: Option<&str>) -> Result<Option<Digest>, StoreError> {
+    root.map(|root| read_digest(field, root)).transpose()
+}
+
+pub(crate) fn read_salt(field: &'static str, text: &str) -> Result<[u8; 16], StoreError> {
+    unhex(text).ok_or_else(|| StoreError::field(field, "not 32 hexadecimal digits"))
 }
 
 fn unhex(text: &str) -> Option<[u8; 16]> {

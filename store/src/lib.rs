@@ -11,9 +11,11 @@
 //! the field, never a panic.
 
 mod head;
+mod revision;
 mod slice;
 
 pub use head::{Checkpoint, Head, head_object_name};
+pub use revision::Revision;
 pub use slice::{read_slice, slice_object};
 
 use port53_zone::content::ContentError;

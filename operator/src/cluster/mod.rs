@@ -1,4 +1,3 @@
 //! I/O: the API server and the resolvers.
 
 pub mod confirm;
-pub mod watch;

@@ -1,7 +1,7 @@
 //! The status of a Zone.
 
 use k8s_openapi::jiff::Timestamp;
-use port53_crds::{ConditionType, Reason, Status, ZoneStatus, condition, set_condition};
+use port53_crds::{ConditionType, RELEASE_ANNOTATION, Reason, Status, ZoneStatus, condition, set_condition};
 
 use super::{Service, is_accepted, refusal, warnings};
 use crate::verdict::Verdict;
@@ -94,7 +94,7 @@ fn held_message(held: &Held) -> String {
          Zone with {}={}",
         held.removals.len(),
         named.join(", "),
-        crate::RELEASE_ANNOTATION,
+        RELEASE_ANNOTATION,
         held.id
     )
 }

@@ -5,13 +5,14 @@
 //! for is followed, and then the newest: so a zone that changes faster than it can be read comes nearer with
 //! each attempt, because slices that are known are not fetched again.
 
+use super::KubernetesStatus;
 use super::decide::{Held, Step};
-use super::fetch;
-use super::watch::jittered;
-use super::{KubernetesStatus, Slices};
-use crate::source::Publisher;
+use crate::source::{Publisher, SourceState};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
+use port53_client::jittered;
+use port53_client::slices::Slices;
+use port53_client::watch::{Told, What};
 use port53_crds::ZoneHead;
 use port53_store::Head;
 use port53_zone::content::Content;
@@ -30,16 +31,6 @@ const ASSEMBLIES: usize = 8;
 /// The first pause after a checkpoint could not be read; each that follows is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// What is heard of heads.
-pub(super) enum Message {
-    /// A head as it is now.
-    Head(Box<DynamicObject>),
-    /// The head with this name is gone.
-    Deleted(String),
-    /// Every head that there is was told.
-    Listed,
-}
 
 /// The zones of a source.
 pub(super) struct Zones {
@@ -95,13 +86,11 @@ impl Zones {
     }
 
     /// Acts on what is heard until nothing more can come.
-    pub(super) async fn run(mut self, mut messages: Receiver<Message>) {
+    pub(super) async fn run(mut self, mut messages: Receiver<Told<()>>) {
         loop {
             tokio::select! {
-                message = messages.recv() => match message {
-                    Some(Message::Head(object)) => self.take(*object),
-                    Some(Message::Deleted(name)) => self.is_gone(&name),
-                    Some(Message::Listed) => self.publisher.list_complete(),
+                told = messages.recv() => match told {
+                    Some(Told { what, .. }) => self.hear(what),
                     None => return,
                 },
                 Some(read) = self.reads.recv() => self.checkpoint_was_read(read),
@@ -110,6 +99,31 @@ impl Zones {
             let behind = self.zones.values().filter(is_behind).count();
             self.status.behind.store((behind + self.unreadable.len()) as u64, Relaxed);
         }
+    }
+
+    fn hear(&mut self, what: What) {
+        match what {
+            // What is not in a list is not gone: absence removes nothing.
+            What::ListBegins => {}
+            What::Object(object) => self.take(*object),
+            What::Deleted(object) => self.is_gone(&object.name_any()),
+            What::Listed => self.publisher.list_complete(),
+            What::Following => self.source_is(SourceState::Following),
+            What::Lost(why) => self.source_is(SourceState::Lost(why)),
+        }
+    }
+
+    /// Says how the source is, and in the log when that changes.
+    fn source_is(&self, state: SourceState) {
+        let before = self.publisher.overview().source;
+        match &state {
+            SourceState::Lost(why) if before.label() != state.label() => {
+                tracing::warn!("ZoneHeads cannot be followed: {why}; what is served stays");
+            }
+            SourceState::Following if before != state => tracing::info!("following ZoneHeads"),
+            _ => {}
+        }
+        self.publisher.source_is(state);
     }
 
     fn is_gone(&mut self, object: &str) {
@@ -272,17 +286,11 @@ async fn checkpoint(
     known: Option<Content>,
     slices: Slices,
 ) -> Result<(Content, Image), String> {
-    let runtime = tokio::runtime::Handle::current();
+    let read = slices.content(head.apex.clone(), head.checkpoint.clone(), known).await;
+    let content = read.map_err(|error| error.to_string())?;
     let work = move || {
-        let content = fetch::checkpoint(&runtime, &head, known.as_ref(), |digest| {
-            let slices = slices.clone();
-            async move { slices.get(digest).await }
-        })?;
         let image = Image::new(content.without_owners(), head.soa.clone());
-        Ok((content, image))
+        (content, image)
     };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(|error: fetch::FetchError| error.to_string()),
-        Err(error) => Err(format!("a bug: {error}")),
-    }
+    tokio::task::spawn_blocking(work).await.map_err(|error| format!("a bug: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Following the ZoneHeads of a namespace: lists, watches, and when to list again.
+//! Following the objects of one kind: lists, watches, and when to list again.
 //!
 //! A list is read to its end, then a watch goes on from its resourceVersion. A watch that ends is taken up
 //! where it ended; one that says "gone" (410), that shows a resourceVersion lower than one before, or that
@@ -6,16 +6,15 @@
 //! connection when the API server that comes back is behind what was seen: after a restore of etcd it would
 //! leave out events without a word.
 //!
+//! Objects come as plain JSON, so that one that cannot be read is that one's affair and never the end of a list.
 //! The library's watcher lists again on 410 only and shows no bookmarks; hence this loop over its raw calls.
 
-use super::client::explain;
-use super::heads::Message;
-use crate::source::{Publisher, SourceState};
+use crate::{explain, jittered};
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
-use kube::core::DynamicObject;
+use kube::core::{DynamicObject, PartialObjectMeta};
 use kube::{Error, ResourceExt};
-use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,29 +26,74 @@ use tokio::time::{Instant, sleep, timeout};
 const SILENCE: Duration = Duration::from_secs(120);
 /// How long a request may take to begin to be answered, and a page of a list to come.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// ZoneHeads in a page of a list. Each may have a journal of 64 KiB.
-const PAGE: u32 = 100;
 /// The first pause after a failure; each that follows is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Marks the bookmark after the last object of a streaming list.
 const END_OF_LIST: &str = "k8s.io/initial-events-end";
 
+/// What is heard, and of which kind.
+#[derive(Debug)]
+pub struct Told<K> {
+    /// As [`Follower::kind`].
+    pub kind: K,
+    /// What.
+    pub what: What,
+}
+
+/// See [`Told`].
+#[derive(Debug)]
+pub enum What {
+    /// A list begins: what is not told of before it is whole is gone.
+    ListBegins,
+    /// An object as it is now.
+    Object(Box<DynamicObject>),
+    /// An object is gone. This is how it was.
+    Deleted(Box<DynamicObject>),
+    /// Every object that there is was told.
+    Listed,
+    /// What changes from now on is told as it does.
+    Following,
+    /// Nothing can be heard, and it is tried again. What is known stays.
+    Lost(String),
+}
+
+/// How much of the objects is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// Names and versions.
+    Metadata,
+}
+
 /// What is followed, and who hears of it.
-pub(super) struct Follower {
-    pub(super) api: Api<DynamicObject>,
-    /// Whether the list comes as a watch.
-    pub(super) streaming_list: bool,
-    pub(super) messages: Sender<Message>,
-    pub(super) publisher: Publisher,
+pub struct Follower<K> {
+    /// What is listed and watched.
+    pub api: Api<DynamicObject>,
+    /// How the listener tells this from others.
+    pub kind: K,
+    /// How much of it.
+    pub part: Part,
+    /// Objects in a page of a list.
+    pub page: u32,
+    /// Whether the list comes as a watch, which is lighter for an API server that can.
+    pub streaming_list: bool,
+    /// Who hears of it.
+    pub messages: Sender<Told<K>>,
     /// How often a list was begun.
-    pub(super) lists: Arc<AtomicU64>,
-    pub(super) place: Place,
+    pub lists: Arc<AtomicU64>,
+}
+
+/// A follower at work.
+struct Following<K> {
+    this: Follower<K>,
+    place: Place,
 }
 
 /// How far was heard.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+struct Place {
     /// Where a watch goes on; nothing when a list is needed.
     from: Option<String>,
     /// The highest resourceVersion seen.
@@ -70,27 +114,71 @@ impl From<Error> for Interruption {
     }
 }
 
-impl Follower {
+/// What a page of a list says.
+struct Page {
+    objects: Vec<DynamicObject>,
+    next: Option<String>,
+    version: String,
+}
+
+impl<K: Clone> Follower<K> {
     /// Follows until nobody listens any more.
-    pub(super) async fn run(mut self) {
+    pub async fn run(self) {
+        let mut following = Following { this: self, place: Place::default() };
         let mut pause = FIRST_PAUSE;
         loop {
             let begun = Instant::now();
-            let Err(Interruption::Lost(why)) = self.follow().await else { return };
+            let Err(Interruption::Lost(why)) = following.follow().await else { return };
             // What ran for a while is a new failure, not the last one again.
             pause = if begun.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
-            self.say(SourceState::Lost(why));
+            if following.send(What::Lost(why)).await.is_err() {
+                return;
+            }
             sleep(jittered(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
+    async fn page(&self, params: &ListParams) -> Result<Page, Error> {
+        let page = |objects, metadata: kube::core::ListMeta| Page {
+            objects,
+            next: metadata.continue_.filter(|token| !token.is_empty()),
+            version: metadata.resource_version.unwrap_or_default(),
+        };
+        match self.part {
+            Part::Whole => {
+                let list = in_time(self.api.list(params)).await?;
+                Ok(page(list.items, list.metadata))
+            }
+            Part::Metadata => {
+                let list = in_time(self.api.list_metadata(params)).await?;
+                Ok(page(list.items.into_iter().map(without_data).collect(), list.metadata))
+            }
+        }
+    }
+
+    async fn events(
+        &self,
+        params: &WatchParams,
+        from: &str,
+    ) -> Result<BoxStream<'static, Result<WatchEvent<DynamicObject>, Error>>, Error> {
+        match self.part {
+            Part::Whole => Ok(in_time(self.api.watch(params, from)).await?.boxed()),
+            Part::Metadata => {
+                let events = in_time(self.api.watch_metadata(params, from)).await?;
+                Ok(events.map(|event| event.map(event_without_data)).boxed())
+            }
+        }
+    }
+}
+
+impl<K: Clone> Following<K> {
     async fn follow(&mut self) -> Result<(), Interruption> {
         self.notice_a_restore().await?;
         loop {
             if self.place.from.is_none() {
-                self.lists.fetch_add(1, Ordering::Relaxed);
-                if self.streaming_list {
+                self.this.lists.fetch_add(1, Ordering::Relaxed);
+                if self.this.streaming_list {
                     self.watch(WatchParams::streaming_lists(), "0".to_owned()).await?;
                     continue;
                 }
@@ -107,16 +195,19 @@ impl Follower {
         if self.place.from.is_none() {
             return Ok(());
         }
-        let now = in_time(self.api.list(&ListParams::default().limit(1))).await?;
-        self.place.sees(&now.metadata.resource_version.unwrap_or_default());
+        let now = self.this.page(&ListParams::default().limit(1)).await?;
+        self.place.sees(&now.version);
         Ok(())
     }
 
     /// Lists to the end.
     async fn list(&mut self) -> Result<(), Interruption> {
-        let mut params = ListParams::default().limit(PAGE);
+        let mut params = ListParams::default().limit(self.this.page);
         loop {
-            let page = match in_time(self.api.list(&params)).await {
+            if params.continue_token.is_none() {
+                self.send(What::ListBegins).await?;
+            }
+            let page = match self.this.page(&params).await {
                 // The list was compacted away while it was read: from the beginning, at a later version.
                 Err(Error::Api(status)) if status.code == 410 && params.continue_token.is_some() => {
                     params.continue_token = None;
@@ -124,14 +215,14 @@ impl Follower {
                 }
                 other => other?,
             };
-            for object in page.items {
-                self.send(Message::Head(Box::new(object))).await?;
+            for object in page.objects {
+                self.send(What::Object(lean(object))).await?;
             }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            match page.next {
                 Some(token) => params.continue_token = Some(token),
                 None => {
-                    self.place.begins_at(page.metadata.resource_version.unwrap_or_default());
-                    return self.send(Message::Listed).await;
+                    self.place.begins_at(page.version);
+                    return self.send(What::Listed).await;
                 }
             }
         }
@@ -140,15 +231,16 @@ impl Follower {
     /// Watches until the API server ends the watch, or a list is needed.
     async fn watch(&mut self, params: WatchParams, from: String) -> Result<(), Interruption> {
         let begun = Instant::now();
-        let mut events = match in_time(self.api.watch(&params, &from)).await {
+        let mut events = match self.this.events(&params, &from).await {
             Err(Error::Api(status)) if status.code == 410 => {
                 self.place.from = None;
                 return Ok(());
             }
             other => pin!(other?),
         };
-        if !params.send_initial_events {
-            self.say(SourceState::Following);
+        match params.send_initial_events {
+            true => self.send(What::ListBegins).await?,
+            false => self.send(What::Following).await?,
         }
         let heard = self.hear(events.as_mut(), params.send_initial_events).await?;
         if heard == 0 && begun.elapsed() < FIRST_PAUSE {
@@ -171,7 +263,7 @@ impl Follower {
                 Ok(Some(event)) => event,
                 Ok(None) => return Ok(heard),
                 Err(_) => {
-                    tracing::warn!("the watch of ZoneHeads is silent: listing again");
+                    tracing::warn!(what = self.this.api.resource_url(), "a watch is silent: listing again");
                     self.place.from = None;
                     return Ok(heard);
                 }
@@ -180,20 +272,20 @@ impl Follower {
             match event? {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                     let version = object.resource_version().unwrap_or_default();
-                    self.send(Message::Head(Box::new(object))).await?;
+                    self.send(What::Object(lean(object))).await?;
                     self.place.goes_to(version);
                 }
                 WatchEvent::Deleted(object) => {
                     let version = object.resource_version().unwrap_or_default();
-                    self.send(Message::Deleted(object.name_any())).await?;
+                    self.send(What::Deleted(lean(object))).await?;
                     self.place.goes_to(version);
                 }
                 WatchEvent::Bookmark(bookmark) => {
                     if bookmark.metadata.annotations.contains_key(END_OF_LIST) {
                         is_list = false;
                         self.place.begins_at(bookmark.metadata.resource_version);
-                        self.send(Message::Listed).await?;
-                        self.say(SourceState::Following);
+                        self.send(What::Listed).await?;
+                        self.send(What::Following).await?;
                     } else {
                         self.place.goes_to(bookmark.metadata.resource_version);
                     }
@@ -210,21 +302,9 @@ impl Follower {
         }
     }
 
-    async fn send(&self, message: Message) -> Result<(), Interruption> {
-        self.messages.send(message).await.map_err(|_| Interruption::Over)
-    }
-
-    /// Says how the source is, and in the log when that changes.
-    fn say(&self, state: SourceState) {
-        let before = self.publisher.overview().source;
-        match &state {
-            SourceState::Lost(why) if before.label() != state.label() => {
-                tracing::warn!("ZoneHeads cannot be followed: {why}; what is served stays");
-            }
-            SourceState::Following if before != state => tracing::info!("following ZoneHeads"),
-            _ => {}
-        }
-        self.publisher.source_is(state);
+    async fn send(&self, what: What) -> Result<(), Interruption> {
+        let told = Told { kind: self.this.kind.clone(), what };
+        self.this.messages.send(told).await.map_err(|_| Interruption::Over)
     }
 }
 
@@ -233,7 +313,7 @@ impl Place {
     fn begins_at(&mut self, version: String) {
         let number = version.parse().ok();
         if is_lower(number, self.highest) {
-            tracing::warn!(version, "the API server went back in time: zones stay at their serials");
+            tracing::warn!(version, "the API server went back in time");
         }
         self.highest = number;
         self.from = Some(version).filter(|version| !version.is_empty());
@@ -269,10 +349,24 @@ async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T
     timeout(PATIENCE, request).await.map_err(late)?
 }
 
-/// From half of `pause` to all of it: who lost the same API server should not come back at once.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0) as u32;
-    pause / 2 + (pause / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+/// Who wrote which field is of no use here, and is most of an object.
+fn lean(mut object: DynamicObject) -> Box<DynamicObject> {
+    object.metadata.managed_fields = None;
+    Box::new(object)
+}
+
+fn without_data(object: PartialObjectMeta<DynamicObject>) -> DynamicObject {
+    DynamicObject { types: None, metadata: object.metadata, data: serde_json::Value::Null }
+}
+
+fn event_without_data(event: WatchEvent<PartialObjectMeta<DynamicObject>>) -> WatchEvent<DynamicObject> {
+    match event {
+        WatchEvent::Added(object) => WatchEvent::Added(without_data(object)),
+        WatchEvent::Modified(object) => WatchEvent::Modified(without_data(object)),
+        WatchEvent::Deleted(object) => WatchEvent::Deleted(without_data(object)),
+        WatchEvent::Bookmark(bookmark) => WatchEvent::Bookmark(bookmark),
+        WatchEvent::Error(status) => WatchEvent::Error(status),
+    }
 }
 
 #[cfg(test)]
@@ -310,12 +404,5 @@ mod tests {
         let mut place = Place::default();
         place.goes_to("7".to_owned());
         assert_eq!((place.from, place.highest), (None, None));
-    }
-
-    #[test]
-    fn pauses_are_spread() {
-        let pauses: Vec<Duration> = (0..50).map(|_| jittered(Duration::from_secs(1))).collect();
-        assert!(pauses.iter().all(|pause| (500..=1000).contains(&pause.as_millis())));
-        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
     }
 }

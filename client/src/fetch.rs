@@ -5,7 +5,9 @@
 //! memory is bounded by the content and a handful of slices, whatever the size of the zone. Slices that are
 //! known from an attempt before are not fetched again.
 
-use port53_store::Head;
+use crate::slices::SliceError;
+use port53_store::Checkpoint;
+use port53_zone::Name;
 use port53_zone::content::{Content, ContentError, Digest, Slice};
 use std::collections::HashMap;
 use std::future::Future;
@@ -17,37 +19,46 @@ const AHEAD: usize = 8;
 
 /// Why a slice is not had.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum FetchError {
-    /// A slice could not be had; the text says why.
+pub enum FetchError {
+    /// A slice could not be had.
     #[error("slice {0}: {1}")]
-    Slice(Digest, String),
+    Slice(Digest, SliceError),
     /// All were had, and they are not the content that the head says.
     #[error(transparent)]
     Content(#[from] ContentError),
     /// They are a content, but not that of the checkpoint.
     #[error("spec.checkpoint.digest: the slices below spec.checkpoint.root are another content")]
     WrongDigest,
+    /// The work ended in another way than it can.
+    #[error("a bug: {0}")]
+    Bug(String),
 }
 
-/// Reads the content of the checkpoint of `head`, with who owns what. `get` fetches a slice; `known` has the
+impl FetchError {
+    /// Whether it may go better another time: what is stored was not seen to be wrong.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, FetchError::Slice(_, SliceError::Unreachable(_)) | FetchError::Bug(_))
+    }
+}
+
+/// Reads the content of a checkpoint, with who owns what. `get` fetches a slice; `known` has the
 /// slices of an earlier checkpoint. Blocks the thread.
-pub(super) fn checkpoint<G, F>(
+pub(crate) fn checkpoint<G, F>(
     runtime: &Handle,
-    head: &Head,
+    apex: &Name,
+    at: &Checkpoint,
     known: Option<&Content>,
     get: G,
 ) -> Result<Content, FetchError>
 where
     G: Fn(Digest) -> F,
-    F: Future<Output = Result<Slice, String>> + Send + 'static,
+    F: Future<Output = Result<Slice, SliceError>> + Send + 'static,
 {
     let known = known.map(|content| content.slices().collect()).unwrap_or_default();
-    let at = &head.checkpoint;
     let mut reader =
         ReadAhead { runtime, get, known, pending: Vec::new(), coming: HashMap::new(), failed: None };
     reader.pending.extend(at.root);
-    let content =
-        Content::from_slices(head.apex.clone(), at.salt, at.root, &mut |digest| reader.next(*digest));
+    let content = Content::from_slices(apex.clone(), at.salt, at.root, &mut |digest| reader.next(*digest));
     match (content, reader.failed.take()) {
         (_, Some((digest, why))) => Err(FetchError::Slice(digest, why)),
         (Err(error), None) => Err(error.into()),
@@ -62,14 +73,14 @@ struct ReadAhead<'r, G> {
     known: HashMap<Digest, Slice>,
     /// What will be asked for, the next one last.
     pending: Vec<Digest>,
-    coming: HashMap<Digest, JoinHandle<Result<Slice, String>>>,
-    failed: Option<(Digest, String)>,
+    coming: HashMap<Digest, JoinHandle<Result<Slice, SliceError>>>,
+    failed: Option<(Digest, SliceError)>,
 }
 
 impl<G, F> ReadAhead<'_, G>
 where
     G: Fn(Digest) -> F,
-    F: Future<Output = Result<Slice, String>> + Send + 'static,
+    F: Future<Output = Result<Slice, SliceError>> + Send + 'static,
 {
     /// The slice that is asked for now.
     fn next(&mut self, digest: Digest) -> Option<Slice> {
@@ -91,7 +102,7 @@ where
         match self.runtime.block_on(coming) {
             Ok(Ok(slice)) => return Some(slice),
             Ok(Err(why)) => self.failed = Some((digest, why)),
-            Err(gone) => self.failed = Some((digest, gone.to_string())),
+            Err(gone) => self.failed = Some((digest, SliceError::Unreachable(gone.to_string()))),
         }
         None
     }
@@ -114,10 +125,8 @@ impl<G> Drop for ReadAhead<'_, G> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use port53_crds::{HeadState, Holder};
-    use port53_store::Checkpoint;
     use port53_zone::rdata::parse_value;
-    use port53_zone::{Name, RRset, Rtype, Soa, name};
+    use port53_zone::{RRset, Rtype, name};
     use std::collections::HashSet;
     use std::sync::{Arc, Mutex};
 
@@ -135,27 +144,8 @@ mod tests {
         Content::build(apex(), [7; 16], rrsets).expect("a content")
     }
 
-    fn head(content: &Content) -> Head {
-        Head {
-            apex: apex(),
-            holder: Holder { namespace: "dns".to_owned(), name: "example-com".to_owned() },
-            state: HeadState::Serving,
-            soa: Soa {
-                primary: apex(),
-                contact: apex(),
-                serial: 1,
-                refresh: 1,
-                retry: 2,
-                expire: 3,
-                minimum: 4,
-                ttl: 5,
-            },
-            digest: content.digest(),
-            rrsets: content.len() as u64,
-            checkpoint: Checkpoint::of(content, 1),
-            journal: Vec::new(),
-            pinned: None,
-        }
+    fn at(content: &Content) -> Checkpoint {
+        Checkpoint::of(content, 1)
     }
 
     /// Slices as somebody else has them, and what was asked of them.
@@ -170,10 +160,10 @@ mod tests {
             Elsewhere { slices: Arc::new(Mutex::new(content.slices().collect())), ..Self::default() }
         }
 
-        fn get(&self, digest: Digest) -> impl Future<Output = Result<Slice, String>> + Send + 'static {
+        fn get(&self, digest: Digest) -> impl Future<Output = Result<Slice, SliceError>> + Send + 'static {
             assert!(self.asked.lock().expect("a lock").insert(digest), "{digest} was asked for twice");
             let slice = self.slices.lock().expect("a lock").get(&digest).cloned();
-            async move { slice.ok_or_else(|| "not found".to_owned()) }
+            async move { slice.ok_or_else(|| SliceError::Lost("not found".to_owned())) }
         }
     }
 
@@ -186,7 +176,7 @@ mod tests {
         let runtime = runtime();
         let content = content(20_000, 0);
         let elsewhere = Elsewhere::with(&content);
-        let read = checkpoint(runtime.handle(), &head(&content), None, |digest| elsewhere.get(digest));
+        let read = checkpoint(runtime.handle(), &apex(), &at(&content), None, |digest| elsewhere.get(digest));
         assert!(read.expect("whole").iter().eq(content.iter()));
         assert_eq!(elsewhere.asked.lock().expect("a lock").len(), content.slices().count());
     }
@@ -196,7 +186,8 @@ mod tests {
         let runtime = runtime();
         let (before, after) = (content(20_000, 0), content(20_000, 7));
         let elsewhere = Elsewhere::with(&after);
-        let read = checkpoint(runtime.handle(), &head(&after), Some(&before), |digest| elsewhere.get(digest));
+        let read =
+            checkpoint(runtime.handle(), &apex(), &at(&after), Some(&before), |digest| elsewhere.get(digest));
         assert!(read.expect("whole").iter().eq(after.iter()));
         let asked = elsewhere.asked.lock().expect("a lock").len();
         assert!((1..=6).contains(&asked), "{asked}");
@@ -209,19 +200,19 @@ mod tests {
         let elsewhere = Elsewhere::with(&content);
         let (leaf, _) = content.slices().last().expect("a slice");
         let removed = elsewhere.slices.lock().expect("a lock").remove(&leaf);
-        let read = checkpoint(runtime.handle(), &head(&content), None, |digest| elsewhere.get(digest));
-        assert_eq!(read.err(), Some(FetchError::Slice(leaf, "not found".to_owned())));
+        let read = checkpoint(runtime.handle(), &apex(), &at(&content), None, |digest| elsewhere.get(digest));
+        assert_eq!(read.err(), Some(FetchError::Slice(leaf, SliceError::Lost("not found".to_owned()))));
 
-        let mut wrong = head(&content);
-        wrong.checkpoint.digest = Digest::of(b"another");
+        let mut wrong = at(&content);
+        wrong.digest = Digest::of(b"another");
         let elsewhere = Elsewhere::with(&content);
-        let read = checkpoint(runtime.handle(), &wrong, None, |digest| elsewhere.get(digest));
+        let read = checkpoint(runtime.handle(), &apex(), &wrong, None, |digest| elsewhere.get(digest));
         assert_eq!(read.err(), Some(FetchError::WrongDigest));
 
         let elsewhere = Elsewhere::with(&content);
         let first = removed.expect("it was there").0;
         elsewhere.slices.lock().expect("a lock").insert(leaf, Slice(first.slice(..first.len() - 1)));
-        let read = checkpoint(runtime.handle(), &head(&content), None, |digest| elsewhere.get(digest));
+        let read = checkpoint(runtime.handle(), &apex(), &at(&content), None, |digest| elsewhere.get(digest));
         assert_eq!(read.err(), Some(FetchError::Content(ContentError::WrongDigest(leaf))));
     }
 }

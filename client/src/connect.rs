@@ -1,5 +1,6 @@
 //! The client of the API server, and what its errors mean for a person.
 
+use crate::chain;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -22,7 +23,10 @@ pub fn is_configured() -> bool {
 }
 
 /// A client of the cluster that this process was told of, and the namespace that it was told.
-pub(super) async fn connect() -> Result<(Client, String), String> {
+///
+/// # Errors
+/// In words, when there is none or its configuration cannot be read.
+pub async fn connect() -> Result<(Client, String), String> {
     let config = Config::infer().await.map_err(|error| format!("no cluster can be found: {error}"))?;
     let namespace = config.default_namespace.clone();
     let client = client(config).map_err(|error| explain(&error))?;
@@ -56,27 +60,25 @@ pub fn client(config: Config) -> Result<Client, Error> {
 }
 
 /// What went wrong, with what to do where that is known.
-pub(super) fn explain(error: &Error) -> String {
+pub fn explain(error: &Error) -> String {
     match error {
         Error::Api(status) => match status.code {
             401 => "the API server does not know who this is: check the credentials".to_owned(),
-            403 => format!(
-                "the API server forbids it ({}): grant list and watch of zoneheads and get of zoneslices \
-                 in this namespace",
-                status.message
-            ),
+            403 => format!("the API server forbids it: {}: grant that right", status.message),
             404 if status.details.as_ref().is_none_or(|details| details.name.is_empty()) => {
-                "the API server does not know ZoneHeads: apply the definitions in crds/manifests".to_owned()
+                "the API server does not know this resource: apply the definitions in crds/manifests"
+                    .to_owned()
             }
             _ => format!("the API server says {}: {}", status.code, status.message),
         },
-        other => {
-            let causes = std::iter::successors(std::error::Error::source(other), |cause| cause.source());
-            let texts = causes.map(ToString::to_string);
-            texts.fold(other.to_string(), |text, cause| match text.ends_with(&cause) {
-                true => text,
-                false => format!("{text}: {cause}"),
-            })
-        }
+        other => chain(other),
+    }
+}
+
+/// Whether the API server cannot be reached, is overloaded or broken, rather than sure of what it says.
+pub fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Api(status) => status.code == 429 || status.code >= 500,
+        _ => true,
     }
 }

@@ -1,0 +1,16 @@
+//! Annotations and the finalizer: what people say beside a spec, so that tools which own the spec leave it alone.
+
+/// On a Zone: the serial of the ZoneRevision that the zone is rolled back to. While it is there the zone is
+/// pinned, and changes of records wait. Taken away, they go out.
+pub const ROLLBACK_ANNOTATION: &str = "port53.dev/rollback";
+
+/// On a Zone: the id of removals that the guard holds, to let exactly these go. The operator takes it away once
+/// they went.
+pub const RELEASE_ANNOTATION: &str = "port53.dev/release";
+
+/// On a Zone that is being deleted: `true` lets the object go at once and leaves the zone in service as it is,
+/// to be taken up by a Zone of the same namespace and name.
+pub const KEEP_ANNOTATION: &str = "port53.dev/keep-serving";
+
+/// On a Zone: it is there until the zone was withdrawn.
+pub const FINALIZER: &str = "port53.dev/withdrawal";
