@@ -35,6 +35,8 @@ pub struct Programs {
 pub struct Settings {
     /// Further arguments of the operator.
     pub operator: Vec<String>,
+    /// Further arguments of the resolvers.
+    pub resolver: Vec<String>,
     /// How the control plane is to be.
     pub cluster: ClusterSettings,
 }
@@ -79,7 +81,7 @@ impl Platform {
             program: self.programs.resolver,
             kubeconfig: self.cluster.kubeconfig_of(&resolver_user()),
             namespace: NAMESPACE.to_owned(),
-            more: Vec::new(),
+            more: self.settings.resolver.clone(),
         }
     }
 
