@@ -123,6 +123,13 @@ impl Platform {
         self.resolvers[number].restart(&settings);
     }
 
+    /// A namespace and a domain that no other test has.
+    pub fn place(&self, name: &str) -> (String, String) {
+        let namespace = self.cluster.create_namespace(name);
+        let domain = format!("{namespace}.example");
+        (namespace, domain)
+    }
+
     /// Applies manifests. Says what `kubectl` says.
     pub fn try_apply(&self, manifests: &str) -> Finished {
         self.cluster.kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], manifests)
