@@ -65,12 +65,20 @@ impl Platform {
         let mut platform =
             Platform { operator: None, resolvers: Vec::new(), cluster, programs, settings, dir };
         grant(&platform.cluster, NAMESPACE, &resolver_user());
-        let rights = platform.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], RIGHTS);
-        assert!(rights.success, "{rights:?}");
+        platform.grant_operator();
         let settings = platform.resolver_settings();
         platform.resolvers = vec![Resolver::start(&settings), Resolver::start(&settings)];
         platform.start_operator();
         platform
+    }
+
+    /// Lets the operator do what it must.
+    ///
+    /// # Panics
+    /// With what `kubectl` says when it cannot.
+    pub fn grant_operator(&self) {
+        let rights = self.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], RIGHTS);
+        assert!(rights.success, "{rights:?}");
     }
 
     /// How the resolvers are started.
@@ -109,6 +117,16 @@ impl Platform {
     /// Kills the operator, whatever it is doing.
     pub fn kill_operator(&mut self) {
         self.operator = None;
+    }
+
+    /// Stops the operator where it stands.
+    pub fn pause_operator(&self) {
+        self.operator.iter().for_each(Process::pause);
+    }
+
+    /// Lets it go on.
+    pub fn resume_operator(&self) {
+        self.operator.iter().for_each(Process::resume);
     }
 
     /// What the operator printed so far, as lines of JSON.
