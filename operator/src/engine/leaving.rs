@@ -25,6 +25,11 @@ pub(super) struct Ended {
     result: Result<(), WriteError>,
 }
 
+/// Whether a Zone cannot go without a word.
+pub(super) fn has_finalizer(zone: &Zone) -> bool {
+    zone.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER)
+}
+
 impl Engine {
     /// Whether a Zone was deleted and what it held is withdrawn: it holds nothing any more.
     pub(super) fn is_withdrawn_for(&self, zone: &Zone) -> bool {
@@ -47,9 +52,9 @@ impl Engine {
     pub(super) fn see_to_leaving(&mut self, now: Instant) {
         let zones: Vec<_> = self.index.zones.iter().map(|(key, zone)| (key.clone(), zone.clone())).collect();
         for (key, zone) in zones {
-            let has_finalizer = zone.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER);
+            let has_finalizer = has_finalizer(&zone);
             match (leaves_at(&zone), has_finalizer) {
-                (None, false) if self.held_by(&zone).is_some() => self.edit(key, Edit::AddFinalizer),
+                (None, false) if self.is_zone_accepted(&key) => self.edit(key, Edit::AddFinalizer),
                 (Some(at), true) => self.leave(key, &zone, at, now),
                 _ => self.take_spent_release(key, &zone),
             }

@@ -9,7 +9,7 @@ use port53_store::Revision;
 use port53_zone::{Name, name, rules};
 
 use super::zone::{Asked, Decision, Orders, Rollback, ZoneState};
-use super::{Engine, Timer, keeping, wall};
+use super::{Engine, Timer, keeping, leaving, wall};
 use crate::index::Key;
 use crate::objects::ObjectRef;
 use crate::stages::{self, Inputs, MissingZone, Published, ZoneOutcome};
@@ -127,6 +127,12 @@ impl Engine {
                 zone.asked = Asked::Asking;
                 self.ask_serials(&apex);
             }
+            return;
+        }
+        // A Zone that went without a word could never be told from one that is missing.
+        let may_begin =
+            self.index.zones.get(&key_of(&holder)).is_some_and(|zone| leaving::has_finalizer(zone));
+        if zone.serving().is_none() && !may_begin {
             return;
         }
         if now < zone.due {

@@ -13,7 +13,7 @@ use port53_client::jittered;
 use port53_crds::{ROLLBACK_ANNOTATION, parse_duration};
 use port53_zone::{Name, serial};
 
-use super::zone::Rollback;
+use super::zone::{Rollback, ZoneState};
 use super::{Engine, Timer, planning, wall};
 use crate::cluster::people::{self, Status};
 use crate::cluster::store::WriteError;
@@ -94,6 +94,11 @@ impl Statuses {
 }
 
 impl Engine {
+    /// Whether a Zone is accepted.
+    pub(super) fn is_zone_accepted(&self, key: &Key) -> bool {
+        self.statuses.zones.get(key).is_some_and(|told| told.verdict.outcome == Outcome::Accepted)
+    }
+
     /// Takes note of what the stages say of every object.
     pub(super) fn note_verdicts(&mut self, verdicts: Vec<Verdict>, now: Instant) {
         let plan = self.plan.number;
@@ -137,11 +142,9 @@ impl Engine {
         let is_accepted = verdict.outcome == Outcome::Accepted;
         let zone = verdict.zone.clone().filter(|_| is_accepted);
         self.statuses.records.insert(key.clone(), Told { verdict, standing: Standing::Unpublished });
-        match zone.and_then(|apex| self.zones.get_mut(&apex)) {
-            Some(zone) => zone.unpublished.push((plan, key.clone())),
-            None if is_accepted => {}
-            None => return self.statuses.queue(Object::Record(key)),
-        }
+        let Some(apex) = zone else { return self.statuses.queue(Object::Record(key)) };
+        let zone = self.zones.entry(apex).or_insert_with(|| ZoneState::new(now));
+        zone.unpublished.push((plan, key.clone()));
         self.statuses.interim.push_back((now + INTERIM, key));
         self.at(now + INTERIM, Timer::Interim);
     }
