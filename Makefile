@@ -9,7 +9,7 @@ ZONES ?= $(wildcard ../shared/data/zones)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## build, and serve examples/ on 127.0.0.1:5353
@@ -21,14 +21,29 @@ test: peers control-plane ## everything: unit, property, resolver, peers, API se
 	$(if $(ZONES),$(MAKE) acceptance,@echo 'no real zones here: give a directory of master files, ZONES=dir make acceptance')
 
 .PHONY: acceptance
-acceptance: peers ## serve every zone of ZONES=dir, ask for every RRset, compare
+acceptance: peers control-plane ## import every zone of ZONES=dir into a cluster, ask every resolver, compare
 	$(CARGO) build --package port53-tests --bins
 	$(CARGO) run --quiet --package port53-tests --bin acceptance -- $(ZONES)
+
+.PHONY: acceptance-dev
+acceptance-dev: peers ## the same with port53 dev, as master files and as manifests
+	$(CARGO) build --package port53-tests --bins
+	$(CARGO) run --quiet --package port53-tests --bin acceptance -- --dev $(ZONES)
 
 .PHONY: bench-dev
 bench-dev: ## how long a saved change takes until port53 dev answers it
 	$(CARGO) build --release --package port53-tests --bins
 	$(CARGO) run --release --package port53-tests --bin bench_dev
+
+# How many changes at which rates a second; one number of changes, or one for each rate.
+CHANGES ?= 2000
+RATES ?= 1,10
+
+.PHONY: bench-propagation
+bench-propagation: control-plane ## how long a change takes from the API server to the last resolver; CHANGES=, RATES=
+	$(CARGO) build --release --package port53-tests --bins
+	$(CARGO) run --release --quiet --package port53-tests --bin bench_propagation -- \
+		--changes $(CHANGES) --rates $(RATES) --commit $(shell git rev-parse --short HEAD)
 
 .PHONY: lint
 lint: deny ## format, clippy, licenses and bans, generated files

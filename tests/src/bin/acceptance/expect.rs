@@ -4,6 +4,7 @@ use crate::input::{Input, Key};
 use domain::base::iana::Rtype;
 use hickory_proto::op::Message;
 use port53_tests::normal::{Line, Normal};
+use port53_zone::serial;
 use std::collections::BTreeSet;
 
 /// What came of one question.
@@ -19,8 +20,17 @@ pub(crate) enum Verdict {
     Wrong(String),
 }
 
+/// Which serial the SOA has to have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Serial {
+    /// That of the input.
+    Same,
+    /// That of the input or a later one, because records came one after another.
+    NotEarlier,
+}
+
 /// Judges the answer to the question for an RRset of the input.
-pub(crate) fn judge(input: &Input, (owner, rtype): &Key, message: &Message) -> Verdict {
+pub(crate) fn judge(input: &Input, (owner, rtype): &Key, message: &Message, serial: Serial) -> Verdict {
     let got = Normal::of(message);
     if got.truncated {
         return Verdict::Truncated;
@@ -31,13 +41,31 @@ pub(crate) fn judge(input: &Input, (owner, rtype): &Key, message: &Message) -> V
         Some(cut) if !(cut == owner.as_slice() && *rtype == Rtype::DS.to_int()) => {
             is_referral(input, cut, &got)
         }
-        _ => got.rcode == "NOERROR" && got.authoritative && got.answer == *rrset,
+        _ => {
+            let is_soa = serial == Serial::NotEarlier && *rtype == Rtype::SOA.to_int();
+            got.rcode == "NOERROR"
+                && got.authoritative
+                && (got.answer == *rrset || (is_soa && is_later_soa(rrset, &got.answer)))
+        }
     };
     match () {
         () if is_right => Verdict::Right,
         () if got.answer.is_disjoint(rrset) && got.authoritative => Verdict::Absent,
         () => Verdict::Wrong(got.to_string()),
     }
+}
+
+/// Whether `got` is the SOA `expected` but for a later serial (RFC 1035 §3.3.13: five numbers at its end, the serial
+/// first).
+fn is_later_soa(expected: &BTreeSet<Line>, got: &BTreeSet<Line>) -> bool {
+    let (Some(expected), Some(got)) = (expected.first(), got.first()) else { return false };
+    let Some(at) = expected.value().len().checked_sub(20) else { return false };
+    let serial = |line: &Line| line.value().get(at..at + 4).and_then(|octets| octets.try_into().ok());
+    let (Some(before), Some(after)) = (serial(expected), serial(got)) else { return false };
+    let mut value = expected.value().to_vec();
+    value[at..at + 4].copy_from_slice(&after);
+    let is_same = Line::from_wire(expected.owner(), expected.rtype(), expected.ttl(), &value) == *got;
+    is_same && serial::is_newer(u32::from_be_bytes(after), u32::from_be_bytes(before))
 }
 
 fn is_referral(input: &Input, cut: &[u8], got: &Normal) -> bool {
