@@ -129,3 +129,19 @@ fn a_record_has_one_status_write_and_a_status_that_was_edited_is_written_again()
     let object = platform.get("dnsrecord", &namespace, "www").expect("it is there");
     assert_eq!(condition(&object, "Accepted").0, "True Accepted");
 }
+
+/// One of the same name, generation and data, which nobody told anything.
+#[test]
+fn a_record_that_is_created_anew_is_told_anew() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("anew");
+    let www = record(&namespace, "www", "here", "name: www, type: A, values: [192.0.2.1]");
+    platform.apply(&(zone(&namespace, "here", &domain) + &www));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    for _ in 0..5 {
+        platform.kubectl(&format!("delete dnsrecord www -n {namespace}"));
+        platform.apply(&www);
+        platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+        platform.say(&format!("www.{domain} A"), "NoError 192.0.2.1");
+    }
+}
