@@ -60,7 +60,7 @@ pub(crate) fn judge(input: &Input, (owner, rtype): &Key, message: &Message, seri
 fn is_later_soa(expected: &BTreeSet<Line>, got: &BTreeSet<Line>) -> bool {
     let (Some(expected), Some(got)) = (expected.first(), got.first()) else { return false };
     let Some(at) = expected.value().len().checked_sub(20) else { return false };
-    let serial = |line: &Line| line.value().get(at..at + 4).and_then(|octets| octets.try_into().ok());
+    let serial = |line: &Line| line.value().get(at..)?.first_chunk::<4>().copied();
     let (Some(before), Some(after)) = (serial(expected), serial(got)) else { return false };
     let mut value = expected.value().to_vec();
     value[at..at + 4].copy_from_slice(&after);
