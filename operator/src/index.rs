@@ -199,6 +199,16 @@ impl<T: Kept> Shelf<T> {
         self.objects.iter().map(|(key, entry)| (key, &entry.object))
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
     /// The status of an object, if it has one.
     pub fn status(&self, key: &Key) -> Option<&T::Status> {
         self.objects.get(key)?.status.as_ref()

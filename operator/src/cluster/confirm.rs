@@ -54,6 +54,13 @@ impl Confirmation {
         self.asked > 0 && self.answering == self.asked
     }
 
+    /// Whether another says the same, be it sooner or later.
+    pub fn says_the_same(&self, other: &Confirmation) -> bool {
+        let Confirmation { serial, answering, asked, nameservers, others, newest, took: _ } = self;
+        (*serial, *answering, *asked, *nameservers, others, *newest)
+            == (other.serial, other.answering, other.asked, other.nameservers, &other.others, other.newest)
+    }
+
     /// `2/2`, as in a column of kubectl.
     pub fn share(&self) -> String {
         format!("{}/{}", self.answering, self.asked)
@@ -123,7 +130,11 @@ pub async fn confirm(resolvers: &[Resolver], apex: &Name, serial: u32, patience:
 /// The serials that resolvers answer for a zone now, of those that answer one.
 pub async fn serials(resolvers: &[Resolver], apex: &Name) -> Vec<u32> {
     let answers = join_all(resolvers.iter().map(|resolver| ask(resolver.address, apex))).await;
-    answers.into_iter().flatten().collect()
+    let serial = |answer| match answer {
+        Ok(Answer::Serial(serial)) => Some(serial),
+        Ok(Answer::NotServed) | Err(_) => None,
+    };
+    answers.into_iter().filter_map(serial).collect()
 }
 
 /// Asks every resolver about `apex` until it no longer answers for it, at most for `patience`. Returns what
@@ -142,9 +153,9 @@ async fn wait_for_refusal(resolver: &Resolver, apex: &Name, until: Instant) -> R
     let mut pause = FIRST_PAUSE;
     loop {
         let said = match ask(resolver.address, apex).await {
-            Err(said) if said == REFUSED => return Ok(()),
+            Ok(Answer::NotServed) => return Ok(()),
+            Ok(Answer::Serial(serial)) => format!("still answers serial {serial}"),
             Err(said) => said,
-            Ok(serial) => format!("still answers serial {serial}"),
         };
         if Instant::now() + pause > until {
             return Err(said);
@@ -154,16 +165,16 @@ async fn wait_for_refusal(resolver: &Resolver, apex: &Name, until: Instant) -> R
     }
 }
 
-/// What [`ask`] says of a resolver that is not authoritative for the zone.
-const REFUSED: &str = "answers REFUSED";
-
 /// Waits until one resolver answers, and returns the serial; the error is what it said last.
 async fn wait(resolver: &Resolver, apex: &Name, wanted: u32, until: Instant) -> Result<u32, String> {
     let mut pause = FIRST_PAUSE;
     loop {
         let said = match ask(resolver.address, apex).await {
-            Ok(serial) if serial == wanted || serial::is_newer(serial, wanted) => return Ok(serial),
-            Ok(serial) => format!("answers serial {serial}"),
+            Ok(Answer::Serial(serial)) if serial == wanted || serial::is_newer(serial, wanted) => {
+                return Ok(serial);
+            }
+            Ok(Answer::Serial(serial)) => format!("answers serial {serial}"),
+            Ok(Answer::NotServed) => "does not answer for the zone".to_owned(),
             Err(error) => error,
         };
         if Instant::now() + pause > until {
@@ -174,22 +185,34 @@ async fn wait(resolver: &Resolver, apex: &Name, wanted: u32, until: Instant) -> 
     }
 }
 
-/// The serial that a resolver answers for a zone; the error says what it does instead.
+/// What a resolver answers about a zone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// It has the zone, with this serial.
+    Serial(u32),
+    /// It does not have it: REFUSED, or what the zone above says of the name.
+    NotServed,
+}
+
+/// Asks a resolver for the SOA of a zone.
 ///
 /// # Errors
-/// When it does not answer, or with something else than the SOA.
-pub async fn ask(address: SocketAddr, apex: &Name) -> Result<u32, String> {
+/// What it does instead: no answer, SERVFAIL (the zone is its own and not complete), or no message.
+pub async fn ask(address: SocketAddr, apex: &Name) -> Result<Answer, String> {
     let asked = timeout(QUESTION_PATIENCE, exchange(address, apex)).await;
     let answer = asked
         .map_err(|_| "does not answer".to_owned())?
         .map_err(|error| format!("cannot be asked: {error}"))?;
     let message = Message::from_octets(answer).map_err(|_| "answers with no message".to_owned())?;
-    if message.header().rcode() != Rcode::NOERROR {
-        return Err(format!("answers {}", message.header().rcode()));
+    match message.header().rcode() {
+        Rcode::NOERROR => {}
+        Rcode::REFUSED | Rcode::NXDOMAIN | Rcode::NOTAUTH => return Ok(Answer::NotServed),
+        other => return Err(format!("answers {other}")),
     }
     let answers = message.answer().map_err(|error| format!("answers with a bad message: {error}"))?;
-    let soa = answers.limit_to::<Soa<_>>().flatten().next().ok_or("answers without a SOA")?;
-    Ok(soa.data().serial().into_int())
+    // The SOA of a zone above stands in the authority section, and behind an alias under another name.
+    let mut of_apex = answers.limit_to::<Soa<_>>().flatten().filter(|record| record.owner() == apex);
+    Ok(of_apex.next().map_or(Answer::NotServed, |soa| Answer::Serial(soa.data().serial().into_int())))
 }
 
 async fn exchange(address: SocketAddr, apex: &Name) -> std::io::Result<Vec<u8>> {

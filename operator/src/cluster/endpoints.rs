@@ -23,12 +23,13 @@ pub struct Endpoints {
     slices: BTreeMap<Key, Vec<Resolver>>,
     /// While a list is read: what it had so far.
     listing: Option<BTreeMap<Key, Vec<Resolver>>>,
+    is_whole: bool,
 }
 
 impl Endpoints {
     /// Those that have the labels of `selector`.
     pub fn new(selector: Selector) -> Self {
-        Endpoints { selector, slices: BTreeMap::new(), listing: None }
+        Endpoints { selector, slices: BTreeMap::new(), listing: None, is_whole: false }
     }
 
     /// Takes note of what was told. Says whether a resolver came or went.
@@ -45,6 +46,7 @@ impl Endpoints {
                 };
             }
             What::Listed => {
+                self.is_whole = true;
                 if let Some(listed) = self.listing.take() {
                     self.slices = listed;
                 }
@@ -53,6 +55,11 @@ impl Endpoints {
             What::Following | What::Lost(_) => {}
         }
         self.resolvers() != before
+    }
+
+    /// Whether they were listed to the end.
+    pub fn are_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// The resolvers, each once.

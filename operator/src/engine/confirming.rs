@@ -8,7 +8,7 @@ use port53_zone::{Name, serial};
 
 use super::zone::Asked;
 use super::{Engine, Timer};
-use crate::cluster::confirm::{self, Confirmation};
+use crate::cluster::confirm::{self, Confirmation, Resolver};
 
 /// A round of questions, as long as that is soon after the publication.
 const ROUND: Duration = Duration::from_secs(1);
@@ -21,11 +21,11 @@ const ROUTINE: Duration = Duration::from_secs(60);
 /// Questions that were answered, or not.
 pub(super) enum Ended {
     /// What serials are answered for a zone that has no head.
-    Serials { apex: Name, serials: Vec<u32> },
+    Serials { apex: Name, asked: Arc<[Resolver]>, serials: Vec<u32> },
     /// Who answers a serial.
-    Confirmed { apex: Name, confirmation: Confirmation },
+    Confirmed { apex: Name, asked: Arc<[Resolver]>, confirmation: Confirmation },
     /// Who still answers for a zone that is withdrawn, and what.
-    Unserved { apex: Name, said: Vec<String> },
+    Unserved { apex: Name, asked: Arc<[Resolver]>, said: Vec<String> },
 }
 
 impl Engine {
@@ -35,7 +35,7 @@ impl Engine {
         self.jobs.spawn(async move {
             let _place = room.acquire().await;
             let serials = confirm::serials(&resolvers, &apex).await;
-            super::Ended::Confirm(Ended::Serials { apex, serials })
+            super::Ended::Confirm(Ended::Serials { apex, asked: resolvers, serials })
         });
     }
 
@@ -54,11 +54,11 @@ impl Engine {
             super::Ended::Confirm(match is_serving {
                 true => {
                     let confirmation = confirm::confirm(&resolvers, &apex, serial, ROUND).await;
-                    Ended::Confirmed { apex, confirmation }
+                    Ended::Confirmed { apex, asked: resolvers, confirmation }
                 }
                 false => {
                     let said = confirm::unserved(&resolvers, &apex, ROUND).await;
-                    Ended::Unserved { apex, said }
+                    Ended::Unserved { apex, asked: resolvers, said }
                 }
             })
         });
@@ -80,19 +80,37 @@ impl Engine {
     }
 
     pub(super) fn confirm_ended(&mut self, ended: Ended) {
+        // Who came meanwhile was not asked: nothing is concluded from the others.
         match ended {
-            Ended::Serials { apex, serials } => {
+            Ended::Serials { apex, asked, serials } => {
+                let is_everyone = Arc::ptr_eq(&asked, &self.resolvers);
                 let Some(zone) = self.zones.get_mut(&apex) else { return };
                 zone.serials.extend(serials);
-                zone.asked = Asked::Answered;
+                match is_everyone {
+                    true => zone.asked = Asked::Answered,
+                    false => return self.ask_serials(&apex),
+                }
                 self.plan.heard(Instant::now());
             }
-            Ended::Confirmed { apex, confirmation } => self.confirmed(&apex, confirmation),
-            Ended::Unserved { apex, said } => self.is_unserved(&apex, &said),
+            Ended::Confirmed { apex, asked, confirmation } => match Arc::ptr_eq(&asked, &self.resolvers) {
+                true => self.confirmed(&apex, confirmation),
+                false => self.ask_anew(&apex),
+            },
+            Ended::Unserved { apex, asked, said } => match Arc::ptr_eq(&asked, &self.resolvers) {
+                true => self.is_unserved(&apex, &said),
+                false => self.ask_anew(&apex),
+            },
         }
     }
 
-    fn confirmed(&mut self, apex: &Name, confirmation: Confirmation) {
+    fn ask_anew(&mut self, apex: &Name) {
+        if let Some(zone) = self.zones.get_mut(apex) {
+            zone.confirming.is_asking = false;
+        }
+        self.confirm(apex);
+    }
+
+    fn confirmed(&mut self, apex: &Name, mut confirmation: Confirmation) {
         let now = Instant::now();
         let newest = confirmation.newest;
         let Some(zone) = self.zones.get_mut(apex) else { return };
@@ -100,6 +118,12 @@ impl Engine {
         let is_current = zone.serving().is_some_and(|stored| stored.head.soa.serial == confirmation.serial);
         let (serial, is_complete) = (confirmation.serial, confirmation.is_complete());
         let asked = confirmation.asked;
+        // That it took another time to hear the same is nothing to tell anyone.
+        if let Some(old) = &zone.confirming.last
+            && old.says_the_same(&confirmation)
+        {
+            confirmation.took = old.took;
+        }
         zone.confirming.last = Some(confirmation);
         zone.confirming.rounds = if is_complete { 0 } else { zone.confirming.rounds.saturating_add(1) };
         let rounds = zone.confirming.rounds;

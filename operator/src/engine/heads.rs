@@ -96,7 +96,12 @@ impl Engine {
         let now = Instant::now();
         let zone = self.zones.entry(apex.clone()).or_insert_with(|| ZoneState::new(now));
         let version = object.resource_version().unwrap_or_default();
+        let is_list = self.heads.listing.is_some();
         match &zone.work {
+            // A list that shows what was written before the last: time went back.
+            Work::Idle if is_list && zone.is_own(&version) && zone.version.as_ref() != Some(&version) => {
+                self.look_up(&apex);
+            }
             _ if zone.is_own(&version) => {}
             // It may be what is being written: that is known when the write has ended.
             Work::Publishing(_) | Work::Looking(_) | Work::Assembling => zone.told = Some(object),
@@ -109,7 +114,11 @@ impl Engine {
 
     fn head_is_gone(&mut self, apex: &Name) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
-        if zone.is_idle() && zone.version.take().is_some() && zone.stored.is_some() {
+        if !zone.is_idle() {
+            zone.is_told_gone = true;
+            return;
+        }
+        if zone.version.take().is_some() && zone.stored.is_some() {
             tracing::warn!("the ZoneHead of {} was deleted: it is restored", name::display(apex));
             zone.restore = zone.restore.max(Restore::AsItWas);
             self.plan.heard(Instant::now());
@@ -287,17 +296,25 @@ impl Engine {
             zone.spent = attempt.released;
             self.plan.heard(now);
         }
+        // What a checkpoint covers is no part of a journal that began again.
+        let begins_again = zone.stored.as_ref().is_none_or(|old| old.head.checkpoint != head.checkpoint);
+        let was_pinned = zone.serving().and_then(|stored| stored.head.pinned);
+        let is_pinned = head.pinned;
         zone.keeping = match std::mem::take(&mut zone.keeping) {
-            Keeping::Stored(_) if attempt.takes_ready => Keeping::Nothing,
-            // What it covers is no longer a part of the journal.
-            Keeping::Storing(_) if attempt.version.first.is_some() => Keeping::Nothing,
+            Keeping::Storing(_) | Keeping::Stored(_) if begins_again || attempt.takes_ready => {
+                Keeping::Nothing
+            }
             keeping => keeping,
         };
         zone.written(version, attempt.version.stored.clone(), attempt.begun, now);
         if is_serving {
             zone.has_left = false;
             self.published.insert(apex.clone(), planning::published(&attempt.version.stored));
-            self.records_are_published(apex, attempt.plan);
+            // Who waits for a zone that is pinned is known when it is planned for.
+            match (was_pinned, is_pinned) {
+                (None, None) => self.records_are_published(apex, attempt.plan),
+                _ => self.plan.heard(now),
+            }
             self.checkpoint_is_due(apex);
             self.confirm(apex);
         } else {
@@ -323,6 +340,16 @@ impl Engine {
         zone.failures = zone.failures.saturating_add(1);
         zone.work = Work::Looking(Some(attempt));
         self.look(apex);
+    }
+
+    /// Has the head of a zone looked up, of which something was heard that cannot be so.
+    fn look_up(&mut self, apex: &Name) {
+        if let Some(zone) = self.zones.get_mut(apex)
+            && zone.is_idle()
+        {
+            zone.work = Work::Looking(None);
+            self.look(apex);
+        }
     }
 
     /// Reads the head of a zone, later each time that something fails.
@@ -353,6 +380,7 @@ impl Engine {
         let Work::Looking(attempt) = std::mem::replace(&mut zone.work, Work::Idle) else { return };
         // What was told while it was not known is older than this.
         zone.told = None;
+        zone.is_told_gone = false;
         let read = there.as_deref().map(Head::read);
         if let (Some(there), Some(Ok(head)), Some(attempt)) = (&there, &read, attempt)
             && *head == attempt.version.stored.head
@@ -407,6 +435,10 @@ impl Engine {
     /// Looks at what was told of a head while it was being written.
     fn hear_what_was_told(&mut self, apex: &Name) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
+        if std::mem::take(&mut zone.is_told_gone) {
+            zone.told = None;
+            return self.look_up(apex);
+        }
         if let Some(object) = zone.told.take() {
             self.head_is(object);
         }

@@ -30,6 +30,8 @@ const CHECKPOINT_AFTER: Duration = Duration::from_secs(1);
 const TAKE_UP_AFTER: Duration = Duration::from_secs(30);
 /// From something missing to storing it again: more may be missing.
 const RESTORE_AFTER: Duration = Duration::from_millis(200);
+/// From one look that could not be had, or was cut short, to the next.
+const PRUNE_SOON: Duration = Duration::from_secs(5);
 /// Objects that one look deletes at most.
 const AT_ONCE: usize = 500;
 
@@ -46,6 +48,10 @@ pub(super) struct Library {
     below: HashMap<Digest, Below>,
     /// What nothing named when it was last looked.
     unnamed: HashSet<Digest>,
+    /// Something went while it was being pruned.
+    restores_later: bool,
+    /// Pruning was put off or stopped: it goes on soon.
+    prunes_soon: bool,
 }
 
 /// What an inner slice names.
@@ -64,8 +70,8 @@ pub(super) enum Ended {
         revision: Box<Revision>,
         result: Result<String, WriteError>,
     },
-    /// The content of a revision was read.
-    Revision { apex: Name, serial: u32, result: Result<Box<(Revision, Content)>, String> },
+    /// The content of a revision was read; if not, whether it may go better another time, and why.
+    Revision { apex: Name, serial: u32, result: Result<Box<(Revision, Content)>, (bool, String)> },
     /// It was looked for what nothing needs.
     Pruned(Pruned),
     /// What was missing was stored again.
@@ -84,9 +90,10 @@ pub(super) struct Pruned {
 
 impl Library {
     /// Whether slices may be stored now. If not, they soon may.
-    pub(super) fn may_store_slices(&self) -> bool {
+    pub(super) fn may_store_slices(&mut self) -> bool {
         if let Some(stop) = &self.pruning {
             stop.store(true, Ordering::Relaxed);
+            self.prunes_soon = true;
         }
         self.pruning.is_none()
     }
@@ -192,7 +199,12 @@ impl Engine {
                 if matches!(zone.rollback, Rollback::Reading(wanted) if wanted == serial) {
                     zone.rollback = match result {
                         Ok(read) => Rollback::Read(read),
-                        Err(why) => {
+                        Err((true, why)) => {
+                            tracing::warn!("serial {serial} cannot be read, and is tried again: {why}");
+                            zone.rollback = Rollback::Nowhere;
+                            return self.at(Instant::now() + PRUNE_SOON, Timer::Plan);
+                        }
+                        Err((false, why)) => {
                             Rollback::Impossible(serial, format!("serial {serial} cannot be read: {why}"))
                         }
                     };
@@ -227,15 +239,18 @@ impl Engine {
     ) {
         let now = Instant::now();
         let Some(zone) = self.zones.get_mut(apex) else { return };
-        let keeping = std::mem::take(&mut zone.keeping);
+        // Another may be on its way by now, or none be wanted.
+        let is_wanted =
+            matches!(&zone.keeping, Keeping::Storing(ready) if ready.checkpoint == revision.checkpoint);
         match result {
             Ok(uid) => {
-                if let Keeping::Storing(ready) = keeping {
+                if is_wanted && let Keeping::Storing(ready) = std::mem::take(&mut zone.keeping) {
                     zone.keeping = Keeping::Stored(ready);
                     self.at(now + TAKE_UP_AFTER, Timer::TakeUp(apex.clone()));
                 }
                 self.is_stored(slices, revision, uid);
             }
+            Err(_) if !is_wanted => {}
             Err(error) => {
                 let serial = revision.soa.serial;
                 tracing::warn!("serial {serial} of {} is not stored yet: {error}", name::display(apex));
@@ -252,13 +267,16 @@ impl Engine {
     /// Takes over how large zones were that were published by a process before this one.
     pub(super) fn remember_sizes(&mut self) {
         let (now, elapsed) = (wall().as_second(), self.elapsed(Instant::now()));
-        for (apex, zone) in &mut self.zones {
-            let sizes = self.index.revisions.iter().filter(|(_, stored)| stored.revision.apex == *apex);
-            let sizes = sizes.map(|(_, stored)| {
-                let ago = Duration::from_secs((now - stored.created).max(0) as u64);
-                (ago, stored.revision.rrsets as usize)
-            });
-            zone.guard.remember(sizes, elapsed);
+        let mut sizes: BTreeMap<&Name, Vec<(Duration, usize)>> = BTreeMap::new();
+        for (_, stored) in self.index.revisions.iter() {
+            let ago = Duration::from_secs((now - stored.created).max(0) as u64);
+            let size = stored.revision.rrsets as usize;
+            sizes.entry(&stored.revision.apex).or_default().push((ago, size));
+        }
+        for (apex, sizes) in sizes {
+            if let Some(zone) = self.zones.get_mut(apex) {
+                zone.guard.remember(sizes, elapsed);
+            }
         }
     }
 
@@ -267,6 +285,9 @@ impl Engine {
         match noted {
             Noted::Gone(_) => self.at(Instant::now() + RESTORE_AFTER, Timer::Restore),
             Noted::Input if !self.index.is_whole() => {}
+            // What is being pruned is no longer to be there.
+            Noted::Input | Noted::New(_) if self.library.pruning.is_some() => {}
+            Noted::Input | Noted::New(_) if self.library.revisions.len() == self.index.revisions.len() => {}
             Noted::Input | Noted::New(_) => {
                 for (key, stored) in self.index.revisions.iter() {
                     self.library.revisions.entry(key.clone()).or_insert_with(|| (**stored).clone());
@@ -281,8 +302,10 @@ impl Engine {
         if !self.is_ready() {
             return;
         }
-        if !self.library.may_store_slices() {
-            return self.at(Instant::now() + RESTORE_AFTER, Timer::Restore);
+        if self.library.pruning.is_some() {
+            // What it deletes is not missing; it is looked again when that is known.
+            self.library.restores_later = true;
+            return;
         }
         let namespace = self.store.namespace();
         let contents = self
@@ -290,8 +313,10 @@ impl Engine {
             .values()
             .filter_map(|zone| zone.serving())
             .flat_map(|stored| [&stored.base, &stored.content]);
+        let roots: HashSet<Option<Digest>> =
+            self.library.revisions.values().map(|stored| stored.revision.checkpoint.root).collect();
         let mut missing: HashMap<Digest, Slice> = HashMap::new();
-        for content in contents.filter(|content| self.library.names(content)) {
+        for content in contents.filter(|content| roots.contains(&content.root())) {
             missing.extend(content.slices().filter(|(digest, _)| !self.index.slices.has(namespace, digest)));
         }
         let revisions: Vec<(Key, Stored)> = self
@@ -328,10 +353,12 @@ impl Engine {
 
     /// Looks for what nothing needs, and deletes it.
     pub(super) fn prune(&mut self, now: Instant) {
-        self.at(now + self.settings.prune_interval, Timer::Prune);
+        let interval = self.settings.prune_interval;
         if !self.is_ready() || self.library.storing > 0 || self.library.pruning.is_some() {
-            return;
+            return self.at(now + interval.min(PRUNE_SOON), Timer::Prune);
         }
+        let is_cut_short = std::mem::take(&mut self.library.prunes_soon);
+        self.at(now + if is_cut_short { interval.min(PRUNE_SOON) } else { interval }, Timer::Prune);
         let needed = self.revisions_needed();
         let surplus: Vec<(Key, String)> = self
             .index
@@ -425,16 +452,11 @@ impl Engine {
         }
         self.library.below = pruned.below;
         self.library.unnamed = pruned.unnamed;
+        if std::mem::take(&mut self.library.restores_later) {
+            self.at(Instant::now() + RESTORE_AFTER, Timer::Restore);
+        }
         // Whoever waited to store slices may.
         self.plan.heard(Instant::now());
-    }
-}
-
-impl Library {
-    /// Whether a revision that is to be there has this content.
-    fn names(&self, content: &Content) -> bool {
-        let root = content.root();
-        self.revisions.values().any(|stored| stored.revision.checkpoint.root == root)
     }
 }
 

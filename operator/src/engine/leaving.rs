@@ -16,6 +16,8 @@ use crate::cluster::people::{self, Edit};
 use crate::cluster::store::WriteError;
 use crate::index::{Key, key};
 
+/// Before a Zone is edited again that was changed meanwhile.
+const AFTER_CONFLICT: Duration = Duration::from_millis(100);
 /// Between attempts to edit a Zone.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -68,12 +70,17 @@ impl Engine {
         if planning::annotation(zone, KEEP_ANNOTATION) == Some("true") {
             return self.edit(key, Edit::RemoveFinalizer);
         }
+        // What is on its way may be its first publication.
+        if let Ok(apex) = name::parse_absolute(&zone.spec.domain)
+            && let Some(state) = self.zones.get_mut(&apex)
+            && !state.is_idle()
+        {
+            state.is_passed_over = true;
+            return;
+        }
         let Some((apex, state)) = self.held_by(zone) else {
             return self.edit(key, Edit::RemoveFinalizer);
         };
-        if !state.is_idle() {
-            return;
-        }
         let Some(stored) = &state.stored else { return };
         match stored.head.state {
             HeadState::Withdrawn if state.has_left => self.edit(key, Edit::RemoveFinalizer),
@@ -119,13 +126,16 @@ impl Engine {
     /// Edits the metadata of a Zone, unless that is being done.
     fn edit(&mut self, key: Key, edit: Edit) {
         if !self.edited.insert(key.clone()) {
+            self.edits_put_off.insert(key);
             return;
         }
         let client = self.client.clone();
         self.jobs.spawn(async move {
             let result = people::edit_zone(client, &key, &edit).await;
-            if matches!(result, Err(WriteError::Unsure(_) | WriteError::Refused(_))) {
-                tokio::time::sleep(jittered(RETRY)).await;
+            match &result {
+                Ok(()) => {}
+                Err(WriteError::Conflict) => tokio::time::sleep(jittered(AFTER_CONFLICT)).await,
+                Err(_) => tokio::time::sleep(jittered(RETRY)).await,
             }
             super::Ended::Leave(Ended { key, edit, result })
         });
@@ -134,8 +144,12 @@ impl Engine {
     pub(super) fn leave_ended(&mut self, Ended { key, edit, result }: Ended) {
         self.edited.remove(&key);
         match result {
-            // The watch tells of it.
-            Ok(()) => {}
+            // The watch tells of it. What else is to be edited was put off meanwhile.
+            Ok(()) => {
+                if self.edits_put_off.remove(&key) {
+                    self.plan.heard(Instant::now());
+                }
+            }
             // What changed meanwhile may be a status, which is no reason for a plan.
             Err(WriteError::Conflict) => self.plan.heard(Instant::now()),
             Err(error) => {

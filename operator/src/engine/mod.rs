@@ -100,10 +100,14 @@ pub struct Engine {
     library: Library,
     /// Zones whose metadata is being edited.
     edited: BTreeSet<Key>,
+    /// Zones whose metadata needs another edit after that.
+    edits_put_off: BTreeSet<Key>,
     lost: BTreeMap<Kind, String>,
     jobs: JoinSet<Ended>,
     asking: Arc<Semaphore>,
     timers: BTreeSet<(Instant, Timer)>,
+    /// When the timer for a plan is due.
+    next_plan: Option<Instant>,
     started: Instant,
 }
 
@@ -148,11 +152,13 @@ impl Engine {
             statuses: Statuses::default(),
             library: Library::default(),
             edited: BTreeSet::new(),
+            edits_put_off: BTreeSet::new(),
             lost: BTreeMap::new(),
             jobs: JoinSet::new(),
             asking: Arc::new(Semaphore::new(ASKED_AT_ONCE)),
             timers: BTreeSet::from([(now + settings.prune_interval, Timer::Prune)]),
             settings,
+            next_plan: None,
             started: now,
         }
     }
@@ -242,6 +248,7 @@ impl Engine {
     fn is_ready(&self) -> bool {
         self.index.is_whole()
             && self.heads.are_whole()
+            && self.endpoints.as_ref().is_none_or(Endpoints::are_whole)
             && self.zones.values().all(|zone| !zone.is_assembling())
     }
 
@@ -267,7 +274,10 @@ impl Engine {
             && let Some((_, timer)) = self.timers.pop_first()
         {
             match timer {
-                Timer::Plan => self.plan.heard(now),
+                Timer::Plan => {
+                    self.next_plan = None;
+                    self.plan.heard(now);
+                }
                 Timer::Confirm(apex) => self.confirm_if_due(&apex, now),
                 Timer::Checkpoint(apex) => self.store_checkpoint(&apex),
                 Timer::TakeUp(apex) => self.take_up(&apex),
@@ -281,6 +291,14 @@ impl Engine {
     }
 
     fn at(&mut self, at: Instant, timer: Timer) {
+        if timer == Timer::Plan {
+            // A plan asks for all later ones that it needs: the next is enough.
+            match self.next_plan.filter(|next| *next <= at) {
+                Some(_) => return,
+                None => self.next_plan.take().map(|next| self.timers.remove(&(next, Timer::Plan))),
+            };
+            self.next_plan = Some(at);
+        }
         self.timers.insert((at, timer));
     }
 

@@ -10,6 +10,7 @@ use port53_zone::{Name, name, rules};
 
 use super::zone::{Asked, Decision, Orders, Rollback, ZoneState};
 use super::{Engine, Timer, keeping, leaving, wall};
+use crate::guard;
 use crate::index::{Key, key};
 use crate::objects::ObjectRef;
 use crate::stages::{self, Inputs, MissingZone, Published, ZoneOutcome};
@@ -132,7 +133,9 @@ impl Engine {
         }
         // A Zone that went without a word could never be told from one that is missing.
         let may_begin =
-            self.index.zones.get(&key_of(&holder)).is_some_and(|zone| leaving::has_finalizer(zone));
+            self.index.zones.get(&key_of(&holder)).is_some_and(|zone| {
+                leaving::has_finalizer(zone) && zone.metadata.deletion_timestamp.is_none()
+            });
         if zone.serving().is_none() && !may_begin {
             return;
         }
@@ -150,6 +153,9 @@ impl Engine {
             Ok(Decision::Wait) => {}
             Ok(Decision::Read(serial)) => self.read_revision(&apex, serial),
             Ok(Decision::Publish(version, guard, released)) => {
+                if guard.is_waiting() {
+                    self.at(now + guard::REPLACEMENT_PATIENCE, Timer::Plan);
+                }
                 self.publish(*version, guard, released, heard, now);
             }
             Err(error) => {
@@ -221,7 +227,7 @@ impl Engine {
             super::Ended::Keep(keeping::Ended::Revision {
                 apex,
                 serial,
-                result: result.map_err(|error| error.to_string()),
+                result: result.map_err(|error| (error.is_passing(), error.to_string())),
             })
         });
     }

@@ -15,6 +15,7 @@ use port53_zone::{Name, serial};
 
 use super::zone::{Rollback, ZoneState};
 use super::{Engine, Timer, planning, wall};
+use crate::cluster::confirm::Confirmation;
 use crate::cluster::people::{self, Status};
 use crate::cluster::store::WriteError;
 use crate::index::Key;
@@ -60,15 +61,19 @@ pub(super) struct Statuses {
 #[derive(Debug)]
 struct Told {
     verdict: Verdict,
+    /// The plan that it came in.
+    plan: u64,
     standing: Standing,
 }
 
 /// How far what a record says is published.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 enum Standing {
     Unpublished,
     /// With this serial, or before it.
     Published(u32),
+    /// Every resolver was seen to answer it.
+    Served(Arc<Confirmation>),
     /// It waits, because the zone is rolled back to this serial.
     Pinned(u32),
 }
@@ -153,10 +158,10 @@ impl Engine {
         let zone = verdict.zone.clone().filter(|_| is_accepted);
         self.statuses
             .records
-            .insert(key.clone(), Told { verdict: verdict.clone(), standing: Standing::Unpublished });
+            .insert(key.clone(), Told { verdict: verdict.clone(), plan, standing: Standing::Unpublished });
         let Some(apex) = zone else { return self.statuses.queue(Object::Record(key)) };
         let zone = self.zones.entry(apex).or_insert_with(|| ZoneState::new(now));
-        zone.unpublished.push((plan, key.clone()));
+        zone.unpublished.insert(key.clone());
         self.statuses.interim.push_back((now + INTERIM, key));
         self.at(now + INTERIM, Timer::Interim);
     }
@@ -166,17 +171,22 @@ impl Engine {
         let Some(zone) = self.zones.get_mut(apex) else { return };
         let Some(stored) = zone.serving() else { return };
         let (serial, pinned) = (stored.head.soa.serial, stored.head.pinned);
-        let (published, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut zone.unpublished).into_iter().partition(|(of, _)| *of <= plan);
-        zone.unpublished = later;
-        for (_, key) in published {
+        for key in std::mem::take(&mut zone.unpublished) {
+            let Some(told) = self.statuses.records.get_mut(&key) else { continue };
+            if told.verdict.zone.as_ref() != Some(apex) {
+                continue;
+            }
+            if told.plan > plan {
+                // What is published is the version before.
+                zone.unpublished.insert(key);
+                continue;
+            }
             let owner: Arc<str> = format!("{}/{}", key.0, key.1).into();
             let waits = pinned.filter(|_| zone.pinned_owners.contains(&owner));
-            let Some(told) = self.statuses.records.get_mut(&key) else { continue };
             told.standing = waits.map_or(Standing::Published(serial), Standing::Pinned);
             match waits {
                 Some(_) => self.statuses.queue(Object::Record(key)),
-                None => zone.unconfirmed.push((serial, key)),
+                None => drop(zone.unconfirmed.insert(key, serial)),
             }
         }
         let last = zone.confirming.last.as_ref();
@@ -188,11 +198,20 @@ impl Engine {
     /// Every resolver answers a serial.
     pub(super) fn records_are_served(&mut self, apex: &Name, confirmed: u32) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
-        let is_later = |of: u32| serial::is_newer(of, confirmed);
-        let (later, served): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut zone.unconfirmed).into_iter().partition(|(of, _)| is_later(*of));
+        let Some(confirmation) = zone.confirming.last.clone().map(Arc::new) else { return };
+        let (later, served): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut zone.unconfirmed)
+            .into_iter()
+            .partition(|(_, of)| serial::is_newer(*of, confirmed));
         zone.unconfirmed = later;
-        served.into_iter().for_each(|(_, key)| self.statuses.queue(Object::Record(key)));
+        for (key, of) in served {
+            // Only what is still to be told as it was published.
+            if let Some(told) = self.statuses.records.get_mut(&key)
+                && matches!(told.standing, Standing::Published(serial) if serial == of)
+            {
+                told.standing = Standing::Served(confirmation.clone());
+                self.statuses.queue(Object::Record(key));
+            }
+        }
     }
 
     /// A zone was pinned, or is no longer: who waits for it now, and who did before.
@@ -212,7 +231,7 @@ impl Engine {
                 Some(serial) => told.standing = Standing::Pinned(serial),
                 None => {
                     told.standing = Standing::Unpublished;
-                    zone.unpublished.push((0, key.clone()));
+                    zone.unpublished.insert(key.clone());
                 }
             }
             self.statuses.queue(Object::Record(key));
@@ -262,13 +281,14 @@ impl Engine {
     fn record_status(&self, key: &Key) -> Option<Status> {
         let told = self.statuses.records.get(key)?;
         let apex = told.verdict.zone.as_ref();
-        let service = match told.standing {
+        let service = match &told.standing {
             Standing::Unpublished => Service::Unpublished,
-            Standing::Pinned(serial) => Service::Pinned(serial),
-            Standing::Published(serial) => match apex.and_then(|apex| self.confirmation_of(apex, serial)) {
-                Some(confirmation) if confirmation.is_complete() => Service::Served(confirmation),
-                confirmation => Service::Waiting { serial, confirmation },
-            },
+            Standing::Pinned(serial) => Service::Pinned(*serial),
+            Standing::Served(confirmation) => Service::Served(confirmation),
+            Standing::Published(serial) => {
+                let confirmation = apex.and_then(|apex| self.confirmation_of(apex, *serial));
+                Service::Waiting { serial: *serial, confirmation }
+            }
         };
         // Only of an object that is there.
         self.index.records.get(key)?;
@@ -345,8 +365,10 @@ impl Engine {
                     _ => {}
                 }
             }
-            // It is gone; the watch says so too.
-            Err(WriteError::Conflict) => {}
+            // It is gone, or another of its name is there; the watch says so too.
+            Err(WriteError::Conflict) => {
+                self.at(Instant::now() + jittered(RETRY), Timer::Report(object));
+            }
             Err(error) => {
                 let why = error.to_string();
                 if self.statuses.trouble.as_ref() != Some(&why) {

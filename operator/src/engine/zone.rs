@@ -1,6 +1,6 @@
 //! One zone: what is published of it, what is being done about it, and what is next. Pure but for the state.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,8 @@ pub(crate) struct ZoneState {
     pub(crate) work: Work,
     /// What was told of the head while it was being written.
     pub(crate) told: Option<Box<DynamicObject>>,
+    /// The head was told to be gone while it was being written: it is looked up then.
+    pub(crate) is_told_gone: bool,
     /// No publication before this.
     pub(crate) due: Instant,
     /// Publications that failed since the last that did not.
@@ -51,10 +53,10 @@ pub(crate) struct ZoneState {
     pub(crate) rollback: Rollback,
     /// RRsets that wait because the zone is pinned: who owns them.
     pub(crate) pinned_owners: BTreeSet<Arc<str>>,
-    /// Records whose newest version is not published, with the plan that they came in.
-    pub(crate) unpublished: Vec<(u64, Key)>,
+    /// Records whose newest version is not published.
+    pub(crate) unpublished: BTreeSet<Key>,
     /// Records that are published and not confirmed, with their serials.
-    pub(crate) unconfirmed: Vec<(u32, Key)>,
+    pub(crate) unconfirmed: BTreeMap<Key, u32>,
     /// Whether its Zone was deleted, it is withdrawn, and no resolver answers for it.
     pub(crate) has_left: bool,
     pub(crate) rejected: u64,
@@ -183,6 +185,7 @@ impl ZoneState {
             own: VecDeque::new(),
             work: Work::Idle,
             told: None,
+            is_told_gone: false,
             due: now,
             failures: 0,
             guard: Memory::default(),
@@ -195,8 +198,8 @@ impl ZoneState {
             confirming: Confirming::default(),
             rollback: Rollback::Nowhere,
             pinned_owners: BTreeSet::new(),
-            unpublished: Vec::new(),
-            unconfirmed: Vec::new(),
+            unpublished: BTreeSet::new(),
+            unconfirmed: BTreeMap::new(),
             has_left: false,
             rejected: 0,
             is_passed_over: false,
@@ -259,6 +262,9 @@ impl ZoneState {
         orders: &Orders,
         now: Duration,
     ) -> Result<Decision, ContentError> {
+        if orders.released.is_none() {
+            self.spent = None;
+        }
         if let Some(decision) = self.rolled_back(holder, orders) {
             return Ok(decision);
         }

@@ -103,3 +103,38 @@ fn a_rollback_is_a_pin_and_its_release_goes_on() {
     });
     platform.say(&www_a, "NoError 192.0.2.3");
 }
+
+#[test]
+fn the_same_removals_can_be_released_again() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("again");
+    platform.apply(&(zone(&namespace, "here", &domain) + &hosts(&namespace, 1..11)));
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        platform.apply(&hosts(&namespace, 1..11));
+        for n in 1..11 {
+            platform.comes_to("dnsrecord", &namespace, &format!("h{n}"), "Ready=True Served");
+        }
+        // Absent all at once: the operator sees them go while it is asleep.
+        platform.kubectl(&format!("delete dnsrecord --all -n {namespace}"));
+        let id = eventually("all that is left is held", || {
+            let zone = platform.get("zone", &namespace, "here").expect("a Zone");
+            let (_, message) = port53_tests::platform::condition(&zone, "Held");
+            let is_all = zone["status"]["records"] == 11 - gone(&message);
+            match message.rsplit_once('=') {
+                Some((_, id)) if is_all => Ok(id.to_owned()),
+                _ => Err(format!("{message}, {}", zone["status"]["records"])),
+            }
+        });
+        platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/release={id}"));
+        platform.come_to_say(&format!("h9.{domain} A"), "NXDomain");
+        platform.comes_to("zone", &namespace, "here", "Held=False NothingHeld");
+        ids.push(id);
+    }
+}
+
+/// How many of ten are not among those held.
+fn gone(message: &str) -> u64 {
+    let held = message.split(' ').next().and_then(|word| word.parse::<u64>().ok());
+    10 - held.unwrap_or(10)
+}

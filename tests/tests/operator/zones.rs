@@ -155,3 +155,17 @@ fn a_deleted_zone_that_is_kept_stays_in_service_and_is_taken_up_by_the_next() {
     platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
     platform.say(&format!("www.{domain} A"), "NoError 192.0.2.2");
 }
+
+/// Its name is answered from the zone above then, and that is not this zone.
+#[test]
+fn a_child_zone_whose_parent_is_here_can_be_deleted() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("child-gone");
+    let child = format!("labs.{domain}");
+    platform.apply(
+        &(zone(&namespace, "here", &domain) + &zone_with(&namespace, "child", &child, "removalDelay: 0s")),
+    );
+    platform.comes_to("zone", &namespace, "child", "Ready=True Served");
+    platform.kubectl(&format!("delete zone child -n {namespace} --timeout=30s"));
+    platform.come_to_say(&format!("www.{child} A"), "NXDomain");
+}
