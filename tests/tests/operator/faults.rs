@@ -2,7 +2,6 @@
 //! that are missing. Each has a cluster of its own.
 
 use crate::{programs, record, zone};
-use port53_tests::cluster::Settings as ClusterSettings;
 use port53_tests::eventually;
 use port53_tests::platform::{NAMESPACE, Platform, Settings};
 
@@ -179,7 +178,7 @@ fn what_the_operator_lacks_is_said_in_a_line_and_found_when_it_is_there() {
 fn history_has_a_cap_and_what_nothing_names_goes() {
     let settings = Settings {
         operator: ["--prune-interval=1s", "--history-octets=1"].map(str::to_owned).to_vec(),
-        cluster: ClusterSettings::default(),
+        ..Settings::default()
     };
     let platform = Platform::start(programs(), settings);
     let (namespace, domain) = platform.place("pruned");

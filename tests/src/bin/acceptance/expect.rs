@@ -79,3 +79,23 @@ fn is_referral(input: &Input, cut: &[u8], got: &Normal) -> bool {
         && got.authority.iter().all(is_delegation)
         && got.glue.is_superset(&input.glue(cut))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The SOA of the root with this serial and minimum.
+    fn soa(serial: u32, minimum: u32) -> BTreeSet<Line> {
+        let numbers = [serial, 1, 2, 3, minimum].map(u32::to_be_bytes).concat();
+        let value = [vec![0, 0], numbers].concat();
+        BTreeSet::from([Line::from_wire(&[0], Rtype::SOA.to_int(), 60, &value)])
+    }
+
+    #[test]
+    fn a_later_serial_and_nothing_else_may_differ() {
+        assert!(is_later_soa(&soa(7, 4), &soa(9, 4)));
+        assert!(!is_later_soa(&soa(7, 4), &soa(6, 4)));
+        assert!(!is_later_soa(&soa(7, 4), &soa(9, 5)));
+        assert!(!is_later_soa(&soa(7, 4), &BTreeSet::new()));
+    }
+}

@@ -64,9 +64,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&arguments.directory)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<std::io::Result<_>>()?;
+    let entries = std::fs::read_dir(&arguments.directory)
+        .map_err(|error| format!("{} cannot be read: {error}", arguments.directory.display()))?;
+    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     files.retain(|file| [".zone", ".zone.gz"].iter().any(|end| file.to_string_lossy().ends_with(end)));
     files.sort();
     if files.is_empty() {

@@ -43,7 +43,7 @@ impl Usage {
             }
             let name = head.split_once('(').map(|(_, name)| name.to_owned()).unwrap_or_default();
             let cpu = (number(11) + number(12)) as f64 / TICKS;
-            by_pid.insert(pid, Used { name, cpu, mebibytes: number(21) * 4096 >> 20 });
+            by_pid.insert(pid, Used { name, cpu, mebibytes: (number(21) * 4096) >> 20 });
         }
         Ok(Usage { at: Instant::now(), by_pid })
     }
