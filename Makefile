@@ -9,7 +9,7 @@ ZONES ?= $(wildcard ../shared/data/zones)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## build, and serve examples/ on 127.0.0.1:5353
@@ -19,6 +19,11 @@ run: ## build, and serve examples/ on 127.0.0.1:5353
 test: peers control-plane ## everything: unit, property, resolver, peers, API server, and real zones where they are
 	$(CARGO) test --workspace
 	$(if $(ZONES),$(MAKE) acceptance,@echo 'no real zones here: give a directory of master files, ZONES=dir make acceptance')
+
+.PHONY: test-api-oldest
+test-api-oldest: ## the tests against an API server, on the oldest Kubernetes supported and not the newest
+	PORT53_KUBERNETES=oldest tests/install-control-plane >/dev/null
+	PORT53_KUBERNETES=oldest $(CARGO) test --package port53-tests --test api --test operator
 
 .PHONY: acceptance
 acceptance: peers ## serve every zone of ZONES=dir, ask for every RRset, compare

@@ -4,6 +4,7 @@ use super::Settings;
 use super::pki::Pki;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +12,8 @@ use std::sync::OnceLock;
 
 const INSTALLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/install-control-plane");
 
-/// Where etcd, kube-apiserver and kubectl are.
+/// Where etcd, kube-apiserver and kubectl are. Whoever asks first says on the terminal which they are: tests that
+/// pass are to tell on what.
 ///
 /// # Panics
 /// With the way to get them, when they are not there: no test is passed without them.
@@ -24,8 +26,20 @@ pub(super) fn directory() -> &'static Path {
             .output()
             .unwrap_or_else(|error| panic!("{INSTALLER} cannot be run: {error}"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8").trim_end())
+        let directory = PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8").trim_end());
+        let [etcd, kubernetes] = ["etcd", "kube-apiserver"].map(|program| version(&directory.join(program)));
+        // Not with `eprintln!`, of which the test harness shows nothing when the test passes.
+        writeln!(io::stderr(), "on {kubernetes} and {etcd}, of {}", directory.display()).expect("it is said");
+        directory
     })
+}
+
+/// What a program calls itself, the first line that it prints of its version.
+fn version(program: &Path) -> String {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.display()));
+    assert!(output.status.success(), "{}: {output:?}", program.display());
+    String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
 }
 
 /// The ports of one cluster, on loopback.
