@@ -51,7 +51,7 @@ impl Standing {
             settings: &settings,
         });
         let mut findings: Vec<Finding> = directory.findings().cloned().collect();
-        let verdicts = plan.verdicts.iter();
+        let verdicts = plan.verdicts();
         findings.extend(verdicts.flat_map(|verdict| {
             verdict.complaints.iter().map(|complaint| finding(directory, verdict, complaint))
         }));

@@ -68,6 +68,10 @@ impl Memory {
         now: Duration,
     ) -> Result<Screened, ContentError> {
         self.forget(now);
+        // What is smaller than a later one is never the largest: most of the time one is kept.
+        while self.sizes.back().is_some_and(|(_, size)| *size <= before.len()) {
+            self.sizes.pop_back();
+        }
         self.sizes.push_back((now, before.len()));
         let replaced: BTreeSet<&Name> =
             changes.iter().filter(|change| matches!(change, Change::Put { .. })).map(Change::name).collect();
@@ -110,21 +114,27 @@ impl Memory {
     /// Whether with these removals more than the share of the largest content of the window would be gone.
     /// `size` is that of the content now.
     fn is_too_much(&self, removals: &BTreeSet<Key>, size: usize, percent: u32) -> bool {
+        if removals.is_empty() {
+            return false;
+        }
         let earlier = self.earlier.iter().map(|(_, size)| *size).max().unwrap_or_default();
         let largest = self.sizes.iter().map(|(_, size)| *size).max().unwrap_or_default().max(earlier);
         let gone: BTreeSet<&Key> = self.gone.iter().map(|(_, key)| key).chain(removals).collect();
         // What went before this process began is not known one by one, only that the content was larger.
         let shrunk = (earlier + removals.len()).saturating_sub(size);
         let gone = gone.len().max(if earlier > 0 { shrunk } else { 0 });
-        largest >= SMALLEST_GUARDED
-            && !removals.is_empty()
-            && gone as u64 * 100 > largest as u64 * u64::from(percent)
+        largest >= SMALLEST_GUARDED && gone as u64 * 100 > largest as u64 * u64::from(percent)
     }
 
     /// Takes over, at the start of a process, how large versions were that were published some time ago.
     pub fn remember(&mut self, sizes: impl IntoIterator<Item = (Duration, usize)>, now: Duration) {
         let recent = sizes.into_iter().filter(|(ago, _)| *ago <= WINDOW);
         self.earlier = recent.map(|(ago, size)| (now + (WINDOW - ago), size)).collect();
+    }
+
+    /// Whether removals wait for a replacement.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     fn forget(&mut self, now: Duration) {

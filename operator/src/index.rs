@@ -29,10 +29,12 @@ pub enum Noted {
     Nothing,
     /// What the stages look at.
     Input,
+    /// The same; and it is another object than was there under this name.
+    New(Key),
     /// The status of this object alone.
     Status(Key),
-    /// Something stored is gone.
-    Gone,
+    /// These are gone.
+    Gone(Vec<Key>),
 }
 
 /// What people wrote.
@@ -42,8 +44,9 @@ pub struct Index {
     pub zones: Shelf<Zone>,
     /// DNSRecords.
     pub records: Shelf<DNSRecord>,
-    /// Labels of namespaces.
-    pub namespaces: Shelf<Labels>,
+    namespaces: Shelf<Labels>,
+    /// The labels of namespaces as the stages take them, until one changes.
+    labels: Option<Arc<BTreeMap<String, BTreeMap<String, String>>>>,
     /// Revisions, by their names. Their namespace is the operator's.
     pub revisions: Shelf<Stored>,
     /// Slices.
@@ -82,6 +85,11 @@ pub trait Kept: Sized + PartialEq {
     /// # Errors
     /// With the field that cannot be.
     fn read(object: DynamicObject) -> Result<(Self, Option<Self::Status>), String>;
+
+    /// What tells it from another object of the same name, where that counts.
+    fn uid(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The objects of one kind.
@@ -115,12 +123,23 @@ impl Index {
             && self.slices.is_whole
     }
 
+    /// Takes note of what was told of namespaces.
+    pub fn note_namespace(&mut self, what: What) -> Noted {
+        let noted = self.namespaces.note(what);
+        if noted != Noted::Nothing {
+            self.labels = None;
+        }
+        noted
+    }
+
     /// What people wrote, for the stages; of the Zones those that `counts` says.
-    pub fn objects(&self, counts: impl Fn(&Zone) -> bool) -> Objects {
+    pub fn objects(&mut self, counts: impl Fn(&Zone) -> bool) -> Objects {
+        let labels = self.labels.get_or_insert_with(|| {
+            let all = self.namespaces.iter();
+            Arc::new(all.map(|((_, name), labels)| (name.clone(), labels.0.clone())).collect())
+        });
         Objects {
-            namespaces: Arc::new(
-                self.namespaces.iter().map(|((_, name), labels)| (name.clone(), labels.0.clone())).collect(),
-            ),
+            namespaces: labels.clone(),
             zones: self.zones.iter().map(|(_, zone)| zone).filter(|zone| counts(zone)).cloned().collect(),
             records: self.records.iter().map(|(_, record)| record).cloned().collect(),
             master_zones: Vec::new(),
@@ -144,18 +163,23 @@ impl<T: Kept> Shelf<T> {
             }
             What::Listed => {
                 let listed = self.listing.take().unwrap_or_default();
-                let before = self.objects.len();
-                self.objects.retain(|key, _| listed.contains(key));
-                match self.objects.len() {
-                    now if now != before => Noted::Gone,
-                    _ if !std::mem::replace(&mut self.is_whole, true) => Noted::Input,
-                    _ => Noted::Nothing,
+                let gone: Vec<Key> =
+                    self.objects.keys().filter(|key| !listed.contains(*key)).cloned().collect();
+                gone.iter().for_each(|key| drop(self.objects.remove(key)));
+                let was_whole = std::mem::replace(&mut self.is_whole, true);
+                match (gone.is_empty(), was_whole) {
+                    (false, _) => Noted::Gone(gone),
+                    (true, false) => Noted::Input,
+                    (true, true) => Noted::Nothing,
                 }
             }
-            What::Deleted(object) => match self.objects.remove(&key(&object.metadata)) {
-                Some(_) => Noted::Gone,
-                None => Noted::Nothing,
-            },
+            What::Deleted(object) => {
+                let key = key(&object.metadata);
+                match self.objects.remove(&key) {
+                    Some(_) => Noted::Gone(vec![key]),
+                    None => Noted::Nothing,
+                }
+            }
             What::Following | What::Lost(_) => Noted::Nothing,
         }
     }
@@ -213,9 +237,10 @@ impl<T: Kept> Shelf<T> {
                 entry.status = status;
                 Noted::Status(key)
             }
-            _ => {
-                self.objects.insert(key, Entry { object: Arc::new(object), status });
-                Noted::Input
+            before => {
+                let is_new = before.is_some_and(|entry| entry.object.uid() != object.uid());
+                self.objects.insert(key.clone(), Entry { object: Arc::new(object), status });
+                if is_new { Noted::New(key) } else { Noted::Input }
             }
         }
     }
@@ -243,6 +268,10 @@ impl Kept for Zone {
         };
         Ok((zone, status))
     }
+
+    fn uid(&self) -> Option<&str> {
+        self.metadata.uid.as_deref()
+    }
 }
 
 impl Kept for DNSRecord {
@@ -253,6 +282,10 @@ impl Kept for DNSRecord {
         let status = record.status.take();
         record.metadata = lean(&mut record.metadata);
         Ok((record, status))
+    }
+
+    fn uid(&self) -> Option<&str> {
+        self.metadata.uid.as_deref()
     }
 }
 
@@ -355,8 +388,21 @@ mod tests {
         assert_eq!(shelf.iter().count(), 2);
         shelf.note(What::ListBegins);
         shelf.note(What::Object(record("www", "192.0.2.1", None)));
-        assert_eq!(shelf.note(What::Listed), Noted::Gone);
+        assert_eq!(shelf.note(What::Listed), Noted::Gone(vec![("dns".to_owned(), "mail".to_owned())]));
         assert_eq!(shelf.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(), [www()]);
+    }
+
+    /// The first list broke off, and something that it had told of is gone from the second.
+    #[test]
+    fn a_list_that_is_whole_is_so_whatever_went_before() {
+        let mut shelf = Shelf::<DNSRecord>::default();
+        shelf.note(What::ListBegins);
+        shelf.note(What::Object(record("www", "192.0.2.1", None)));
+        shelf.note(What::Object(record("mail", "192.0.2.1", None)));
+        shelf.note(What::ListBegins);
+        shelf.note(What::Object(record("www", "192.0.2.1", None)));
+        assert!(matches!(shelf.note(What::Listed), Noted::Gone(_)));
+        assert!(shelf.is_whole());
     }
 
     #[test]

@@ -125,7 +125,8 @@ fn serials(plan: &Plan) -> BTreeMap<Name, u32> {
 
 /// All of a plan that could differ.
 fn whole(plan: &Plan) -> String {
-    let verdicts: Vec<String> = plan.verdicts.iter().map(|verdict| format!("{verdict:?}")).collect();
+    let verdicts: Vec<String> =
+        plan.verdicts_by_object().iter().map(|verdict| format!("{verdict:?}")).collect();
     format!("{:?}\n{:?}\n{:?}\n{}", lines(plan), serials(plan), plan.withdrawn, verdicts.join("\n"))
 }
 
@@ -174,8 +175,8 @@ proptest! {
         prop_assert!(gone.is_empty(), "{:?}", gone);
         prop_assert!(is.len() + 4 >= was.len());
         let object = format!("DNSRecord {}/more", more.namespace);
-        for verdict in before.verdicts.iter().filter(|verdict| matches!(verdict.object, ObjectRef::Record { .. })) {
-            let after = plan.verdicts.iter().find(|other| other.object == verdict.object);
+        for verdict in before.verdicts().filter(|verdict| matches!(verdict.object, ObjectRef::Record { .. })) {
+            let after = plan.verdicts().find(|other| other.object == verdict.object);
             prop_assert_eq!(after.map(|after| after.outcome), Some(verdict.outcome), "beside {}", object);
         }
     }

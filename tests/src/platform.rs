@@ -65,12 +65,20 @@ impl Platform {
         let mut platform =
             Platform { operator: None, resolvers: Vec::new(), cluster, programs, settings, dir };
         grant(&platform.cluster, NAMESPACE, &resolver_user());
-        let rights = platform.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], RIGHTS);
-        assert!(rights.success, "{rights:?}");
+        platform.grant_operator();
         let settings = platform.resolver_settings();
         platform.resolvers = vec![Resolver::start(&settings), Resolver::start(&settings)];
         platform.start_operator();
         platform
+    }
+
+    /// Lets the operator do what it must.
+    ///
+    /// # Panics
+    /// With what `kubectl` says when it cannot.
+    pub fn grant_operator(&self) {
+        let rights = self.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], RIGHTS);
+        assert!(rights.success, "{rights:?}");
     }
 
     /// How the resolvers are started.
@@ -111,6 +119,16 @@ impl Platform {
         self.operator = None;
     }
 
+    /// Stops the operator where it stands.
+    pub fn pause_operator(&self) {
+        self.operator.iter().for_each(Process::pause);
+    }
+
+    /// Lets it go on.
+    pub fn resume_operator(&self) {
+        self.operator.iter().for_each(Process::resume);
+    }
+
     /// What the operator printed so far, as lines of JSON.
     pub fn operator_output(&self) -> String {
         self.operator.as_ref().map(Process::output).unwrap_or_default()
@@ -121,6 +139,13 @@ impl Platform {
     pub fn restart_resolver(&mut self, number: usize) {
         let settings = self.resolver_settings();
         self.resolvers[number].restart(&settings);
+    }
+
+    /// A namespace and a domain that no other test has.
+    pub fn place(&self, name: &str) -> (String, String) {
+        let namespace = self.cluster.create_namespace(name);
+        let domain = format!("{namespace}.example");
+        (namespace, domain)
     }
 
     /// Applies manifests. Says what `kubectl` says.

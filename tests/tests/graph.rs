@@ -159,10 +159,17 @@ fn operator_and_resolver_do_not_know_each_other() {
 #[test]
 fn store_knows_the_model_and_the_resources_alone() {
     let graph = Graph::read();
-    let above = ["port53-operator", "port53-resolver", "port53-cli"];
+    let above = ["port53-client", "port53-operator", "port53-resolver", "port53-cli"];
     graph.refuse("port53-store", Of::PackageAndTests, &above, "it stands between them and below them");
     let below = graph.dependencies("port53-store", Of::Package);
     assert!(below.contains_key("port53-zone") && below.contains_key("port53-crds"));
+}
+
+#[test]
+fn client_is_below_all_who_have_an_api_server_to_go_to() {
+    let graph = Graph::read();
+    let above = ["port53-operator", "port53-resolver", "port53-cli"];
+    graph.refuse("port53-client", Of::PackageAndTests, &above, "it is the way, not who goes it");
 }
 
 #[test]

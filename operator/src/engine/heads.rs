@@ -42,7 +42,7 @@ impl Heads {
 /// A job about a head that ended.
 pub(super) enum Ended {
     /// The content that a head says was read, at the start.
-    Assembled { apex: Name, version: String, head: Box<Head>, result: Result<(Content, Content), Lost> },
+    Assembled { apex: Name, version: String, head: Box<Head>, result: Result<Box<(Content, Content)>, Lost> },
     /// A head was written, with these slices before it.
     Published { apex: Name, slices: Vec<Digest>, uid: Option<String>, result: Result<String, WriteError> },
     /// A head was looked up.
@@ -146,7 +146,7 @@ impl Engine {
             let read = reader.content(apex.clone(), head.checkpoint.clone(), None).await;
             let result = match read {
                 Ok(base) => match head.content(&base) {
-                    Ok(content) => Ok((base, content)),
+                    Ok(content) => Ok(Box::new((base, content))),
                     Err(error) => Err(Lost::ForGood(error.to_string())),
                 },
                 Err(error) if error.is_passing() => Err(Lost::ForNow(error.to_string())),
@@ -237,11 +237,12 @@ impl Engine {
         apex: Name,
         version: String,
         head: Box<Head>,
-        result: Result<(Content, Content), Lost>,
+        result: Result<Box<(Content, Content)>, Lost>,
     ) {
         let Some(zone) = self.zones.get_mut(&apex) else { return };
         match result {
-            Ok((base, content)) => {
+            Ok(read) => {
+                let (base, content) = *read;
                 let stored = Stored { head: *head, content, base };
                 self.published.insert(apex.clone(), planning::published(&stored));
                 zone.stored = Some(stored);

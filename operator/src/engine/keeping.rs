@@ -65,7 +65,7 @@ pub(super) enum Ended {
         result: Result<String, WriteError>,
     },
     /// The content of a revision was read.
-    Revision { apex: Name, serial: u32, result: Result<(Revision, Content), String> },
+    Revision { apex: Name, serial: u32, result: Result<Box<(Revision, Content)>, String> },
     /// It was looked for what nothing needs.
     Pruned(Pruned),
     /// What was missing was stored again.
@@ -191,7 +191,7 @@ impl Engine {
                 let Some(zone) = self.zones.get_mut(&apex) else { return };
                 if matches!(zone.rollback, Rollback::Reading(wanted) if wanted == serial) {
                     zone.rollback = match result {
-                        Ok(read) => Rollback::Read(Box::new(read)),
+                        Ok(read) => Rollback::Read(read),
                         Err(why) => {
                             Rollback::Impossible(serial, format!("serial {serial} cannot be read: {why}"))
                         }
@@ -265,9 +265,9 @@ impl Engine {
     /// Takes note of a change to what is stored.
     pub(super) fn stored_noted(&mut self, noted: Noted) {
         match noted {
-            Noted::Gone => self.at(Instant::now() + RESTORE_AFTER, Timer::Restore),
+            Noted::Gone(_) => self.at(Instant::now() + RESTORE_AFTER, Timer::Restore),
             Noted::Input if !self.index.is_whole() => {}
-            Noted::Input => {
+            Noted::Input | Noted::New(_) => {
                 for (key, stored) in self.index.revisions.iter() {
                     self.library.revisions.entry(key.clone()).or_insert_with(|| (**stored).clone());
                 }

@@ -1,6 +1,7 @@
 //! Zones that are deleted: served for their removal delay, then withdrawn, then gone. A finalizer keeps the
 //! object until no resolver answers for the zone. Never by absence: a Zone that is missing changes nothing.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use port53_client::jittered;
@@ -25,14 +26,20 @@ pub(super) struct Ended {
     result: Result<(), WriteError>,
 }
 
+/// Whether a Zone cannot go without a word.
+pub(super) fn has_finalizer(zone: &Zone) -> bool {
+    zone.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER)
+}
+
 impl Engine {
-    /// Whether a Zone was deleted and what it held is withdrawn: it holds nothing any more.
-    pub(super) fn is_withdrawn_for(&self, zone: &Zone) -> bool {
-        zone.metadata.deletion_timestamp.is_some()
-            && self
-                .held_by(zone)
-                .and_then(|(_, state)| state.stored.as_ref())
-                .is_some_and(|stored| stored.head.state == HeadState::Withdrawn)
+    /// Zones that were deleted and whose zones are withdrawn: they hold nothing any more.
+    pub(super) fn withdrawn_zones(&self) -> BTreeSet<Key> {
+        let deleted = self.index.zones.iter().filter(|(_, zone)| zone.metadata.deletion_timestamp.is_some());
+        let is_withdrawn = |zone: &Zone| {
+            let stored = self.held_by(zone).and_then(|(_, state)| state.stored.as_ref());
+            stored.is_some_and(|stored| stored.head.state == HeadState::Withdrawn)
+        };
+        deleted.filter(|(_, zone)| is_withdrawn(zone)).map(|(key, _)| key.clone()).collect()
     }
 
     /// The zone that a Zone holds.
@@ -47,9 +54,9 @@ impl Engine {
     pub(super) fn see_to_leaving(&mut self, now: Instant) {
         let zones: Vec<_> = self.index.zones.iter().map(|(key, zone)| (key.clone(), zone.clone())).collect();
         for (key, zone) in zones {
-            let has_finalizer = zone.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER);
+            let has_finalizer = has_finalizer(&zone);
             match (leaves_at(&zone), has_finalizer) {
-                (None, false) if self.held_by(&zone).is_some() => self.edit(key, Edit::AddFinalizer),
+                (None, false) if self.is_zone_accepted(&key) => self.edit(key, Edit::AddFinalizer),
                 (Some(at), true) => self.leave(key, &zone, at, now),
                 _ => self.take_spent_release(key, &zone),
             }
@@ -91,7 +98,7 @@ impl Engine {
 
     /// Heads that say Withdrawn stay so, whoever edits or deletes them.
     fn restore_withdrawn(&mut self, now: Instant) {
-        let edited = self.zones.iter().filter_map(|(_, state)| {
+        let edited = self.zones.values().filter_map(|state| {
             let stored = state.stored.as_ref().filter(|stored| stored.head.state == HeadState::Withdrawn)?;
             (state.is_idle() && state.restore != Restore::Nothing).then(|| (stored.clone(), state))
         });
@@ -128,7 +135,9 @@ impl Engine {
         self.edited.remove(&key);
         match result {
             // The watch tells of it.
-            Ok(()) | Err(WriteError::Conflict) => {}
+            Ok(()) => {}
+            // What changed meanwhile may be a status, which is no reason for a plan.
+            Err(WriteError::Conflict) => self.plan.heard(Instant::now()),
             Err(error) => {
                 let (namespace, name) = key;
                 tracing::warn!(

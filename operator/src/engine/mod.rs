@@ -202,7 +202,7 @@ impl Engine {
                 self.noted(noted, Object::Record);
             }
             Kind::Namespace => {
-                let noted = self.index.namespaces.note(what);
+                let noted = self.index.note_namespace(what);
                 self.noted(noted, Object::Record);
             }
             Kind::Head => self.head_told(what),
@@ -225,7 +225,15 @@ impl Engine {
     fn noted(&mut self, noted: Noted, object: impl Fn(Key) -> Object) {
         match noted {
             Noted::Nothing => {}
-            Noted::Input | Noted::Gone => self.plan.heard(Instant::now()),
+            Noted::Input => self.plan.heard(Instant::now()),
+            Noted::New(key) => {
+                self.statuses.forget(&object(key));
+                self.plan.heard(Instant::now());
+            }
+            Noted::Gone(keys) => {
+                keys.into_iter().for_each(|key| self.statuses.forget(&object(key)));
+                self.plan.heard(Instant::now());
+            }
             Noted::Status(key) => self.statuses.queue(object(key)),
         }
     }

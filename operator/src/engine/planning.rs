@@ -1,6 +1,6 @@
 //! Planning: the stages over all that is known, and then a decision for each zone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use port53_store::Revision;
 use port53_zone::{Name, name, rules};
 
 use super::zone::{Asked, Decision, Orders, Rollback, ZoneState};
-use super::{Engine, Timer, keeping, wall};
-use crate::index::Key;
+use super::{Engine, Timer, keeping, leaving, wall};
+use crate::index::{Key, key};
 use crate::objects::ObjectRef;
 use crate::stages::{self, Inputs, MissingZone, Published, ZoneOutcome};
 
@@ -58,7 +58,8 @@ impl Engine {
         if self.plan.number == 1 {
             self.remember_sizes();
         }
-        let objects = self.index.objects(|zone| !self.is_withdrawn_for(zone));
+        let withdrawn: BTreeSet<Key> = self.withdrawn_zones();
+        let objects = self.index.objects(|zone| !withdrawn.contains(&key(&zone.metadata)));
         let serials = self.serials();
         let settings = stages::Settings {
             now: wall().as_second().try_into().unwrap_or_default(),
@@ -117,7 +118,7 @@ impl Engine {
         let orders = self.orders(&holder, &apex);
         let elapsed = self.elapsed(now);
         let zone = self.zones.entry(apex.clone()).or_insert_with(|| ZoneState::new(now));
-        zone.rejected = outcome.rejected as u64;
+        let before = (std::mem::replace(&mut zone.rejected, outcome.rejected as u64), zone.held.clone());
         if !zone.is_idle() {
             zone.is_passed_over = true;
             return;
@@ -127,6 +128,12 @@ impl Engine {
                 zone.asked = Asked::Asking;
                 self.ask_serials(&apex);
             }
+            return;
+        }
+        // A Zone that went without a word could never be told from one that is missing.
+        let may_begin =
+            self.index.zones.get(&key_of(&holder)).is_some_and(|zone| leaving::has_finalizer(zone));
+        if zone.serving().is_none() && !may_begin {
             return;
         }
         if now < zone.due {
@@ -152,7 +159,9 @@ impl Engine {
                 );
             }
         }
-        self.report_zone_of(&apex);
+        if self.zones.get(&apex).is_some_and(|zone| (zone.rejected, &zone.held) != (before.0, &before.1)) {
+            self.report_zone_of(&apex);
+        }
     }
 
     /// What people say of a zone beside its records.
@@ -208,7 +217,7 @@ impl Engine {
         self.jobs.spawn(async move {
             let checkpoint = revision.checkpoint.clone();
             let result = reader.content(apex.clone(), checkpoint, None).await;
-            let result = result.map(|content| (revision, content));
+            let result = result.map(|content| Box::new((revision, content)));
             super::Ended::Keep(keeping::Ended::Revision {
                 apex,
                 serial,

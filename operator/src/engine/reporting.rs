@@ -13,7 +13,7 @@ use port53_client::jittered;
 use port53_crds::{ROLLBACK_ANNOTATION, parse_duration};
 use port53_zone::{Name, serial};
 
-use super::zone::Rollback;
+use super::zone::{Rollback, ZoneState};
 use super::{Engine, Timer, planning, wall};
 use crate::cluster::people::{self, Status};
 use crate::cluster::store::WriteError;
@@ -43,6 +43,9 @@ pub(super) enum Object {
 pub(super) struct Statuses {
     records: BTreeMap<Key, Told>,
     zones: BTreeMap<Key, ToldZone>,
+    /// What the stages said last, and where that is in memory.
+    last: Vec<Arc<[Verdict]>>,
+    noted: HashSet<usize>,
     waiting: VecDeque<Object>,
     /// What is in `waiting`.
     queued: HashSet<Object>,
@@ -85,6 +88,14 @@ pub(super) struct Ended {
 }
 
 impl Statuses {
+    /// What an object was told is nothing to another of its name.
+    pub(super) fn forget(&mut self, object: &Object) {
+        match object {
+            Object::Zone(key) => drop(self.zones.remove(key)),
+            Object::Record(key) => drop(self.records.remove(key)),
+        }
+    }
+
     /// Has the status of an object looked at.
     pub(super) fn queue(&mut self, object: Object) {
         if self.queued.insert(object.clone()) {
@@ -94,54 +105,58 @@ impl Statuses {
 }
 
 impl Engine {
-    /// Takes note of what the stages say of every object.
-    pub(super) fn note_verdicts(&mut self, verdicts: Vec<Verdict>, now: Instant) {
-        let plan = self.plan.number;
-        let (mut records, mut zones) = (BTreeSet::new(), BTreeSet::new());
-        let are_gone = verdicts.len() < self.statuses.records.len() + self.statuses.zones.len();
-        for verdict in verdicts {
-            match &verdict.object {
-                ObjectRef::Record { namespace, name } => {
-                    let key = (namespace.clone(), name.clone());
-                    if are_gone {
-                        records.insert(key.clone());
-                    }
-                    self.note_record(key, verdict, plan, now);
-                }
-                ObjectRef::Zone { namespace, name } => {
-                    let key = (namespace.clone(), name.clone());
-                    zones.insert(key.clone());
-                    let told = self.statuses.zones.get_mut(&key);
-                    let is_new = told.as_ref().is_none_or(|told| told.verdict != verdict);
-                    let last = told.and_then(|told| told.last);
-                    self.statuses.zones.insert(key.clone(), ToldZone { verdict, last });
-                    if is_new {
-                        self.statuses.queue(Object::Zone(key));
-                    }
-                }
-                ObjectRef::MasterFile(_) | ObjectRef::MasterRecord { .. } => {}
-            }
-        }
-        self.statuses.zones.retain(|key, _| zones.contains(key));
-        if are_gone {
-            self.statuses.records.retain(|key, _| records.contains(key));
-        } else if self.statuses.records.len() > self.index.records.iter().count() {
-            self.statuses.records.retain(|key, _| self.index.records.get(key).is_some());
-        }
+    /// Whether a Zone is accepted.
+    pub(super) fn is_zone_accepted(&self, key: &Key) -> bool {
+        self.statuses.zones.get(key).is_some_and(|told| told.verdict.outcome == Outcome::Accepted)
     }
 
-    fn note_record(&mut self, key: Key, verdict: Verdict, plan: u64, now: Instant) {
-        if self.statuses.records.get(&key).is_some_and(|told| told.verdict == verdict) {
+    /// Takes note of what the stages say of every object. What they say of a zone as before is skipped.
+    pub(super) fn note_verdicts(&mut self, verdicts: Vec<Arc<[Verdict]>>, now: Instant) {
+        let before = std::mem::take(&mut self.statuses.noted);
+        for of_zone in &verdicts {
+            if before.contains(&as_address(of_zone)) {
+                continue;
+            }
+            for verdict in of_zone.iter() {
+                match &verdict.object {
+                    ObjectRef::Record { namespace, name } => {
+                        self.note_record((namespace.clone(), name.clone()), verdict, now);
+                    }
+                    ObjectRef::Zone { namespace, name } => {
+                        self.note_zone((namespace.clone(), name.clone()), verdict);
+                    }
+                    ObjectRef::MasterFile(_) | ObjectRef::MasterRecord { .. } => {}
+                }
+            }
+        }
+        self.statuses.noted = verdicts.iter().map(as_address).collect();
+        // Kept, so that no other gets the same address meanwhile.
+        self.statuses.last = verdicts;
+    }
+
+    fn note_zone(&mut self, key: Key, verdict: &Verdict) {
+        let told = self.statuses.zones.get(&key);
+        if told.is_some_and(|told| told.verdict == *verdict) {
             return;
         }
+        let last = told.and_then(|told| told.last);
+        self.statuses.zones.insert(key.clone(), ToldZone { verdict: verdict.clone(), last });
+        self.statuses.queue(Object::Zone(key));
+    }
+
+    fn note_record(&mut self, key: Key, verdict: &Verdict, now: Instant) {
+        if self.statuses.records.get(&key).is_some_and(|told| told.verdict == *verdict) {
+            return;
+        }
+        let plan = self.plan.number;
         let is_accepted = verdict.outcome == Outcome::Accepted;
         let zone = verdict.zone.clone().filter(|_| is_accepted);
-        self.statuses.records.insert(key.clone(), Told { verdict, standing: Standing::Unpublished });
-        match zone.and_then(|apex| self.zones.get_mut(&apex)) {
-            Some(zone) => zone.unpublished.push((plan, key.clone())),
-            None if is_accepted => {}
-            None => return self.statuses.queue(Object::Record(key)),
-        }
+        self.statuses
+            .records
+            .insert(key.clone(), Told { verdict: verdict.clone(), standing: Standing::Unpublished });
+        let Some(apex) = zone else { return self.statuses.queue(Object::Record(key)) };
+        let zone = self.zones.entry(apex).or_insert_with(|| ZoneState::new(now));
+        zone.unpublished.push((plan, key.clone()));
         self.statuses.interim.push_back((now + INTERIM, key));
         self.at(now + INTERIM, Timer::Interim);
     }
@@ -342,6 +357,10 @@ impl Engine {
             }
         }
     }
+}
+
+fn as_address(verdicts: &Arc<[Verdict]>) -> usize {
+    verdicts.as_ptr().addr()
 }
 
 /// When a Zone that was deleted is withdrawn.

@@ -262,7 +262,6 @@ impl ZoneState {
         if let Some(decision) = self.rolled_back(holder, orders) {
             return Ok(decision);
         }
-        let mut guard = self.guard.clone();
         let known = self.serials_above();
         let Some(stored) = self.serving() else {
             let wish = Wish {
@@ -271,8 +270,22 @@ impl ZoneState {
                 content: outcome.applied.content.clone(),
                 changes: Vec::new(),
             };
-            return Ok(Decision::Publish(Box::new(Version::next(None, None, wish)), guard, None));
+            let version = Version::next(None, None, wish);
+            return Ok(Decision::Publish(Box::new(version), self.guard.clone(), None));
         };
+        let old = &stored.head;
+        let wanted = Soa { serial: old.soa.serial, ..outcome.soa.clone() };
+        let is_behind = orders.least.is_some_and(|least| serial::is_newer(least, old.soa.serial));
+        let is_as_wanted = wanted == old.soa
+            && !is_behind
+            && old.pinned.is_none()
+            && self.restore == Restore::Nothing
+            && old.holder == *holder;
+        // Nearly all zones, nearly always.
+        if is_as_wanted && outcome.changes.is_empty() && self.held.is_none() && !self.guard.is_waiting() {
+            return Ok(Decision::Settled);
+        }
+        let mut guard = self.guard.clone();
         let screened = guard.screen(
             &stored.content,
             outcome.changes.clone(),
@@ -280,19 +293,11 @@ impl ZoneState {
             orders.released.as_deref().filter(|&id| self.spent.as_deref() != Some(id)),
             now,
         )?;
-        let old = &stored.head;
-        let wanted = Soa { serial: old.soa.serial, ..outcome.soa.clone() };
-        let is_behind = orders.least.is_some_and(|least| serial::is_newer(least, old.soa.serial));
         let is_new_version = screened.applied.content.digest() != old.digest
             || wanted != old.soa
             || is_behind
             || self.restore == Restore::HigherSerial;
-        let is_settled = !is_new_version
-            && screened.changes.is_empty()
-            && old.pinned.is_none()
-            && self.restore == Restore::Nothing
-            && old.holder == *holder;
-        let decision = if is_settled {
+        let decision = if is_as_wanted && !is_new_version && screened.changes.is_empty() {
             match screened.again_after {
                 Some(after) => Decision::Again(after),
                 None => Decision::Settled,

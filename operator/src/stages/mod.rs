@@ -9,6 +9,7 @@ mod validate;
 pub use planner::Planner;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use port53_zone::content::{Applied, Change, Content};
 use port53_zone::{Name, Soa, rules};
@@ -73,12 +74,27 @@ pub struct Plan {
     pub zones: Vec<ZoneOutcome>,
     /// Zones to be withdrawn.
     pub withdrawn: Vec<Name>,
-    /// One for each object, by kind, namespace and name.
-    pub verdicts: Vec<Verdict>,
+    /// One for each object: those of a zone together, its own first. What came of a zone that did not change is
+    /// the very same as in the plan before.
+    pub verdicts: Vec<Arc<[Verdict]>>,
+}
+
+impl Plan {
+    /// All verdicts.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        self.verdicts.iter().flat_map(|of_zone| of_zone.iter())
+    }
+
+    /// All verdicts by kind, namespace and name.
+    pub fn verdicts_by_object(&self) -> Vec<&Verdict> {
+        let mut all: Vec<&Verdict> = self.verdicts().collect();
+        all.sort_by(|a, b| a.object.cmp(&b.object));
+        all
+    }
 }
 
 /// What a zone is to be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ZoneOutcome {
     /// Who holds it.
     pub holder: ObjectRef,

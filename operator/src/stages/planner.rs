@@ -29,8 +29,17 @@ pub struct Planner {
 #[derive(Debug)]
 struct Settled {
     of: Seen,
-    verdicts: Vec<Verdict>,
-    rejected: usize,
+    verdicts: Arc<[Verdict]>,
+    outcome: ZoneOutcome,
+}
+
+/// How what is published now relates to what came of a zone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Relation {
+    /// It is what came of it.
+    CarriedOut,
+    /// It is as it was: what came of it waits, or is held.
+    AsBefore,
 }
 
 /// The inputs of one zone.
@@ -43,8 +52,8 @@ struct Seen {
     serials: Vec<u32>,
     limits: Limits,
     nameservers: Vec<Name>,
-    /// What is published once the plan is carried out.
-    published: (ObjectRef, Content, Soa),
+    /// What was published.
+    published: Option<(ObjectRef, Content, Soa)>,
 }
 
 #[derive(Debug)]
@@ -57,7 +66,8 @@ impl Planner {
     /// Runs the stages over all zones, from the bottom of the tree up, because the NS and glue of a zone
     /// below come from it.
     pub fn plan(&mut self, inputs: &Inputs<'_>) -> Plan {
-        let Gathered { mut zones, frozen, withdrawn, mut verdicts } = gather(inputs);
+        let Gathered { mut zones, frozen, withdrawn, verdicts } = gather(inputs);
+        let mut verdicts: Vec<Arc<[Verdict]>> = vec![verdicts.into()];
         zones.sort_by(|a, b| {
             b.apex.label_count().cmp(&a.apex.label_count()).then_with(|| a.apex.cmp(&b.apex))
         });
@@ -71,23 +81,31 @@ impl Planner {
         }
         for held in &zones {
             let published = inputs.published.get(&held.apex);
-            let settled =
-                before.remove(&held.apex).filter(|settled| settled.of.is_same(inputs, held, &contents));
+            let settled = before.remove(&held.apex).and_then(|settled| {
+                let relation = settled.relation(inputs, held, &contents)?;
+                Some((settled, relation))
+            });
             let outcome = match (settled, published) {
-                (Some(settled), Some(published)) => {
-                    verdicts.extend(settled.verdicts.iter().cloned());
-                    let outcome = build::unchanged(published, settled.rejected);
+                (Some((settled, relation)), published) => {
+                    verdicts.push(settled.verdicts.clone());
+                    let outcome = match (relation, published) {
+                        (Relation::CarriedOut, Some(published)) => {
+                            build::unchanged(published, settled.outcome.rejected)
+                        }
+                        _ => settled.outcome.clone(),
+                    };
                     self.zones.insert(held.apex.clone(), settled);
                     Some(outcome)
                 }
-                _ => {
+                (None, published) => {
                     let (outcome, of_zone) = zone(inputs, held, &contents);
+                    let of_zone: Arc<[Verdict]> = of_zone.into();
                     if let Some(outcome) = &outcome {
-                        let of = Seen::of(inputs, held, &contents, outcome);
-                        let (verdicts, rejected) = (of_zone.clone(), outcome.rejected);
-                        self.zones.insert(held.apex.clone(), Settled { of, verdicts, rejected });
+                        let of = Seen::of(inputs, held, &contents, published);
+                        let (verdicts, outcome) = (of_zone.clone(), outcome.clone());
+                        self.zones.insert(held.apex.clone(), Settled { of, verdicts, outcome });
                     }
-                    verdicts.extend(of_zone);
+                    verdicts.push(of_zone);
                     outcome
                 }
             };
@@ -96,7 +114,6 @@ impl Planner {
                 outcomes.insert(held.apex.clone(), outcome);
             }
         }
-        verdicts.sort_by(|a, b| a.object.cmp(&b.object));
         Plan { zones: outcomes.into_values().collect(), withdrawn, verdicts }
     }
 }
@@ -119,8 +136,29 @@ fn zone(inputs: &Inputs<'_>, held: &Held<'_>, contents: &Children) -> (Option<Zo
     }
 }
 
+impl Settled {
+    /// How what is published relates to this, while all else is as it was.
+    fn relation(&self, inputs: &Inputs<'_>, held: &Held<'_>, contents: &Children) -> Option<Relation> {
+        if !self.of.is_same(inputs, held, contents) {
+            return None;
+        }
+        let is = |published: &Published, holder: &ObjectRef, content: &Content, soa: &Soa| {
+            published.holder == *holder && published.soa == *soa && published.content.is(content)
+        };
+        let ZoneOutcome { holder, applied, soa, .. } = &self.outcome;
+        match (inputs.published.get(&held.apex), &self.of.published) {
+            (Some(now), _) if is(now, holder, &applied.content, soa) => Some(Relation::CarriedOut),
+            (Some(now), Some((holder, content, soa))) if is(now, holder, content, soa) => {
+                Some(Relation::AsBefore)
+            }
+            (None, None) => Some(Relation::AsBefore),
+            _ => None,
+        }
+    }
+}
+
 impl Seen {
-    fn of(inputs: &Inputs<'_>, held: &Held<'_>, contents: &Children, outcome: &ZoneOutcome) -> Self {
+    fn of(inputs: &Inputs<'_>, held: &Held<'_>, contents: &Children, published: Option<&Published>) -> Self {
         Seen {
             source: match held.source {
                 Source::Written(zone) => SharedSource::Written(zone.clone()),
@@ -132,7 +170,8 @@ impl Seen {
             serials: serials(inputs, &held.apex).to_vec(),
             limits: inputs.settings.limits.clone(),
             nameservers: inputs.settings.nameservers.clone(),
-            published: (outcome.holder.clone(), outcome.applied.content.clone(), outcome.soa.clone()),
+            published: published
+                .map(|Published { holder, content, soa }| (holder.clone(), content.clone(), soa.clone())),
         }
     }
 
@@ -144,10 +183,6 @@ impl Seen {
         };
         let is_same_record =
             |(a, (_, b)): (&Arc<DNSRecord>, &(ObjectRef, &Arc<DNSRecord>))| Arc::ptr_eq(a, b);
-        let (holder, content, soa) = &self.published;
-        let is_same_published = |published: &Published| {
-            published.holder == *holder && published.soa == *soa && published.content.is(content)
-        };
         let mut children = children(held, contents);
         let mut before = self.children.iter();
         let are_same_children = loop {
@@ -161,7 +196,6 @@ impl Seen {
             && are_same_children
             && self.records.len() == held.records.len()
             && self.records.iter().zip(&held.records).all(is_same_record)
-            && inputs.published.get(&held.apex).is_some_and(is_same_published)
             && (Arc::ptr_eq(&self.namespaces, &inputs.objects.namespaces)
                 || self.namespaces == inputs.objects.namespaces)
             && self.serials == serials(inputs, &held.apex)

@@ -201,7 +201,7 @@ pub(crate) fn zones(plan: &Plan) -> Vec<String> {
 
 /// The verdict on `DNSRecord dns/www`.
 pub(crate) fn verdict<'a>(plan: &'a Plan, object: &str) -> &'a Verdict {
-    plan.verdicts.iter().find(|verdict| verdict.object.to_string() == object).expect("a verdict")
+    plan.verdicts().find(|verdict| verdict.object.to_string() == object).expect("a verdict")
 }
 
 /// Outcome and reasons of the complaints.

@@ -14,6 +14,7 @@
 //! Everything here is for tests with a runtime and without one: it waits on threads of its own.
 
 mod access;
+mod etcd;
 mod objects;
 mod pki;
 mod programs;

@@ -3,8 +3,16 @@
 //! | file | what it shows |
 //! |---|---|
 //! | `records` | created, edited, refused, deleted; conflicts; CNAME replaced by A |
+//! | `zones` | grants, delegation, child zones; deleted, kept, restored |
+//! | `hands` | heads, revisions and slices edited and deleted by hand |
+//! | `faults` | the operator killed, the API server gone and back in time, rights and definitions missing; pruning |
+//! | `guards` | what a person decides: removals held, rollback |
 
+mod faults;
+mod guards;
+mod hands;
 mod records;
+mod zones;
 
 use port53_tests::platform::{Platform, Programs, Settings};
 use std::sync::OnceLock;
@@ -25,9 +33,14 @@ fn programs() -> Programs {
 
 /// A Zone.
 fn zone(namespace: &str, name: &str, domain: &str) -> String {
+    zone_with(namespace, name, domain, "defaultTTL: 300")
+}
+
+/// A Zone with something more in its spec.
+fn zone_with(namespace: &str, name: &str, domain: &str, more: &str) -> String {
     format!(
         "---\napiVersion: port53.dev/v1alpha1\nkind: Zone\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
-         spec: {{domain: {domain}}}\n"
+         spec: {{domain: {domain}, {more}}}\n"
     )
 }
 

@@ -1,0 +1,105 @@
+//! What a person decides: removals that are held, and rollbacks.
+
+use crate::{record, shared, zone};
+use port53_tests::eventually;
+use serde_json::Value;
+
+fn hosts(namespace: &str, numbers: std::ops::Range<usize>) -> String {
+    let one = |n: usize| {
+        record(namespace, &format!("h{n}"), "here", &format!("name: h{n}, type: A, values: [192.0.2.{n}]"))
+    };
+    numbers.map(one).collect()
+}
+
+#[test]
+fn too_many_removals_are_held_and_only_they_until_a_person_releases_them_once() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("guard");
+    platform.apply(&(zone(&namespace, "here", &domain) + &hosts(&namespace, 1..20)));
+    for n in 1..20 {
+        platform.comes_to("dnsrecord", &namespace, &format!("h{n}"), "Ready=True Served");
+    }
+    platform.kubectl(&format!("delete dnsrecord --all -n {namespace}"));
+    platform.apply(&record(&namespace, "new", "here", "name: new, type: A, values: [192.0.2.99]"));
+    platform.comes_to("dnsrecord", &namespace, "new", "Ready=True Served");
+    platform.come_to_say(&format!("new.{domain} A"), "NoError 192.0.2.99");
+    let message = platform.comes_to("zone", &namespace, "here", "Held=True RemovalsHeld");
+    // They came one by one: the first may have gone, as far as the limit lets them.
+    let number: usize = message.split(' ').next().and_then(|word| word.parse().ok()).expect("a number");
+    assert!((14..=19).contains(&number) && message.contains(&format!("h9.{domain}. A")), "{message}");
+    platform.say(&format!("h9.{domain} A"), "NoError 192.0.2.9");
+
+    // Another id releases nothing.
+    platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/release=nothing"));
+    platform.apply(&record(&namespace, "newer", "here", "name: newer, type: A, values: [192.0.2.98]"));
+    platform.comes_to("dnsrecord", &namespace, "newer", "Ready=True Served");
+    platform.say(&format!("h9.{domain} A"), "NoError 192.0.2.9");
+
+    let (_, id) = message.rsplit_once('=').expect("an id");
+    platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/release={id} --overwrite"));
+    platform.come_to_say(&format!("h9.{domain} A"), "NXDomain");
+    platform.comes_to("zone", &namespace, "here", "Held=False NothingHeld");
+    eventually("the annotation is spent", || {
+        let zone = platform.get("zone", &namespace, "here").expect("a Zone");
+        match &zone["metadata"]["annotations"]["port53.dev/release"] {
+            Value::Null => Ok(()),
+            there => Err(there.to_string()),
+        }
+    });
+    platform.say(&format!("new.{domain} A"), "NoError 192.0.2.99");
+}
+
+#[test]
+fn a_rollback_is_a_pin_and_its_release_goes_on() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("rollback");
+    let www =
+        |n: usize| record(&namespace, "www", "here", &format!("name: www, type: A, values: [192.0.2.{n}]"));
+    platform.apply(&(zone(&namespace, "here", &domain) + &www(1)));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    // Each version is kept once it was there for a second.
+    let kept = |wanted: usize| {
+        eventually("revisions", || {
+            let list = platform.kubectl(&format!(
+                "get zonerevisions -n port53 -o jsonpath={{.items[?(@.spec.domain==\"{domain}\")].spec.serial}}"
+            ));
+            let serials: Vec<u32> =
+                list.split_whitespace().map(|serial| serial.parse().expect("a serial")).collect();
+            if serials.len() >= wanted { Ok(serials) } else { Err(format!("{serials:?}")) }
+        })
+    };
+    let first = kept(1)[0];
+    platform.apply(&www(2));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    kept(2);
+    platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/rollback={first}"));
+    let www_a = format!("www.{domain} A");
+    platform.come_to_say(&www_a, "NoError 192.0.2.1");
+    let message = platform.comes_to("zone", &namespace, "here", "Ready=True Pinned");
+    assert!(message.starts_with(&format!("rolled back to serial {first}")), "{message}");
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=False Pinned");
+    let head = platform.head(&domain).expect("a head");
+    assert_eq!(head["spec"]["pinned"], first);
+    assert!(head["spec"]["serial"].as_u64() > Some(2), "{}", head["spec"]);
+    // What is written meanwhile waits.
+    platform.apply(&www(3));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=False Pinned");
+    platform.say(&www_a, "NoError 192.0.2.1");
+
+    platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/rollback-"));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    platform.say(&www_a, "NoError 192.0.2.3");
+    platform.comes_to("zone", &namespace, "here", "Ready=True Served");
+    assert_eq!(platform.head(&domain).expect("a head")["spec"]["pinned"], Value::Null);
+
+    platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/rollback=4000000"));
+    eventually("the Zone says what is wrong", || {
+        let zone = platform.get("zone", &namespace, "here").expect("a Zone");
+        let (said, message) = port53_tests::platform::condition(&zone, "Ready");
+        match message.contains("no revision of serial 4000000 is kept: write one of") {
+            true => Ok(()),
+            false => Err(format!("{said}: {message}")),
+        }
+    });
+    platform.say(&www_a, "NoError 192.0.2.3");
+}

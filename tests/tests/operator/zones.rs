@@ -1,0 +1,157 @@
+//! Zones: grants over namespaces, delegation, child zones; deleted, kept, and back again.
+
+use crate::{record, shared, zone, zone_with};
+use port53_tests::eventually;
+use port53_tests::platform::condition;
+
+/// A DNSRecord of a Zone in another namespace.
+fn attached(namespace: &str, name: &str, zone: &str, spec: &str) -> String {
+    record(namespace, name, "X", spec).replace("{name: X}", &format!("{{name: here, namespace: {zone}}}"))
+}
+
+#[test]
+fn a_grant_lets_another_namespace_attach_and_its_end_takes_it_out() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("grants");
+    let shop = platform.cluster.create_labelled_namespace("grants-shop", &[("team", "shop")]);
+    let grant = "records: [{namespaces: {matchLabels: {team: shop}}, names: [shop, \"*.shop\"], types: [A], limit: 2}]";
+    platform.apply(&zone_with(&namespace, "here", &domain, grant));
+    let a = |name: &str, owner: &str| {
+        attached(&shop, name, &namespace, &format!("name: {owner}, type: A, values: [192.0.2.1]"))
+    };
+    platform.apply(&(a("one", "shop") + &a("two", "www.shop") + &a("outside", "www")));
+    platform.comes_to("dnsrecord", &shop, "one", "Ready=True Served");
+    platform.comes_to("dnsrecord", &shop, "two", "Ready=True Served");
+    let message = platform.comes_to("dnsrecord", &shop, "outside", "Ready=False NotPermitted");
+    assert!(message.contains(&format!("Zone {namespace}/here")), "{message}");
+    platform.apply(&a("three", "three.shop"));
+    platform.comes_to("dnsrecord", &shop, "three", "Ready=False QuotaExceeded");
+    let mail = attached(&shop, "mail", &namespace, "name: shop, type: MX, values: [\"10 mail.example.net\"]");
+    platform.apply(&mail);
+    platform.comes_to("dnsrecord", &shop, "mail", "Ready=False NotPermitted");
+
+    platform.apply(&zone(&namespace, "here", &domain));
+    platform.comes_to("dnsrecord", &shop, "one", "Ready=False NotPermitted");
+    platform.come_to_say(&format!("www.shop.{domain} A"), "NXDomain");
+}
+
+/// A label that a namespace gets is a grant that it has.
+#[test]
+fn a_label_of_a_namespace_counts_as_soon_as_it_is_there() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("labels");
+    let team = platform.cluster.create_namespace("labels-team");
+    let grant = "records: [{namespaces: {matchLabels: {team: labs}}, names: [\"*\"]}]";
+    let www = attached(&team, "www", &namespace, "name: www, type: A, values: [192.0.2.1]");
+    platform.apply(&(zone_with(&namespace, "here", &domain, grant) + &www));
+    platform.comes_to("dnsrecord", &team, "www", "Ready=False NotPermitted");
+    platform.kubectl(&format!("label namespace {team} team=labs"));
+    platform.comes_to("dnsrecord", &team, "www", "Ready=True Served");
+}
+
+#[test]
+fn a_child_zone_needs_a_grant_and_the_parent_delegates_with_its_ns_and_glue() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("parent");
+    let labs = platform.cluster.create_labelled_namespace("parent-labs", &[("team", "labs")]);
+    platform.apply(&zone(&namespace, "here", &domain));
+    platform.comes_to("zone", &namespace, "here", "Ready=True Served");
+    let child = format!("labs.{domain}");
+    let ns = format!("nameservers: [ns1.{child}]");
+    let glue = record(&labs, "ns1", "child", "name: ns1, type: A, values: [192.0.2.53]");
+    platform.apply(&(zone_with(&labs, "child", &child, &ns) + &glue));
+    let message = platform.comes_to("zone", &labs, "child", "Ready=False NotPermitted");
+    assert!(message.contains("spec.children"), "{message}");
+
+    let grant = "children: [{namespaces: {matchLabels: {team: labs}}, names: [labs]}]";
+    platform.apply(&zone_with(&namespace, "here", &domain, grant));
+    platform.comes_to("zone", &labs, "child", "Ready=True Served");
+    platform.come_to_say(&format!("ns1.{child} A"), "NoError 192.0.2.53");
+    eventually("the delegation in the parent", || {
+        let head = platform.head(&domain).expect("a head");
+        // NS of the apex, NS and glue of the child.
+        if head["spec"]["rrsets"] == 3 { Ok(()) } else { Err(head["spec"]["rrsets"].to_string()) }
+    });
+    // Below the child the parent has nothing to say.
+    platform.apply(&record(&namespace, "below", "here", "name: www.labs, type: A, values: [192.0.2.1]"));
+    platform.comes_to("dnsrecord", &namespace, "below", "Ready=False Occluded");
+}
+
+#[test]
+fn two_zones_of_one_domain_are_a_conflict_and_the_published_one_stays() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("twice");
+    platform.apply(&zone(&namespace, "here", &domain));
+    platform.comes_to("zone", &namespace, "here", "Ready=True Served");
+    platform.apply(&zone(&namespace, "a-second", &domain));
+    let message = platform.comes_to("zone", &namespace, "a-second", "Ready=False Conflicted");
+    assert!(message.contains(&format!("Zone {namespace}/here")), "{message}");
+    // One that holds nothing goes at once.
+    platform.kubectl(&format!("delete zone a-second -n {namespace}"));
+    platform.say(
+        &format!("{domain} SOA").replace(" SOA", " NS"),
+        "NoError ns1.dns.example.net. ns2.dns.example.net.",
+    );
+}
+
+#[test]
+fn a_deleted_zone_is_served_for_its_delay_then_withdrawn_and_serves_again_when_it_returns() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("deleted");
+    let www = record(&namespace, "www", "here", "name: www, type: A, values: [192.0.2.1]");
+    platform.apply(&(zone_with(&namespace, "here", &domain, "removalDelay: 3s") + &www));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    let www_a = format!("www.{domain} A");
+    let serial = |head: &serde_json::Value| head["spec"]["serial"].as_u64().expect("a serial");
+    let before = serial(&platform.head(&domain).expect("a head"));
+    platform.kubectl(&format!("delete zone here -n {namespace} --wait=false"));
+    let deleted = std::time::Instant::now();
+    // Served while the delay lasts, and the Zone says until when.
+    eventually("the Zone says so", || {
+        let zone = platform.get("zone", &namespace, "here").ok_or("it is gone")?;
+        let (said, message) = condition(&zone, "Ready");
+        match message.contains("the zone is withdrawn at") {
+            true => Ok(()),
+            false => Err(format!("{said}: {message}")),
+        }
+    });
+    if deleted.elapsed().as_millis() < 1500 {
+        platform.say(&www_a, "NoError 192.0.2.1");
+    }
+    platform.come_to_say(&www_a, "Refused");
+    eventually("the Zone is gone", || match platform.get("zone", &namespace, "here") {
+        None => Ok(()),
+        Some(zone) => Err(zone["metadata"].to_string()),
+    });
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=False ZoneNotFound");
+    assert_eq!(platform.head(&domain).expect("it stays")["spec"]["state"], "Withdrawn");
+
+    platform.apply(&zone(&namespace, "here", &domain));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    platform.say(&www_a, "NoError 192.0.2.1");
+    let after = serial(&platform.head(&domain).expect("a head"));
+    assert!(after > before, "{after} after {before}");
+}
+
+#[test]
+fn a_deleted_zone_that_is_kept_stays_in_service_and_is_taken_up_by_the_next() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("kept");
+    let www =
+        |value: &str| record(&namespace, "www", "here", &format!("name: www, type: A, values: [{value}]"));
+    platform.apply(&(zone(&namespace, "here", &domain) + &www("192.0.2.1")));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    platform.kubectl(&format!("delete zone here -n {namespace} --wait=false"));
+    platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/keep-serving=true"));
+    eventually("the Zone is gone", || match platform.get("zone", &namespace, "here") {
+        None => Ok(()),
+        Some(zone) => Err(zone["metadata"].to_string()),
+    });
+    // Without its Zone everything stays as it is, and records say why.
+    platform.apply(&www("192.0.2.2"));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=False ZoneNotFound");
+    platform.say(&format!("www.{domain} A"), "NoError 192.0.2.1");
+    platform.apply(&zone(&namespace, "here", &domain));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    platform.say(&format!("www.{domain} A"), "NoError 192.0.2.2");
+}
