@@ -20,6 +20,11 @@ test: peers control-plane ## everything: unit, property, resolver, peers, API se
 	$(CARGO) test --workspace
 	$(if $(ZONES),$(MAKE) acceptance,@echo 'no real zones here: give a directory of master files, ZONES=dir make acceptance')
 
+.PHONY: test-api-oldest
+test-api-oldest: ## the tests against an API server, on the oldest Kubernetes supported and not the newest
+	PORT53_KUBERNETES=oldest tests/install-control-plane >/dev/null
+	PORT53_KUBERNETES=oldest $(CARGO) test --package port53-tests --test api --test operator
+
 .PHONY: acceptance
 acceptance: peers control-plane ## import every zone of ZONES=dir into a cluster, ask every resolver, compare
 	$(CARGO) build --package port53-tests --bins

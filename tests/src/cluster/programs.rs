@@ -4,6 +4,7 @@ use super::Settings;
 use super::pki::Pki;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +12,8 @@ use std::sync::OnceLock;
 
 const INSTALLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/install-control-plane");
 
-/// Where etcd, kube-apiserver and kubectl are.
+/// Where etcd, kube-apiserver and kubectl are. Whoever asks first says on the terminal which they are: tests that
+/// pass are to tell on what.
 ///
 /// # Panics
 /// With the way to get them, when they are not there: no test is passed without them.
@@ -24,8 +26,20 @@ pub(super) fn directory() -> &'static Path {
             .output()
             .unwrap_or_else(|error| panic!("{INSTALLER} cannot be run: {error}"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8").trim_end())
+        let directory = PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8").trim_end());
+        let [etcd, kubernetes] = ["etcd", "kube-apiserver"].map(|program| version(&directory.join(program)));
+        // Not with `eprintln!`, of which the test harness shows nothing when the test passes.
+        writeln!(io::stderr(), "on {kubernetes} and {etcd}, of {}", directory.display()).expect("it is said");
+        directory
     })
+}
+
+/// What a program calls itself, the first line that it prints of its version.
+fn version(program: &Path) -> String {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.display()));
+    assert!(output.status.success(), "{}: {output:?}", program.display());
+    String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
 }
 
 /// The ports of one cluster, on loopback.
@@ -76,7 +90,8 @@ pub(super) fn etcd(ports: Ports, dir: &Path, settings: &Settings) -> Command {
 /// kube-apiserver on that etcd.
 ///
 /// No controller-manager makes service accounts, so that no pod may be asked to have one; and loopback is no
-/// address for the endpoints of the service `kubernetes`, so they are left out.
+/// address for the endpoints of the service `kubernetes`, so they are left out. Streaming lists, which a resolver may
+/// be told to ask for, are there in every version that is supported, but only in 1.33 not by default.
 pub(super) fn api_server(ports: Ports, pki: &Pki, settings: &Settings) -> Command {
     let (certificate, key) = pki.server_files();
     let (tokens, tokens_key) = pki.token_files();
@@ -88,6 +103,7 @@ pub(super) fn api_server(ports: Ports, pki: &Pki, settings: &Settings) -> Comman
         .args(["--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16"])
         .args(["--authorization-mode=RBAC", "--allow-privileged=true"])
         .arg("--disable-admission-plugins=ServiceAccount")
+        .arg("--feature-gates=WatchList=true")
         .arg("--service-account-issuer=https://kubernetes.default.svc")
         .arg(flag("service-account-key-file", tokens))
         .arg(flag("service-account-signing-key-file", tokens_key))

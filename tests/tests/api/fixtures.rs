@@ -4,7 +4,8 @@
 //! What the API server says is compared, field by field, with what the file expects and with what admission says.
 //! It goes through its steps (decoding, metadata, schema, rules) and stops after the first that refuses, where
 //! admission says everything at once. So it may say less of a file, never anything else; and what it does not
-//! say of one file, because a step before refused it, it says of another.
+//! say of one file, because a step before refused it, it says of another. Where its words changed from one version
+//! to another, the file has those of each, and it is held to those of the version that it is.
 
 use crate::reader::{Expected, Fixture, fixtures, without_indices};
 use kube::{Client, Error};
@@ -17,11 +18,20 @@ use std::time::Instant;
 /// How the API server says that it stopped before the rules, as a cause without a field.
 const STOPPED: &str = "some validation rules were not checked because the object was invalid";
 
+/// How it says, since 1.36, that it cannot check the limits of a value whose type is wrong: as a cause without a
+/// field, with the field at the end.
+const UNCHECKED: &str = "Checked value must be of type";
+
+/// The field of a cause without one.
+const NO_FIELD: &str = "<nil>";
+
 /// What the API server says of an object: nothing, or why it refuses it.
 type Verdict = Result<(), Refused>;
 
 #[derive(Debug)]
 struct Refused {
+    /// By which minor version of Kubernetes 1.
+    by: u32,
     message: String,
     /// Field and message, as far as it says them one by one.
     causes: Vec<(String, String)>,
@@ -95,7 +105,8 @@ fn demand(fixture: &Fixture, expected: &Expected) -> (String, String, String) {
 impl Refused {
     /// Whether it says this of this field.
     fn says(&self, expected: &Expected) -> bool {
-        let words = expected.server.as_ref().unwrap_or(&expected.message);
+        let since = expected.server.iter().filter(|(since, _)| *since <= self.by).max();
+        let words = since.map_or(&expected.message, |(_, words)| words);
         match self.causes.as_slice() {
             // Of what it cannot decode it says what is wrong in one text, with the field in it.
             [] => self.message.contains(words),
@@ -108,9 +119,17 @@ impl Refused {
     /// What it says beyond what is expected.
     fn said_by_nobody_else(&self, expected: &[Expected]) -> impl Iterator<Item = &(String, String)> {
         self.causes.iter().filter(|cause| {
-            let alone = Refused { message: String::new(), causes: vec![(*cause).clone()] };
-            !expected.iter().any(|expected| alone.says(expected))
+            let alone = Refused { by: self.by, message: String::new(), causes: vec![(*cause).clone()] };
+            !self.says_again(cause) && !expected.iter().any(|expected| alone.says(expected))
         })
+    }
+
+    /// Whether a cause without a field says no more than that another one is there, which has the field.
+    fn says_again(&self, (field, message): &(String, String)) -> bool {
+        let ends_with = |field: &str| message.ends_with(&format!(" in {field}"));
+        field == NO_FIELD
+            && message.contains(UNCHECKED)
+            && self.causes.iter().any(|(field, _)| field != NO_FIELD && ends_with(field))
     }
 }
 
@@ -118,6 +137,8 @@ impl Refused {
 struct Bench {
     cluster: &'static Cluster,
     client: Client,
+    /// The minor version of Kubernetes 1 that the API server is.
+    version: u32,
     /// Where objects are stored, to be updated.
     stored: String,
 }
@@ -134,7 +155,11 @@ impl Bench {
                 }
             }
         }
-        Bench { cluster, client: cluster.client(), stored: cluster.create_namespace("updates") }
+        let client = cluster.client();
+        let version = cluster.block_on(async || client.apiserver_version().await).expect("a version");
+        assert_eq!(version.major, "1", "the fixtures tell the minor versions of Kubernetes 1 apart");
+        let version = version.minor.parse().expect("a minor version");
+        Bench { cluster, client, version, stored: cluster.create_namespace("updates") }
     }
 
     /// Tries `object` of `fixture`: created, or put in the place of the old one.
@@ -171,6 +196,7 @@ impl Bench {
             .expect("a request");
         self.cluster.block_on(async || self.client.request(request).await).map_err(|error| match error {
             Error::Api(status) => Refused {
+                by: self.version,
                 message: status.message.clone(),
                 causes: status
                     .details
