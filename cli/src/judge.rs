@@ -41,6 +41,7 @@ impl Standing {
             now,
             salt: self.salt,
             limits: rules::Limits::default(),
+            nameservers: Vec::new(),
             missing_zone: MissingZone::Withdraw,
         };
         let plan = self.planner.plan(&Inputs {

@@ -30,6 +30,8 @@ type Key = (String, u16);
 pub struct Memory {
     /// Sizes of the content, with the time.
     sizes: VecDeque<(Duration, usize)>,
+    /// Sizes before this process began, with the time until which they count.
+    earlier: Vec<(Duration, usize)>,
     /// What went, with the time.
     gone: VecDeque<(Duration, Key)>,
     /// Removals that wait, since when.
@@ -45,6 +47,8 @@ pub struct Screened {
     pub applied: Applied,
     /// What is held until a person releases it.
     pub held: Option<Held>,
+    /// The id that a person released, when it let removals go.
+    pub released: Option<String>,
     /// When to look again, because removals wait for a replacement.
     pub again_after: Option<Duration>,
 }
@@ -85,7 +89,9 @@ impl Memory {
         }
         let due: BTreeSet<Key> = keys.difference(&young).cloned().collect();
         let id = id(&due);
-        let is_held = self.is_too_much(&due, max_removed_percent) && released != Some(id.as_str());
+        let is_too_much = self.is_too_much(&due, before.len(), max_removed_percent);
+        let is_held = is_too_much && released != Some(id.as_str());
+        let released = (is_too_much && !is_held).then(|| id.clone());
         let stays = |change: &Change| {
             let key = key(change);
             young.contains(&key) || (is_held && due.contains(&key))
@@ -98,19 +104,31 @@ impl Memory {
         if !is_held {
             self.gone.extend(due.into_iter().map(|key| (now, key)));
         }
-        Ok(Screened { applied: before.apply(&changes)?, changes, held, again_after })
+        Ok(Screened { applied: before.apply(&changes)?, changes, held, released, again_after })
     }
 
     /// Whether with these removals more than the share of the largest content of the window would be gone.
-    fn is_too_much(&self, removals: &BTreeSet<Key>, percent: u32) -> bool {
-        let largest = self.sizes.iter().map(|(_, size)| *size).max().unwrap_or_default();
+    /// `size` is that of the content now.
+    fn is_too_much(&self, removals: &BTreeSet<Key>, size: usize, percent: u32) -> bool {
+        let earlier = self.earlier.iter().map(|(_, size)| *size).max().unwrap_or_default();
+        let largest = self.sizes.iter().map(|(_, size)| *size).max().unwrap_or_default().max(earlier);
         let gone: BTreeSet<&Key> = self.gone.iter().map(|(_, key)| key).chain(removals).collect();
+        // What went before this process began is not known one by one, only that the content was larger.
+        let shrunk = (earlier + removals.len()).saturating_sub(size);
+        let gone = gone.len().max(if earlier > 0 { shrunk } else { 0 });
         largest >= SMALLEST_GUARDED
             && !removals.is_empty()
-            && gone.len() as u64 * 100 > largest as u64 * u64::from(percent)
+            && gone as u64 * 100 > largest as u64 * u64::from(percent)
+    }
+
+    /// Takes over, at the start of a process, how large versions were that were published some time ago.
+    pub fn remember(&mut self, sizes: impl IntoIterator<Item = (Duration, usize)>, now: Duration) {
+        let recent = sizes.into_iter().filter(|(ago, _)| *ago <= WINDOW);
+        self.earlier = recent.map(|(ago, size)| (now + (WINDOW - ago), size)).collect();
     }
 
     fn forget(&mut self, now: Duration) {
+        self.earlier.retain(|(until, _)| *until >= now);
         let is_old = |time: &Duration| now.saturating_sub(*time) > WINDOW;
         while self.sizes.front().is_some_and(|(time, _)| is_old(time)) {
             self.sizes.pop_front();
@@ -214,6 +232,18 @@ mod tests {
                 .content;
         }
         assert_eq!(content.len(), 14, "6 of 20 are 30 %");
+    }
+
+    /// A process that starts again must not let the same share go once more.
+    #[test]
+    fn what_went_before_a_restart_counts() {
+        let (before, mut memory) = (content(15), Memory::default());
+        memory.remember([(second(60), 20), (second(700), 100)], second(0));
+        memory.screen(&before, remove([0, 1]), 30, None, second(0)).expect("screened");
+        let screened = memory.screen(&before, remove([0, 1]), 30, None, second(1)).expect("screened");
+        assert_eq!(screened.held.expect("7 of 20 would be gone").removals.len(), 2);
+        let later = memory.screen(&before, remove([0, 1]), 30, None, second(541)).expect("screened");
+        assert_eq!(later.applied.content.len(), 13);
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! The operator of Port53: its pure stages, which `port53 dev` and `port53 check` run over a directory, and the parts
-//! that bring them to an API server.
+//! The operator of Port53: what people write, checked, published, confirmed and reported.
 //!
 //! ```text
 //! Objects, published zones ──gather──▶ who holds which domain, which records belong where
 //!                          ──validate─▶ what is accepted, and a verdict for every object
 //!                          ──build────▶ content, changes, SOA with the next serial
+//!                          ──guard, publish──▶ one PUT of the ZoneHead ──confirm──▶ ──report──▶ statuses
 //! ```
 //!
 //! The stages have no client, no clock and no other I/O: the time is an input, and the outcome is a function
-//! of the inputs, whatever their order.
+//! of the inputs, whatever their order. `port53 dev` and `port53 check` run them over a directory.
 //!
 //! | room | what it does |
 //! |---|---|
@@ -16,14 +16,21 @@
 //! | [`stages`] | gather, validate, build; the planner that remembers what did not change |
 //! | [`verdict`] | what came of an object |
 //! | [`guard`] | how much may go from a zone at once |
+//! | [`history`] | which revisions are kept |
 //! | [`report`] | verdicts and answers as statuses |
-//! | [`cluster`] | I/O: watches of the API server, questions to the resolvers |
-//!
-//! The engine that drives them, and publishes heads, revisions and slices, is not here yet.
+//! | [`index`] | what the watches told |
+//! | [`engine`] | decides what is done, and when |
+//! | [`cluster`] | I/O: the API server, questions to the resolvers |
+//! | [`config`], [`program`] | flags; the program around the engine |
 
 pub mod cluster;
+pub mod config;
+pub mod engine;
 pub mod guard;
+pub mod history;
+pub mod index;
 pub mod objects;
+pub mod program;
 pub mod report;
 pub mod stages;
 pub mod verdict;

@@ -9,6 +9,7 @@
 //! | [`normal`] | the normal form of an answer, for comparison |
 //! | [`cluster`] | a real etcd and kube-apiserver |
 //! | [`resolver`] | `port53-resolver` on loopback, following a cluster |
+//! | [`platform`] | a cluster with the operator and two resolvers at work |
 //! | [`read`] | a master file as Port53 reads it |
 
 pub mod ask;
@@ -16,6 +17,7 @@ pub mod cluster;
 pub mod normal;
 pub mod ours;
 pub mod peer;
+pub mod platform;
 pub mod process;
 pub mod read;
 pub mod resolver;

@@ -83,6 +83,7 @@ impl Process {
     pub fn start_tied(name: &str, command: &Command, dir: &Path, whole: &Path) -> Self {
         let mut tied = Command::new("/bin/sh");
         tied.args(["-c", TIED]).arg(whole).arg(command.get_program()).args(command.get_args());
+        tied.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         tied.stdin(Stdio::piped());
         Self::spawn(name, tied, dir)
     }

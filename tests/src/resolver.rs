@@ -79,8 +79,13 @@ impl Resolver {
     /// # Panics
     /// As [`Resolver::start`].
     pub fn restart(&mut self, settings: &Settings) {
-        self.process = Process::start("nothing", Command::new("true"), self.dir.path());
+        self.kill();
         (self.process, self.address, self.health) = spawn(settings, self.dir.path());
+    }
+
+    /// Kills it. It stays gone until it is restarted.
+    pub fn kill(&mut self) {
+        self.process = Process::start("nothing", Command::new("true"), self.dir.path());
     }
 
     /// Where it answers, over UDP and TCP.
@@ -164,7 +169,7 @@ fn spawn(settings: &Settings, dir: &Path) -> (Process, SocketAddr, SocketAddr) {
         .arg(format!("--namespace={}", settings.namespace))
         .args(&settings.more)
         .env("KUBECONFIG", &settings.kubeconfig);
-    let mut process = Process::start("port53-resolver", command, dir);
+    let mut process = Process::start_tied("port53-resolver", &command, dir, dir);
     let (address, health) = eventually("port53-resolver", || {
         assert!(!process.has_ended(), "it ended and printed:\n{}", process.output());
         addresses(&process.output())

@@ -42,6 +42,8 @@ pub struct Confirmation {
     pub nameservers: usize,
     /// What each of the others said last.
     pub others: Vec<String>,
+    /// The newest serial that any answered.
+    pub newest: Option<u32>,
     /// From the first question to the last answer.
     pub took: Duration,
 }
@@ -60,6 +62,14 @@ impl Confirmation {
 
 impl fmt::Display for Confirmation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.asked == 0 {
+            return write!(
+                f,
+                "published as serial {}; no nameserver is known that could be asked: give the operator --resolver or \
+                 --resolver-selector",
+                self.serial
+            );
+        }
         let count =
             |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
         write!(
@@ -84,12 +94,19 @@ pub async fn confirm(resolvers: &[Resolver], apex: &Name, serial: u32, patience:
     let answers =
         join_all(resolvers.iter().map(|resolver| wait(resolver, apex, serial, start + patience))).await;
     let mut others = Vec::new();
+    let mut newest: Option<u32> = None;
     let mut nameservers: BTreeMap<&str, bool> = BTreeMap::new();
     for (resolver, answer) in resolvers.iter().zip(answers) {
         let is_served = nameservers.entry(&resolver.nameserver).or_insert(true);
-        if let Err(said) = answer {
-            *is_served = false;
-            others.push(format!("{} at {} {said}", resolver.nameserver, resolver.address));
+        match answer {
+            Ok(serial) if newest.is_none_or(|newest| serial::is_newer(serial, newest)) => {
+                newest = Some(serial)
+            }
+            Ok(_) => {}
+            Err(said) => {
+                *is_served = false;
+                others.push(format!("{} at {} {said}", resolver.nameserver, resolver.address));
+            }
         }
     }
     Confirmation {
@@ -98,16 +115,54 @@ pub async fn confirm(resolvers: &[Resolver], apex: &Name, serial: u32, patience:
         asked: resolvers.len(),
         nameservers: nameservers.values().filter(|is_served| **is_served).count(),
         others,
+        newest,
         took: start.elapsed(),
     }
 }
 
-/// Waits until one resolver answers; the error is what it said last.
-async fn wait(resolver: &Resolver, apex: &Name, wanted: u32, until: Instant) -> Result<(), String> {
+/// The serials that resolvers answer for a zone now, of those that answer one.
+pub async fn serials(resolvers: &[Resolver], apex: &Name) -> Vec<u32> {
+    let answers = join_all(resolvers.iter().map(|resolver| ask(resolver.address, apex))).await;
+    answers.into_iter().flatten().collect()
+}
+
+/// Asks every resolver about `apex` until it no longer answers for it, at most for `patience`. Returns what
+/// those said that still do, or did not say anything.
+pub async fn unserved(resolvers: &[Resolver], apex: &Name, patience: Duration) -> Vec<String> {
+    let until = Instant::now() + patience;
+    let answers = join_all(resolvers.iter().map(|resolver| wait_for_refusal(resolver, apex, until))).await;
+    let said = resolvers.iter().zip(answers).filter_map(|(resolver, answer)| {
+        let said = answer.err()?;
+        Some(format!("{} at {} {said}", resolver.nameserver, resolver.address))
+    });
+    said.collect()
+}
+
+async fn wait_for_refusal(resolver: &Resolver, apex: &Name, until: Instant) -> Result<(), String> {
     let mut pause = FIRST_PAUSE;
     loop {
         let said = match ask(resolver.address, apex).await {
-            Ok(serial) if serial == wanted || serial::is_newer(serial, wanted) => return Ok(()),
+            Err(said) if said == REFUSED => return Ok(()),
+            Err(said) => said,
+            Ok(serial) => format!("still answers serial {serial}"),
+        };
+        if Instant::now() + pause > until {
+            return Err(said);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// What [`ask`] says of a resolver that is not authoritative for the zone.
+const REFUSED: &str = "answers REFUSED";
+
+/// Waits until one resolver answers, and returns the serial; the error is what it said last.
+async fn wait(resolver: &Resolver, apex: &Name, wanted: u32, until: Instant) -> Result<u32, String> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let said = match ask(resolver.address, apex).await {
+            Ok(serial) if serial == wanted || serial::is_newer(serial, wanted) => return Ok(serial),
             Ok(serial) => format!("answers serial {serial}"),
             Err(error) => error,
         };

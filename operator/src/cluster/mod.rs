@@ -1,3 +1,15 @@
-//! I/O: the API server and the resolvers.
+//! I/O: the API server and the resolvers. What is done here is decided elsewhere.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`follow`] | watches, one a kind |
+//! | [`store`] | heads, revisions and slices: read, written, deleted |
+//! | [`people`] | statuses and metadata of what people wrote |
+//! | [`confirm`] | questions to the resolvers |
+//! | [`endpoints`] | which resolvers there are |
 
 pub mod confirm;
+pub mod endpoints;
+pub mod follow;
+pub mod people;
+pub mod store;

@@ -5,7 +5,7 @@ mod record;
 mod zone;
 
 pub use record::record_status;
-pub use zone::{Counts, Held, zone_status};
+pub use zone::{Facts, Held, zone_status};
 
 use port53_crds::Reason;
 
@@ -24,6 +24,8 @@ pub enum Service<'a> {
         /// What the resolvers said last, where they were asked.
         confirmation: Option<&'a Confirmation>,
     },
+    /// It waits, because a person rolled the zone back to the revision of this serial.
+    Pinned(u32),
     /// Every resolver was asked and answers it.
     Served(&'a Confirmation),
 }

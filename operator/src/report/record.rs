@@ -28,6 +28,11 @@ pub fn record_status(
     if is_accepted(verdict) {
         set(ConditionType::Accepted, Status::True, Reason::Accepted, warnings(verdict));
         match service {
+            Service::Pinned(serial) => {
+                let message =
+                    format!("the zone is rolled back to serial {serial}: this waits until that is released");
+                set(ConditionType::Ready, Status::False, Reason::Pinned, message);
+            }
             _ if is_latched => {}
             Service::Unpublished => {
                 set(ConditionType::Ready, Status::False, Reason::Pending, "not published yet".to_owned());
@@ -71,7 +76,7 @@ mod tests {
     fn confirmation(answering: usize) -> Confirmation {
         let others = (answering..2).map(|n| format!("ns{n} does not answer")).collect();
         let took = Duration::from_millis(14);
-        Confirmation { serial: 7, answering, asked: 2, nameservers: answering, others, took }
+        Confirmation { serial: 7, answering, asked: 2, nameservers: answering, others, newest: None, took }
     }
 
     fn ready(status: &DNSRecordStatus) -> (String, String, String) {

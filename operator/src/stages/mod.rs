@@ -50,6 +50,8 @@ pub struct Settings {
     pub salt: [u8; 16],
     /// Limits of the rules.
     pub limits: rules::Limits,
+    /// Hostnames of the nameservers of zones that name none.
+    pub nameservers: Vec<Name>,
     /// What becomes of a published zone whose holder is not among the objects.
     pub missing_zone: MissingZone,
 }

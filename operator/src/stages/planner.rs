@@ -42,6 +42,7 @@ struct Seen {
     namespaces: Arc<BTreeMap<String, BTreeMap<String, String>>>,
     serials: Vec<u32>,
     limits: Limits,
+    nameservers: Vec<Name>,
     /// What is published once the plan is carried out.
     published: (ObjectRef, Content, Soa),
 }
@@ -130,6 +131,7 @@ impl Seen {
             namespaces: inputs.objects.namespaces.clone(),
             serials: serials(inputs, &held.apex).to_vec(),
             limits: inputs.settings.limits.clone(),
+            nameservers: inputs.settings.nameservers.clone(),
             published: (outcome.holder.clone(), outcome.applied.content.clone(), outcome.soa.clone()),
         }
     }
@@ -164,6 +166,7 @@ impl Seen {
                 || self.namespaces == inputs.objects.namespaces)
             && self.serials == serials(inputs, &held.apex)
             && self.limits == inputs.settings.limits
+            && self.nameservers == inputs.settings.nameservers
     }
 }
 

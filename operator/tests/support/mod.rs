@@ -16,6 +16,7 @@ pub(crate) fn settings() -> Settings {
         now: 1_795_536_000,
         salt: [7; 16],
         limits: rules::Limits::default(),
+        nameservers: Vec::new(),
         missing_zone: MissingZone::Keep,
     }
 }

@@ -30,6 +30,11 @@ impl Slice {
         Digest::of(&self.0)
     }
 
+    /// How many levels are below: 0 of a leaf. The octets may be anything.
+    pub fn height(&self) -> u8 {
+        self.0.get(1).copied().unwrap_or(0)
+    }
+
     /// The names of the slices right below this one, in their order; none of a leaf. The octets may be
     /// anything: that the slices are there and fit is looked at by [`Content::from_slices`].
     ///

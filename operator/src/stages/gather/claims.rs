@@ -100,12 +100,14 @@ fn absent_holders<'a>(inputs: &Inputs<'_>, claims: &Claims<'_>) -> Holders<'a> {
 fn terms(inputs: &Inputs<'_>, claim: &Claim<'_>) -> Result<Terms, Vec<Complaint>> {
     match claim.source {
         Source::Master(master) => Ok(Terms::of_master(&master.soa.value)),
-        Source::Written(zone) => Terms::read(zone, &claim.apex).or_else(|complaints| {
-            match inputs.published.get(&claim.apex).filter(|_| claim.is_published) {
-                Some(published) => Ok(Terms::last_good(published, complaints)),
-                None => Err(complaints),
-            }
-        }),
+        Source::Written(zone) => {
+            Terms::read(zone, &claim.apex, &inputs.settings.nameservers).or_else(|complaints| {
+                match inputs.published.get(&claim.apex).filter(|_| claim.is_published) {
+                    Some(published) => Ok(Terms::last_good(published, complaints)),
+                    None => Err(complaints),
+                }
+            })
+        }
     }
 }
 

@@ -19,16 +19,19 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Reads the terms of a Zone.
+    /// Reads the terms of a Zone. `nameservers` are those of a zone that names none.
     ///
     /// # Errors
     /// All that is wrong.
-    pub(crate) fn read(zone: &Zone, apex: &Name) -> Result<Self, Vec<Complaint>> {
+    pub(crate) fn read(zone: &Zone, apex: &Name, nameservers: &[Name]) -> Result<Self, Vec<Complaint>> {
         let mut complaints = Vec::new();
         let mut hosts = Vec::new();
         for (i, text) in zone.spec.nameservers.iter().enumerate() {
             let field = format!("spec.nameservers[{i}]");
             hosts.extend(absolute(&field, text, &mut complaints));
+        }
+        if zone.spec.nameservers.is_empty() {
+            hosts = nameservers.to_vec();
         }
         let spec = &zone.spec.soa;
         let primary = match &spec.primary {

@@ -1,0 +1,159 @@
+//! Confirming: after each publication every resolver is asked until it answers the serial, and once a minute
+//! whether it still does. Of a zone that is withdrawn: until none answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use port53_zone::{Name, serial};
+
+use super::zone::Asked;
+use super::{Engine, Timer};
+use crate::cluster::confirm::{self, Confirmation};
+
+/// A round of questions, as long as that is soon after the publication.
+const ROUND: Duration = Duration::from_secs(1);
+/// Rounds that follow each other at once.
+const SOON: u32 = 30;
+/// Between rounds after that, and between questions whether all is still so.
+const LATER: Duration = Duration::from_secs(10);
+const ROUTINE: Duration = Duration::from_secs(60);
+
+/// Questions that were answered, or not.
+pub(super) enum Ended {
+    /// What serials are answered for a zone that has no head.
+    Serials { apex: Name, serials: Vec<u32> },
+    /// Who answers a serial.
+    Confirmed { apex: Name, confirmation: Confirmation },
+    /// Who still answers for a zone that is withdrawn, and what.
+    Unserved { apex: Name, said: Vec<String> },
+}
+
+impl Engine {
+    /// Asks what serials are answered for a zone, before it has one.
+    pub(super) fn ask_serials(&mut self, apex: &Name) {
+        let (resolvers, apex, room) = (self.resolvers.clone(), apex.clone(), self.asking.clone());
+        self.jobs.spawn(async move {
+            let _place = room.acquire().await;
+            let serials = confirm::serials(&resolvers, &apex).await;
+            super::Ended::Confirm(Ended::Serials { apex, serials })
+        });
+    }
+
+    /// Asks who answers what is published, unless that is being asked.
+    pub(super) fn confirm(&mut self, apex: &Name) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let Some(stored) = &zone.stored else { return };
+        if zone.confirming.is_asking || zone.has_left {
+            return;
+        }
+        let (is_serving, serial) = (zone.serving().is_some(), stored.head.soa.serial);
+        zone.confirming.is_asking = true;
+        let (resolvers, apex, room) = (self.resolvers.clone(), apex.clone(), self.asking.clone());
+        self.jobs.spawn(async move {
+            let _place = room.acquire().await;
+            super::Ended::Confirm(match is_serving {
+                true => {
+                    let confirmation = confirm::confirm(&resolvers, &apex, serial, ROUND).await;
+                    Ended::Confirmed { apex, confirmation }
+                }
+                false => {
+                    let said = confirm::unserved(&resolvers, &apex, ROUND).await;
+                    Ended::Unserved { apex, said }
+                }
+            })
+        });
+    }
+
+    fn ask_again(&mut self, apex: &Name, at: Instant) {
+        if let Some(zone) = self.zones.get_mut(apex) {
+            zone.confirming.again_at = Some(at);
+            self.at(at, Timer::Confirm(apex.clone()));
+        }
+    }
+
+    /// Time to ask again, unless it was put off since.
+    pub(super) fn confirm_if_due(&mut self, apex: &Name, now: Instant) {
+        let again_at = self.zones.get(apex).and_then(|zone| zone.confirming.again_at);
+        if again_at.is_some_and(|at| at <= now) {
+            self.confirm(apex);
+        }
+    }
+
+    pub(super) fn confirm_ended(&mut self, ended: Ended) {
+        match ended {
+            Ended::Serials { apex, serials } => {
+                let Some(zone) = self.zones.get_mut(&apex) else { return };
+                zone.serials.extend(serials);
+                zone.asked = Asked::Answered;
+                self.plan.heard(Instant::now());
+            }
+            Ended::Confirmed { apex, confirmation } => self.confirmed(&apex, confirmation),
+            Ended::Unserved { apex, said } => self.is_unserved(&apex, &said),
+        }
+    }
+
+    fn confirmed(&mut self, apex: &Name, confirmation: Confirmation) {
+        let now = Instant::now();
+        let newest = confirmation.newest;
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        zone.confirming.is_asking = false;
+        let is_current = zone.serving().is_some_and(|stored| stored.head.soa.serial == confirmation.serial);
+        let (serial, is_complete) = (confirmation.serial, confirmation.is_complete());
+        let asked = confirmation.asked;
+        zone.confirming.last = Some(confirmation);
+        zone.confirming.rounds = if is_complete { 0 } else { zone.confirming.rounds.saturating_add(1) };
+        let rounds = zone.confirming.rounds;
+        if is_complete {
+            self.records_are_served(apex, serial);
+        }
+        if let Some(newest) = newest {
+            self.serial_was_seen(apex, newest);
+        }
+        match (is_current, is_complete) {
+            (false, _) => self.confirm(apex),
+            // Until one comes there is nobody to ask.
+            (true, false) if asked == 0 => {}
+            (true, false) if rounds <= SOON => self.confirm(apex),
+            (true, false) => self.ask_again(apex, now + LATER),
+            (true, true) => self.ask_again(apex, now + ROUTINE),
+        }
+        self.report_zone_of(apex);
+    }
+
+    fn is_unserved(&mut self, apex: &Name, said: &[String]) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        zone.confirming.is_asking = false;
+        if zone.serving().is_some() {
+            // It returned meanwhile.
+            return self.confirm(apex);
+        }
+        if said.is_empty() {
+            zone.has_left = true;
+            self.plan.heard(Instant::now());
+            return;
+        }
+        zone.confirming.rounds = zone.confirming.rounds.saturating_add(1);
+        match zone.confirming.rounds <= SOON {
+            true => self.confirm(apex),
+            false => self.ask_again(apex, Instant::now() + LATER),
+        }
+    }
+
+    /// Resolvers came or went: every zone is looked at again.
+    pub(super) fn resolvers_changed(&mut self) {
+        let found = self.endpoints.iter().flat_map(|endpoints| endpoints.resolvers());
+        let mut all: Vec<_> = self.settings.resolvers.iter().cloned().chain(found).collect();
+        all.sort();
+        all.dedup();
+        tracing::info!(resolvers = all.len(), "the resolvers changed");
+        self.resolvers = Arc::from(all);
+        let zones: Vec<Name> = self.zones.keys().cloned().collect();
+        zones.iter().for_each(|apex| self.confirm(apex));
+    }
+
+    /// What the resolvers answered of a serial or a later one.
+    pub(super) fn confirmation_of(&self, apex: &Name, wanted: u32) -> Option<&Confirmation> {
+        let last = self.zones.get(apex)?.confirming.last.as_ref()?;
+        (last.serial == wanted || serial::is_newer(last.serial, wanted)).then_some(last)
+    }
+}

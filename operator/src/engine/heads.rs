@@ -1,0 +1,467 @@
+//! Heads: read at the start, written, and watched for what others do to them.
+//!
+//! A write whose outcome is not known is looked up, and nothing is written until it is. A head that another
+//! edited or deleted is written again, above its serial where resolvers may have followed it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use port53_client::jittered;
+use port53_client::watch::What;
+use port53_crds::{HeadState, ZoneHead};
+use port53_store::{Head, head_object_name};
+use port53_zone::content::{Content, Digest};
+use port53_zone::{Name, name, serial};
+
+use super::version::{Stored, Version};
+use super::zone::{Attempt, Keeping, Restore, Work, ZoneState};
+use super::{Engine, planning};
+use crate::cluster::store::WriteError;
+use crate::guard::Memory;
+
+/// The first pause after a failure; each that follows is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How far the heads are known.
+#[derive(Debug, Default)]
+pub(super) struct Heads {
+    is_listed: bool,
+    /// While a list is read: the zones that it had so far.
+    listing: Option<BTreeSet<Name>>,
+}
+
+impl Heads {
+    pub(super) fn are_whole(&self) -> bool {
+        self.is_listed
+    }
+}
+
+/// A job about a head that ended.
+pub(super) enum Ended {
+    /// The content that a head says was read, at the start.
+    Assembled { apex: Name, version: String, head: Box<Head>, result: Result<(Content, Content), Lost> },
+    /// A head was written, with these slices before it.
+    Published { apex: Name, slices: Vec<Digest>, uid: Option<String>, result: Result<String, WriteError> },
+    /// A head was looked up.
+    Looked { apex: Name, result: Result<Option<Box<ZoneHead>>, WriteError> },
+}
+
+/// Why content cannot be had.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// It may go better another time.
+    ForNow(String),
+    /// Something is missing, or is not what it says.
+    ForGood(String),
+}
+
+impl Engine {
+    pub(super) fn head_told(&mut self, what: What) {
+        match what {
+            What::ListBegins => self.heads.listing = Some(BTreeSet::new()),
+            What::Object(object) => self.head_is(object),
+            What::Deleted(object) => {
+                if let Some(apex) = apex_of(&object) {
+                    self.head_is_gone(&apex);
+                }
+            }
+            What::Listed => {
+                let listed = self.heads.listing.take().unwrap_or_default();
+                if std::mem::replace(&mut self.heads.is_listed, true) {
+                    let is_missing = |(apex, zone): &(&Name, &ZoneState)| {
+                        zone.version.is_some() && !listed.contains(*apex)
+                    };
+                    let missing: Vec<Name> =
+                        self.zones.iter().filter(is_missing).map(|(apex, _)| apex.clone()).collect();
+                    missing.iter().for_each(|apex| self.head_is_gone(apex));
+                }
+                self.plan.heard(Instant::now());
+            }
+            What::Following | What::Lost(_) => {}
+        }
+    }
+
+    fn head_is(&mut self, object: Box<DynamicObject>) {
+        let Some(apex) = apex_of(&object) else {
+            let name = object.name_any();
+            tracing::warn!("ZoneHead {name} is not the head of its domain and is left alone: delete it");
+            return;
+        };
+        if let Some(listing) = &mut self.heads.listing {
+            listing.insert(apex.clone());
+        }
+        let now = Instant::now();
+        let zone = self.zones.entry(apex.clone()).or_insert_with(|| ZoneState::new(now));
+        let version = object.resource_version().unwrap_or_default();
+        match &zone.work {
+            _ if zone.is_own(&version) => {}
+            // It may be what is being written: that is known when the write has ended.
+            Work::Publishing(_) | Work::Looking(_) | Work::Assembling => zone.told = Some(object),
+            Work::Idle if zone.version.is_none() && zone.stored.is_none() => {
+                self.assemble(apex, &object, version)
+            }
+            Work::Idle => self.head_was_found(&apex, Some(*object)),
+        }
+    }
+
+    fn head_is_gone(&mut self, apex: &Name) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        if zone.is_idle() && zone.version.take().is_some() && zone.stored.is_some() {
+            tracing::warn!("the ZoneHead of {} was deleted: it is restored", name::display(apex));
+            zone.restore = zone.restore.max(Restore::AsItWas);
+            self.plan.heard(Instant::now());
+        }
+    }
+
+    /// Reads the content of a head that is found at the start.
+    fn assemble(&mut self, apex: Name, object: &DynamicObject, version: String) {
+        let Some(zone) = self.zones.get_mut(&apex) else { return };
+        zone.serials.extend(serial_of(object));
+        let head = match read(object) {
+            Ok(head) => head,
+            Err(why) => {
+                tracing::error!("{}", cannot_be_read(&apex, &why));
+                zone.version = Some(version);
+                self.plan.heard(Instant::now());
+                return;
+            }
+        };
+        if head.state == HeadState::Withdrawn {
+            let nothing = Content::empty(apex, head.checkpoint.salt);
+            zone.stored = Some(Stored { head, content: nothing.clone(), base: nothing });
+            zone.version = Some(version);
+            return;
+        }
+        zone.work = Work::Assembling;
+        self.read_content(apex, version, Box::new(head), Duration::ZERO);
+    }
+
+    fn read_content(&mut self, apex: Name, version: String, head: Box<Head>, after: Duration) {
+        let reader = self.store.reader.clone();
+        self.jobs.spawn(async move {
+            tokio::time::sleep(after).await;
+            let read = reader.content(apex.clone(), head.checkpoint.clone(), None).await;
+            let result = match read {
+                Ok(base) => match head.content(&base) {
+                    Ok(content) => Ok((base, content)),
+                    Err(error) => Err(Lost::ForGood(error.to_string())),
+                },
+                Err(error) if error.is_passing() => Err(Lost::ForNow(error.to_string())),
+                Err(error) => Err(Lost::ForGood(error.to_string())),
+            };
+            super::Ended::Head(Ended::Assembled { apex, version, head, result })
+        });
+    }
+
+    /// Publishes a version by one write, after its checkpoint where it needs one.
+    pub(super) fn publish(
+        &mut self,
+        version: Version,
+        guard: Memory,
+        released: Option<String>,
+        heard: Instant,
+        now: Instant,
+    ) {
+        let apex = version.apex().clone();
+        if version.first.is_some() && !self.library.may_store_slices() {
+            // Pruning is told to end, and what it took is known then.
+            return;
+        }
+        let (slices, first) = match version.first.clone() {
+            None => (Vec::new(), None),
+            Some(mut first) => {
+                let slices = self.slices_to_store(&version.stored.content);
+                first.octets = slices.iter().map(|(_, slice)| slice.0.len() as u64).sum();
+                self.library.begins_to_store();
+                (slices, Some(first))
+            }
+        };
+        let Some(zone) = self.zones.get_mut(&apex) else { return };
+        let over = zone.version.clone();
+        let head = version.stored.head.clone();
+        let takes_ready = zone.has_ready();
+        let plan = self.plan.number;
+        let begun = Instant::now();
+        let attempt = Attempt {
+            version: Version { first: first.clone(), ..version },
+            plan,
+            begun,
+            heard,
+            guard,
+            released,
+            takes_ready,
+        };
+        zone.work = Work::Publishing(Box::new(attempt));
+        tracing::trace!(zone = name::display(&apex), planned = now.elapsed().as_micros() as u64, "writing");
+        let store = self.store.clone();
+        self.jobs.spawn(async move {
+            let digests: Vec<Digest> = slices.iter().map(|(digest, _)| *digest).collect();
+            let mut uid = None;
+            let result = async {
+                if let Some(first) = &first {
+                    uid = Some(store.write_checkpoint(slices, first).await?);
+                }
+                store.put_head(&head, over.as_deref()).await
+            }
+            .await;
+            super::Ended::Head(Ended::Published { apex, slices: digests, uid, result })
+        });
+    }
+
+    pub(super) fn head_ended(&mut self, ended: Ended) {
+        match ended {
+            Ended::Assembled { apex, version, head, result } => self.assembled(apex, version, head, result),
+            Ended::Published { apex, slices, uid, result } => {
+                let Some(zone) = self.zones.get_mut(&apex) else { return };
+                let Work::Publishing(attempt) = std::mem::replace(&mut zone.work, Work::Idle) else { return };
+                if let Some(first) = &attempt.version.first {
+                    self.library.ended_storing();
+                    if let Some(uid) = uid {
+                        self.is_stored(&slices, first.clone(), uid);
+                    }
+                }
+                match result {
+                    Ok(version) => self.was_published(&apex, *attempt, version),
+                    Err(error) => self.was_not_published(&apex, attempt, error),
+                }
+            }
+            Ended::Looked { apex, result } => self.head_was_looked_up(&apex, result),
+        }
+    }
+
+    fn assembled(
+        &mut self,
+        apex: Name,
+        version: String,
+        head: Box<Head>,
+        result: Result<(Content, Content), Lost>,
+    ) {
+        let Some(zone) = self.zones.get_mut(&apex) else { return };
+        match result {
+            Ok((base, content)) => {
+                let stored = Stored { head: *head, content, base };
+                self.published.insert(apex.clone(), planning::published(&stored));
+                zone.stored = Some(stored);
+            }
+            Err(Lost::ForNow(why)) => {
+                tracing::warn!("zone {} cannot be read and is tried again: {why}", name::display(&apex));
+                self.read_content(apex, version, head, jittered(LONGEST_PAUSE / 10));
+                return;
+            }
+            Err(Lost::ForGood(why)) => tracing::error!("{}", cannot_be_read(&apex, &why)),
+        }
+        zone.work = Work::Idle;
+        zone.version = Some(version);
+        if zone.stored.is_some() {
+            self.confirm(&apex);
+        }
+        self.plan.heard(Instant::now());
+        self.hear_what_was_told(&apex);
+    }
+
+    fn was_published(&mut self, apex: &Name, attempt: Attempt, version: String) {
+        let now = Instant::now();
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let head = &attempt.version.stored.head;
+        tracing::debug!(
+            zone = name::display(apex),
+            serial = head.soa.serial,
+            rrsets = head.rrsets,
+            journal = head.journal.len(),
+            heard_to_write = (attempt.begun - attempt.heard).as_micros() as u64,
+            write = (now - attempt.begun).as_micros() as u64,
+            "published"
+        );
+        let is_first = zone.serving().is_none();
+        let is_serving = head.state == HeadState::Serving;
+        if is_first && is_serving {
+            let (serial, rrsets) = (head.soa.serial, head.rrsets);
+            tracing::info!(zone = name::display(apex), serial, rrsets, "a zone is published");
+        }
+        zone.guard = attempt.guard;
+        if attempt.released.is_some() {
+            zone.spent = attempt.released;
+            self.plan.heard(now);
+        }
+        zone.keeping = match std::mem::take(&mut zone.keeping) {
+            Keeping::Stored(_) if attempt.takes_ready => Keeping::Nothing,
+            // What it covers is no longer a part of the journal.
+            Keeping::Storing(_) if attempt.version.first.is_some() => Keeping::Nothing,
+            keeping => keeping,
+        };
+        zone.written(version, attempt.version.stored.clone(), attempt.begun, now);
+        if is_serving {
+            zone.has_left = false;
+            self.published.insert(apex.clone(), planning::published(&attempt.version.stored));
+            self.records_are_published(apex, attempt.plan);
+            self.checkpoint_is_due(apex);
+            self.confirm(apex);
+        } else {
+            tracing::info!(zone = name::display(apex), "a zone is withdrawn");
+            self.published.remove(apex);
+            self.plan.heard(now);
+        }
+        self.plan_again_if_passed_over(apex);
+        self.report_zone_of(apex);
+        self.hear_what_was_told(apex);
+    }
+
+    fn was_not_published(&mut self, apex: &Name, attempt: Box<Attempt>, error: WriteError) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        if error != WriteError::Conflict {
+            let (zone, serial) = (name::display(apex), attempt.version.stored.head.soa.serial);
+            tracing::warn!("serial {serial} of {zone} may not be published, and is looked up: {error}");
+            // A revision of that serial may be there with another content.
+        }
+        if matches!(error, WriteError::Refused(_)) {
+            zone.serials.insert(attempt.version.stored.head.soa.serial);
+        }
+        zone.failures = zone.failures.saturating_add(1);
+        zone.work = Work::Looking(Some(attempt));
+        self.look(apex);
+    }
+
+    /// Reads the head of a zone, later each time that something fails.
+    fn look(&mut self, apex: &Name) {
+        let Some(zone) = self.zones.get(apex) else { return };
+        let pause = match zone.failures {
+            0 | 1 => Duration::ZERO,
+            more => jittered((FIRST_PAUSE * 2u32.saturating_pow(more - 2)).min(LONGEST_PAUSE)),
+        };
+        let (store, apex) = (self.store.clone(), apex.clone());
+        self.jobs.spawn(async move {
+            tokio::time::sleep(pause).await;
+            let result = store.head(&apex).await.map(|head| head.map(Box::new));
+            super::Ended::Head(Ended::Looked { apex, result })
+        });
+    }
+
+    fn head_was_looked_up(&mut self, apex: &Name, result: Result<Option<Box<ZoneHead>>, WriteError>) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let there = match result {
+            Ok(there) => there,
+            Err(error) => {
+                zone.failures = zone.failures.saturating_add(1);
+                tracing::warn!("the ZoneHead of {} cannot be looked up: {error}", name::display(apex));
+                return self.look(apex);
+            }
+        };
+        let Work::Looking(attempt) = std::mem::replace(&mut zone.work, Work::Idle) else { return };
+        // What was told while it was not known is older than this.
+        zone.told = None;
+        let read = there.as_deref().map(Head::read);
+        if let (Some(there), Some(Ok(head)), Some(attempt)) = (&there, &read, attempt)
+            && *head == attempt.version.stored.head
+        {
+            return self.was_published(apex, *attempt, there.resource_version().unwrap_or_default());
+        }
+        self.plan.heard(Instant::now());
+        let object = there.and_then(|there| {
+            serde_json::to_value(*there).and_then(serde_json::from_value::<DynamicObject>).ok()
+        });
+        self.head_was_found(apex, object);
+    }
+
+    /// A head is as nobody here left it, or gone.
+    fn head_was_found(&mut self, apex: &Name, object: Option<DynamicObject>) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let Some(object) = object else {
+            zone.version = None;
+            if zone.stored.is_some() {
+                tracing::warn!("the ZoneHead of {} is gone: it is restored", name::display(apex));
+                zone.restore = zone.restore.max(Restore::AsItWas);
+                self.plan.heard(Instant::now());
+            }
+            return;
+        };
+        zone.version = object.resource_version();
+        let read = read(&object);
+        let seen = serial_of(&object);
+        zone.serials.extend(seen);
+        let Some(stored) = &zone.stored else {
+            self.plan.heard(Instant::now());
+            return;
+        };
+        let ours = &stored.head;
+        match &read {
+            Ok(head) if head == ours => return,
+            // Whoever follows it serves what is meant to be served.
+            Ok(head) if (head.state, &head.soa, head.digest) == (ours.state, &ours.soa, ours.digest) => {
+                zone.restore = zone.restore.max(Restore::AsItWas);
+            }
+            Err(_) if seen == Some(ours.soa.serial) => zone.restore = zone.restore.max(Restore::AsItWas),
+            _ => zone.restore = Restore::HigherSerial,
+        }
+        let zone = name::display(apex);
+        match read {
+            Ok(_) => tracing::warn!("the ZoneHead of {zone} was changed by another: it is restored"),
+            Err(why) => tracing::warn!("the ZoneHead of {zone} was edited, and is restored: {why}"),
+        }
+        self.plan.heard(Instant::now());
+    }
+
+    /// Looks at what was told of a head while it was being written.
+    fn hear_what_was_told(&mut self, apex: &Name) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        if let Some(object) = zone.told.take() {
+            self.head_is(object);
+        }
+    }
+
+    fn plan_again_if_passed_over(&mut self, apex: &Name) {
+        if let Some(zone) = self.zones.get_mut(apex)
+            && std::mem::take(&mut zone.is_passed_over)
+        {
+            self.plan.heard(Instant::now());
+        }
+    }
+
+    /// A serial above the published one was seen at a resolver: it goes on from there.
+    pub(super) fn serial_was_seen(&mut self, apex: &Name, seen: u32) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let on_its_way = match &zone.work {
+            Work::Publishing(attempt) | Work::Looking(Some(attempt)) => {
+                Some(attempt.version.stored.head.soa.serial)
+            }
+            _ => None,
+        };
+        let ours = [zone.serial(), on_its_way];
+        if ours.into_iter().flatten().all(|ours| serial::is_newer(seen, ours)) && zone.serials.insert(seen) {
+            let zone_name = name::display(apex);
+            tracing::warn!("a nameserver answers serial {seen} of {zone_name}, above what is published");
+            zone.restore = Restore::HigherSerial;
+            self.plan.heard(Instant::now());
+        }
+    }
+}
+
+impl ZoneState {
+    pub(super) fn is_assembling(&self) -> bool {
+        matches!(self.work, Work::Assembling)
+    }
+}
+
+fn read(object: &DynamicObject) -> Result<Head, String> {
+    let head: ZoneHead = object.clone().try_parse().map_err(|error| error.to_string())?;
+    Head::read(&head).map_err(|error| error.to_string())
+}
+
+/// The zone whose head an object is by its name and domain, whatever else stands in it.
+fn apex_of(object: &DynamicObject) -> Option<Name> {
+    let apex = name::parse_absolute(object.data["spec"]["domain"].as_str()?).ok()?;
+    (head_object_name(&apex) == object.name_any()).then_some(apex)
+}
+
+fn serial_of(object: &DynamicObject) -> Option<u32> {
+    object.data["spec"]["serial"].as_u64()?.try_into().ok()
+}
+
+fn cannot_be_read(apex: &Name, why: &str) -> String {
+    format!(
+        "what is published of {} cannot be read, and is published again from its objects: {why}",
+        name::display(apex)
+    )
+}

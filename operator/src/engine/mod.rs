@@ -1,0 +1,321 @@
+//! The engine: from what the watches tell to heads, confirmations and statuses.
+//!
+//! ```text
+//! watches ──told──▶ index ──plan──▶ a decision for each zone ──▶ one PUT of its head
+//!                                        ▲                          │ written
+//!                     timers, jobs ended ┘      confirm ◀───────────┘
+//!                                                  │ answered by all
+//!                                               statuses, 16 at once
+//! ```
+//!
+//! One task decides, and does nothing that waits. Everything that does is a job whose end is an event; a zone has
+//! one publication on its way at most, and zones do not wait for each other. Statuses, checkpoints, pruning and
+//! questions are jobs of their own, so publications never queue behind them. One task, not an actor a zone,
+//! because what a zone is to be depends on others: who holds which domain, what a child delegates.
+//!
+//! Nothing is published before every kind was listed and every head was read: what is not known to be missing is
+//! not missing. A restarted operator takes from the heads what is in service and who owns it.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | `mod` | the loop: what is heard, what ended, what is due |
+//! | `zone` | one zone, and what is next for it. Pure |
+//! | `version` | the next head. Pure |
+//! | `planning` | the stages over everything, and a decision for each zone |
+//! | `heads` | heads as they are told, written and found |
+//! | `confirming` | questions to the resolvers |
+//! | `reporting` | statuses |
+//! | `leaving` | Zones that are deleted; finalizers |
+//! | `keeping` | checkpoints, history, pruning, restoring |
+
+mod confirming;
+mod heads;
+mod keeping;
+mod leaving;
+mod planning;
+mod reporting;
+mod version;
+mod zone;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use port53_client::watch::{Told, What};
+use port53_zone::Name;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::confirm::Resolver;
+use crate::cluster::endpoints::Endpoints;
+use crate::cluster::follow::Kind;
+use crate::cluster::store::Store;
+use crate::index::{Index, Key, Noted};
+use crate::stages::{Planner, Published};
+use heads::Heads;
+use keeping::Library;
+use reporting::{Object, Statuses};
+use zone::ZoneState;
+
+/// Messages that are taken note of before anything is decided.
+const AT_ONCE: usize = 4096;
+/// Zones whose resolvers are asked at once.
+const ASKED_AT_ONCE: usize = 64;
+/// How long it is waited for more before it is said that something cannot be followed.
+const LOST_PATIENCE: Duration = Duration::from_millis(300);
+
+/// How the engine is to go about it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The hostnames of the nameservers: NS of zones that name none.
+    pub nameservers: Vec<Name>,
+    /// Resolvers that are always asked.
+    pub resolvers: Vec<Resolver>,
+    /// How many octets the history of a zone may take.
+    pub history_octets: u64,
+    /// How often what is not needed any more is looked for.
+    pub prune_interval: Duration,
+}
+
+/// See the module.
+pub struct Engine {
+    settings: Settings,
+    client: Client,
+    store: Store,
+    index: Index,
+    endpoints: Option<Endpoints>,
+    resolvers: Arc<[Resolver]>,
+    heads: Heads,
+    zones: BTreeMap<Name, ZoneState>,
+    /// What is in service, as the stages take it.
+    published: BTreeMap<Name, Published>,
+    planner: Planner,
+    plan: planning::Plans,
+    statuses: Statuses,
+    library: Library,
+    /// Zones whose metadata is being edited.
+    edited: BTreeSet<Key>,
+    lost: BTreeMap<Kind, String>,
+    jobs: JoinSet<Ended>,
+    asking: Arc<Semaphore>,
+    timers: BTreeSet<(Instant, Timer)>,
+    started: Instant,
+}
+
+/// What is due at some time.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Timer {
+    Plan,
+    Confirm(Name),
+    Checkpoint(Name),
+    TakeUp(Name),
+    Interim,
+    Report(Object),
+    Prune,
+    Restore,
+    SayLost,
+}
+
+/// A job that ended.
+enum Ended {
+    Head(heads::Ended),
+    Confirm(confirming::Ended),
+    Report(reporting::Ended),
+    Leave(leaving::Ended),
+    Keep(keeping::Ended),
+}
+
+impl Engine {
+    /// An engine over a namespace. `endpoints` finds resolvers beside those of the settings.
+    pub fn new(client: Client, namespace: &str, endpoints: Option<Endpoints>, settings: Settings) -> Self {
+        let now = Instant::now();
+        Engine {
+            store: Store::new(&client, namespace),
+            client,
+            index: Index::default(),
+            resolvers: settings.resolvers.clone().into(),
+            endpoints,
+            heads: Heads::default(),
+            zones: BTreeMap::new(),
+            published: BTreeMap::new(),
+            planner: Planner::default(),
+            plan: planning::Plans::new(now),
+            statuses: Statuses::default(),
+            library: Library::default(),
+            edited: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            jobs: JoinSet::new(),
+            asking: Arc::new(Semaphore::new(ASKED_AT_ONCE)),
+            timers: BTreeSet::from([(now + settings.prune_interval, Timer::Prune)]),
+            settings,
+            started: now,
+        }
+    }
+
+    /// Works until it is told to leave, or nothing more can be heard.
+    pub async fn run(mut self, mut messages: Receiver<Told<Kind>>, leave: CancellationToken) {
+        let mut told = Vec::new();
+        loop {
+            let next = self.timers.first().map(|(at, _)| *at);
+            tokio::select! {
+                count = messages.recv_many(&mut told, AT_ONCE) => {
+                    if count == 0 {
+                        return;
+                    }
+                    told.drain(..).for_each(|told| self.hear(told));
+                }
+                Some(ended) = self.jobs.join_next() => self.ended(ended),
+                () = sleep_until(next) => {}
+                () = leave.cancelled() => return,
+            }
+            while let Some(Some(ended)) = self.jobs.join_next().now_or_never() {
+                self.ended(ended);
+            }
+            self.wake(Instant::now());
+            if self.is_ready() {
+                // The stages may take a while in a large cluster, and others have a thread to go on.
+                tokio::task::block_in_place(|| self.plan_if_due(Instant::now()));
+            }
+            self.write_statuses(Instant::now());
+        }
+    }
+
+    /// Takes note of what a watch told.
+    fn hear(&mut self, Told { kind, what }: Told<Kind>) {
+        match &what {
+            What::Lost(why) => self.is_lost(kind, why.clone()),
+            What::Following => self.is_found(kind),
+            _ => {}
+        }
+        match kind {
+            Kind::Zone => {
+                let noted = self.index.zones.note(what);
+                self.noted(noted, Object::Zone);
+            }
+            Kind::Record => {
+                let noted = self.index.records.note(what);
+                self.noted(noted, Object::Record);
+            }
+            Kind::Namespace => {
+                let noted = self.index.namespaces.note(what);
+                self.noted(noted, Object::Record);
+            }
+            Kind::Head => self.head_told(what),
+            Kind::Revision => {
+                let noted = self.index.revisions.note(what);
+                self.stored_noted(noted);
+            }
+            Kind::Slice => {
+                let noted = self.index.slices.note(what);
+                self.stored_noted(noted);
+            }
+            Kind::Endpoints => {
+                if self.endpoints.as_mut().is_some_and(|endpoints| endpoints.note(what)) {
+                    self.resolvers_changed();
+                }
+            }
+        }
+    }
+
+    fn noted(&mut self, noted: Noted, object: impl Fn(Key) -> Object) {
+        match noted {
+            Noted::Nothing => {}
+            Noted::Input | Noted::Gone => self.plan.heard(Instant::now()),
+            Noted::Status(key) => self.statuses.queue(object(key)),
+        }
+    }
+
+    /// Whether all that is known of is known.
+    fn is_ready(&self) -> bool {
+        self.index.is_whole()
+            && self.heads.are_whole()
+            && self.zones.values().all(|zone| !zone.is_assembling())
+    }
+
+    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        match ended {
+            Ok(Ended::Head(ended)) => self.head_ended(ended),
+            Ok(Ended::Confirm(ended)) => self.confirm_ended(ended),
+            Ok(Ended::Report(ended)) => self.report_ended(ended),
+            Ok(Ended::Leave(ended)) => self.leave_ended(ended),
+            Ok(Ended::Keep(ended)) => self.keep_ended(ended),
+            Err(error) => match error.try_into_panic() {
+                // A bug. What it was about would wait for ever: better to start again from what is published.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(error) => tracing::error!("a job was cancelled: {error}"),
+            },
+        }
+    }
+
+    /// Does what is due.
+    fn wake(&mut self, now: Instant) {
+        while let Some((at, _)) = self.timers.first()
+            && *at <= now
+            && let Some((_, timer)) = self.timers.pop_first()
+        {
+            match timer {
+                Timer::Plan => self.plan.heard(now),
+                Timer::Confirm(apex) => self.confirm_if_due(&apex, now),
+                Timer::Checkpoint(apex) => self.store_checkpoint(&apex),
+                Timer::TakeUp(apex) => self.take_up(&apex),
+                Timer::Interim => self.report_what_waits(now),
+                Timer::Report(object) => self.statuses.queue(object),
+                Timer::Prune => self.prune(now),
+                Timer::Restore => self.restore_what_is_missing(),
+                Timer::SayLost => self.say_lost(),
+            }
+        }
+    }
+
+    fn at(&mut self, at: Instant, timer: Timer) {
+        self.timers.insert((at, timer));
+    }
+
+    /// Since the start, for what compares times and does not care when they were.
+    fn elapsed(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
+    fn is_lost(&mut self, kind: Kind, why: String) {
+        if self.lost.insert(kind, why.clone()).as_ref() != Some(&why) {
+            self.at(Instant::now() + LOST_PATIENCE, Timer::SayLost);
+        }
+    }
+
+    fn is_found(&mut self, kind: Kind) {
+        if self.lost.remove(&kind).is_some() && self.lost.is_empty() {
+            tracing::info!("everything can be followed again");
+        }
+    }
+
+    /// Says what cannot be followed: in one line for each reason.
+    fn say_lost(&self) {
+        let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (kind, why) in &self.lost {
+            by_reason.entry(why).or_default().push(kind.to_string());
+        }
+        for (why, kinds) in by_reason {
+            tracing::warn!(
+                "cannot follow {}: {why}; it is tried again, and what is served stays",
+                kinds.join(", ")
+            );
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The time of day, for what people read.
+fn wall() -> Timestamp {
+    Timestamp::now()
+}

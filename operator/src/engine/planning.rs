@@ -1,0 +1,243 @@
+//! Planning: the stages over all that is known, and then a decision for each zone.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use port53_crds::{Holder, RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, Zone};
+use port53_store::Revision;
+use port53_zone::{Name, name, rules};
+
+use super::zone::{Asked, Decision, Orders, Rollback, ZoneState};
+use super::{Engine, Timer, keeping, wall};
+use crate::index::Key;
+use crate::objects::ObjectRef;
+use crate::stages::{self, Inputs, MissingZone, Published, ZoneOutcome};
+
+/// The most between two plans, in a cluster where each takes long.
+const MOST_PAUSE: Duration = Duration::from_secs(1);
+
+/// When plans are made.
+#[derive(Debug)]
+pub(super) struct Plans {
+    /// How many were made.
+    pub(super) number: u64,
+    /// When the first was heard of that is not planned for.
+    heard: Option<Instant>,
+    /// None before this: planning takes half of the time at most.
+    due: Instant,
+}
+
+impl Plans {
+    pub(super) fn new(now: Instant) -> Self {
+        Plans { number: 0, heard: None, due: now }
+    }
+
+    /// Something changed that a plan depends on.
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.heard.get_or_insert(now);
+    }
+}
+
+impl Engine {
+    pub(super) fn plan_if_due(&mut self, now: Instant) {
+        let Some(heard) = self.plan.heard else { return };
+        if now < self.plan.due {
+            self.at(self.plan.due, Timer::Plan);
+            return;
+        }
+        self.plan.heard = None;
+        self.make_plan(heard, now);
+        let took = now.elapsed();
+        self.plan.due = Instant::now() + took.min(MOST_PAUSE);
+        tracing::debug!(number = self.plan.number, micros = took.as_micros() as u64, "planned");
+    }
+
+    fn make_plan(&mut self, heard: Instant, now: Instant) {
+        self.plan.number += 1;
+        if self.plan.number == 1 {
+            self.remember_sizes();
+        }
+        let objects = self.index.objects(|zone| !self.is_withdrawn_for(zone));
+        let serials = self.serials();
+        let settings = stages::Settings {
+            now: wall().as_second().try_into().unwrap_or_default(),
+            salt: salt(),
+            limits: rules::Limits::default(),
+            nameservers: self.settings.nameservers.clone(),
+            missing_zone: MissingZone::Keep,
+        };
+        let inputs =
+            Inputs { objects: &objects, published: &self.published, serials: &serials, settings: &settings };
+        let plan = self.planner.plan(&inputs);
+        self.note_verdicts(plan.verdicts, now);
+        for outcome in plan.zones {
+            self.consider(outcome, heard, now);
+        }
+        self.see_to_leaving(now);
+    }
+
+    /// What a zone's next serial must be above, by apex: of those that are known, and of Zones that are new.
+    fn serials(&self) -> BTreeMap<Name, Vec<u32>> {
+        let mut serials: BTreeMap<Name, Vec<u32>> = BTreeMap::new();
+        for (apex, zone) in &self.zones {
+            let above = zone.serials_above();
+            if !above.is_empty() {
+                serials.insert(apex.clone(), above);
+            }
+        }
+        for (_, stored) in self.index.revisions.iter() {
+            let revision = &stored.revision;
+            let published = self.published.get(&revision.apex).map(|published| published.soa.serial);
+            let serial = revision.soa.serial;
+            if published.is_none_or(|published| port53_zone::serial::is_newer(serial, published)) {
+                serials.entry(revision.apex.clone()).or_default().push(serial);
+            }
+        }
+        for (key, zone) in self.index.zones.iter() {
+            let serial = self.index.zones.status(key).and_then(|status| status.serial);
+            if let Some(serial) = serial
+                && let Ok(apex) = name::parse_absolute(&zone.spec.domain)
+                && self
+                    .published
+                    .get(&apex)
+                    .is_none_or(|published| port53_zone::serial::is_newer(serial, published.soa.serial))
+            {
+                serials.entry(apex).or_default().push(serial);
+            }
+        }
+        serials
+    }
+
+    /// Decides about one zone.
+    fn consider(&mut self, outcome: ZoneOutcome, heard: Instant, now: Instant) {
+        let ObjectRef::Zone { namespace, name } = &outcome.holder else { return };
+        let holder = Holder { namespace: namespace.clone(), name: name.clone() };
+        let apex = outcome.apex.clone();
+        let orders = self.orders(&holder, &apex);
+        let elapsed = self.elapsed(now);
+        let zone = self.zones.entry(apex.clone()).or_insert_with(|| ZoneState::new(now));
+        zone.rejected = outcome.rejected as u64;
+        if !zone.is_idle() {
+            zone.is_passed_over = true;
+            return;
+        }
+        if zone.stored.is_none() && zone.asked != Asked::Answered {
+            if zone.asked == Asked::NotYet {
+                zone.asked = Asked::Asking;
+                self.ask_serials(&apex);
+            }
+            return;
+        }
+        if now < zone.due {
+            let due = zone.due;
+            self.at(due, Timer::Plan);
+            return;
+        }
+        match zone.decide(&outcome, &holder, &orders, elapsed) {
+            Ok(Decision::Settled) => self.settled(&outcome),
+            Ok(Decision::Again(after)) => {
+                self.at(now + after, Timer::Plan);
+                self.settled(&outcome);
+            }
+            Ok(Decision::Wait) => {}
+            Ok(Decision::Read(serial)) => self.read_revision(&apex, serial),
+            Ok(Decision::Publish(version, guard, released)) => {
+                self.publish(*version, guard, released, heard, now);
+            }
+            Err(error) => {
+                tracing::error!(
+                    "zone {} cannot be built, its last version stays: {error}",
+                    name::display(&apex)
+                );
+            }
+        }
+        self.report_zone_of(&apex);
+    }
+
+    /// What people say of a zone beside its records.
+    fn orders(&self, holder: &Holder, apex: &Name) -> Orders {
+        match self.index.zones.get(&key_of(holder)) {
+            Some(zone) => Orders {
+                max_removed_percent: zone.spec.guard.max_removed_percent,
+                released: annotation(zone, RELEASE_ANNOTATION).map(str::to_owned),
+                rollback: annotation(zone, ROLLBACK_ANNOTATION).and_then(|serial| serial.trim().parse().ok()),
+                least: zone.spec.soa.initial_serial,
+            },
+            // Without its Zone everything stays as it is.
+            None => Orders {
+                rollback: self.zones.get(apex).and_then(|zone| zone.serving()?.head.pinned),
+                ..Orders::default()
+            },
+        }
+    }
+
+    /// All that a plan wants of a zone is published, held or pinned.
+    fn settled(&mut self, outcome: &ZoneOutcome) {
+        let Some(zone) = self.zones.get_mut(&outcome.apex) else { return };
+        let owners = zone.owners_waiting(outcome);
+        let pinned = zone.serving().and_then(|stored| stored.head.pinned);
+        let before = std::mem::replace(&mut zone.pinned_owners, owners.clone());
+        if before != owners {
+            self.pinned_records_are(&outcome.apex, pinned, &before, &owners);
+        }
+        self.records_are_published(&outcome.apex, self.plan.number);
+    }
+
+    /// Reads what a zone is to be rolled back to.
+    fn read_revision(&mut self, apex: &Name, serial: u32) {
+        let of_zone = self.index.revisions.iter().map(|(_, stored)| &stored.revision);
+        let kept: Vec<&Revision> = of_zone.filter(|kept| kept.apex == *apex).collect();
+        let revision = kept.iter().find(|kept| kept.soa.serial == serial).map(|kept| (*kept).clone());
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let Some(revision) = revision else {
+            let mut there: Vec<u32> = kept.iter().map(|kept| kept.soa.serial).collect();
+            there.sort_unstable();
+            let there: Vec<String> = there.iter().rev().map(u32::to_string).collect();
+            let why = format!(
+                "annotation {ROLLBACK_ANNOTATION}: no revision of serial {serial} is kept: write one of {}",
+                there.join(", ")
+            );
+            zone.rollback = Rollback::Impossible(serial, why);
+            self.plan.heard(Instant::now());
+            return;
+        };
+        zone.rollback = Rollback::Reading(serial);
+        let reader = self.store.reader.clone();
+        let apex = apex.clone();
+        self.jobs.spawn(async move {
+            let checkpoint = revision.checkpoint.clone();
+            let result = reader.content(apex.clone(), checkpoint, None).await;
+            let result = result.map(|content| (revision, content));
+            super::Ended::Keep(keeping::Ended::Revision {
+                apex,
+                serial,
+                result: result.map_err(|error| error.to_string()),
+            })
+        });
+    }
+}
+
+pub(super) fn key_of(holder: &Holder) -> Key {
+    (holder.namespace.clone(), holder.name.clone())
+}
+
+pub(super) fn annotation<'z>(zone: &'z Zone, name: &str) -> Option<&'z str> {
+    zone.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+}
+
+/// What is published of a zone, as the stages take it.
+pub(super) fn published(stored: &super::version::Stored) -> Published {
+    let holder = &stored.head.holder;
+    Published {
+        holder: ObjectRef::Zone { namespace: holder.namespace.clone(), name: holder.name.clone() },
+        content: stored.content.clone(),
+        soa: stored.head.soa.clone(),
+    }
+}
+
+/// Random octets: people who choose names should not choose where slices end.
+fn salt() -> [u8; 16] {
+    let random = || u128::from(RandomState::new().hash_one(Instant::now()));
+    (random() << 64 | random()).to_be_bytes()
+}

@@ -1,0 +1,366 @@
+//! Reporting: who is to be told what, and when.
+//!
+//! A record that is refused is told at once; one that is accepted when every resolver answers it, and after a
+//! second what it waits for. A Zone is told at most once a second. What is to be written is compared with what is
+//! there, so an operator that starts again writes nothing; a status that another edited is written again.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+use port53_client::jittered;
+use port53_crds::{ROLLBACK_ANNOTATION, parse_duration};
+use port53_zone::{Name, serial};
+
+use super::zone::Rollback;
+use super::{Engine, Timer, planning, wall};
+use crate::cluster::people::{self, Status};
+use crate::cluster::store::WriteError;
+use crate::index::Key;
+use crate::objects::ObjectRef;
+use crate::report::{Facts, Service, record_status, zone_status};
+use crate::verdict::{Outcome, Verdict};
+
+/// Statuses on their way at once.
+const AT_ONCE: usize = 16;
+/// How long a record may wait before it is told what for.
+const INTERIM: Duration = Duration::from_secs(1);
+/// Between two statuses of one Zone.
+const ZONE_INTERVAL: Duration = Duration::from_secs(1);
+/// Between attempts to write a status.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Who has a status.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Object {
+    Zone(Key),
+    Record(Key),
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Statuses {
+    records: BTreeMap<Key, Told>,
+    zones: BTreeMap<Key, ToldZone>,
+    waiting: VecDeque<Object>,
+    /// What is in `waiting`.
+    queued: HashSet<Object>,
+    writing: HashSet<Object>,
+    /// Records that are told after a second what they wait for.
+    interim: VecDeque<(Instant, Key)>,
+    /// Why statuses could not be written, said once.
+    trouble: Option<String>,
+}
+
+/// What a record is to be told.
+#[derive(Debug)]
+struct Told {
+    verdict: Verdict,
+    standing: Standing,
+}
+
+/// How far what a record says is published.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Standing {
+    Unpublished,
+    /// With this serial, or before it.
+    Published(u32),
+    /// It waits, because the zone is rolled back to this serial.
+    Pinned(u32),
+}
+
+#[derive(Debug)]
+struct ToldZone {
+    verdict: Verdict,
+    /// When a status was written last.
+    last: Option<Instant>,
+}
+
+/// A status that was written, or not.
+pub(super) struct Ended {
+    object: Object,
+    status: Status,
+    result: Result<(), WriteError>,
+}
+
+impl Statuses {
+    /// Has the status of an object looked at.
+    pub(super) fn queue(&mut self, object: Object) {
+        if self.queued.insert(object.clone()) {
+            self.waiting.push_back(object);
+        }
+    }
+}
+
+impl Engine {
+    /// Takes note of what the stages say of every object.
+    pub(super) fn note_verdicts(&mut self, verdicts: Vec<Verdict>, now: Instant) {
+        let plan = self.plan.number;
+        let (mut records, mut zones) = (BTreeSet::new(), BTreeSet::new());
+        let are_gone = verdicts.len() < self.statuses.records.len() + self.statuses.zones.len();
+        for verdict in verdicts {
+            match &verdict.object {
+                ObjectRef::Record { namespace, name } => {
+                    let key = (namespace.clone(), name.clone());
+                    if are_gone {
+                        records.insert(key.clone());
+                    }
+                    self.note_record(key, verdict, plan, now);
+                }
+                ObjectRef::Zone { namespace, name } => {
+                    let key = (namespace.clone(), name.clone());
+                    zones.insert(key.clone());
+                    let told = self.statuses.zones.get_mut(&key);
+                    let is_new = told.as_ref().is_none_or(|told| told.verdict != verdict);
+                    let last = told.and_then(|told| told.last);
+                    self.statuses.zones.insert(key.clone(), ToldZone { verdict, last });
+                    if is_new {
+                        self.statuses.queue(Object::Zone(key));
+                    }
+                }
+                ObjectRef::MasterFile(_) | ObjectRef::MasterRecord { .. } => {}
+            }
+        }
+        self.statuses.zones.retain(|key, _| zones.contains(key));
+        if are_gone {
+            self.statuses.records.retain(|key, _| records.contains(key));
+        } else if self.statuses.records.len() > self.index.records.iter().count() {
+            self.statuses.records.retain(|key, _| self.index.records.get(key).is_some());
+        }
+    }
+
+    fn note_record(&mut self, key: Key, verdict: Verdict, plan: u64, now: Instant) {
+        if self.statuses.records.get(&key).is_some_and(|told| told.verdict == verdict) {
+            return;
+        }
+        let is_accepted = verdict.outcome == Outcome::Accepted;
+        let zone = verdict.zone.clone().filter(|_| is_accepted);
+        self.statuses.records.insert(key.clone(), Told { verdict, standing: Standing::Unpublished });
+        match zone.and_then(|apex| self.zones.get_mut(&apex)) {
+            Some(zone) => zone.unpublished.push((plan, key.clone())),
+            None if is_accepted => {}
+            None => return self.statuses.queue(Object::Record(key)),
+        }
+        self.statuses.interim.push_back((now + INTERIM, key));
+        self.at(now + INTERIM, Timer::Interim);
+    }
+
+    /// What came with a plan up to this one is published.
+    pub(super) fn records_are_published(&mut self, apex: &Name, plan: u64) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let Some(stored) = zone.serving() else { return };
+        let (serial, pinned) = (stored.head.soa.serial, stored.head.pinned);
+        let (published, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut zone.unpublished).into_iter().partition(|(of, _)| *of <= plan);
+        zone.unpublished = later;
+        for (_, key) in published {
+            let owner: Arc<str> = format!("{}/{}", key.0, key.1).into();
+            let waits = pinned.filter(|_| zone.pinned_owners.contains(&owner));
+            let Some(told) = self.statuses.records.get_mut(&key) else { continue };
+            told.standing = waits.map_or(Standing::Published(serial), Standing::Pinned);
+            match waits {
+                Some(_) => self.statuses.queue(Object::Record(key)),
+                None => zone.unconfirmed.push((serial, key)),
+            }
+        }
+        let last = zone.confirming.last.as_ref();
+        if last.is_some_and(|last| last.serial == serial && last.is_complete()) {
+            self.records_are_served(apex, serial);
+        }
+    }
+
+    /// Every resolver answers a serial.
+    pub(super) fn records_are_served(&mut self, apex: &Name, confirmed: u32) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let is_later = |of: u32| serial::is_newer(of, confirmed);
+        let (later, served): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut zone.unconfirmed).into_iter().partition(|(of, _)| is_later(*of));
+        zone.unconfirmed = later;
+        served.into_iter().for_each(|(_, key)| self.statuses.queue(Object::Record(key)));
+    }
+
+    /// A zone was pinned, or is no longer: who waits for it now, and who did before.
+    pub(super) fn pinned_records_are(
+        &mut self,
+        apex: &Name,
+        pinned: Option<u32>,
+        before: &BTreeSet<Arc<str>>,
+        now: &BTreeSet<Arc<str>>,
+    ) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        for owner in before.symmetric_difference(now) {
+            let Some((namespace, name)) = owner.split_once('/') else { continue };
+            let key = (namespace.to_owned(), name.to_owned());
+            let Some(told) = self.statuses.records.get_mut(&key) else { continue };
+            match pinned.filter(|_| now.contains(owner)) {
+                Some(serial) => told.standing = Standing::Pinned(serial),
+                None => {
+                    told.standing = Standing::Unpublished;
+                    zone.unpublished.push((0, key.clone()));
+                }
+            }
+            self.statuses.queue(Object::Record(key));
+        }
+    }
+
+    /// Tells records what they wait for, a second after they were heard of.
+    pub(super) fn report_what_waits(&mut self, now: Instant) {
+        while let Some((_, key)) = self.statuses.interim.pop_front_if(|(at, _)| *at <= now) {
+            self.statuses.queue(Object::Record(key));
+        }
+    }
+
+    pub(super) fn report_zone_of(&mut self, apex: &Name) {
+        if let Some(holder) = self.zones.get(apex).and_then(|zone| zone.holder()) {
+            let key = planning::key_of(holder);
+            self.statuses.queue(Object::Zone(key));
+        }
+    }
+
+    /// Writes statuses that are not as they should be, some at once.
+    pub(super) fn write_statuses(&mut self, now: Instant) {
+        if self.plan.number == 0 {
+            return;
+        }
+        let mut put_off = Vec::new();
+        while self.statuses.writing.len() < AT_ONCE
+            && let Some(object) = self.statuses.waiting.pop_front()
+        {
+            if self.statuses.writing.contains(&object) {
+                // Looked at again when that has ended.
+                put_off.push(object);
+                continue;
+            }
+            self.statuses.queued.remove(&object);
+            let status = match &object {
+                Object::Zone(key) => self.zone_status(key, now),
+                Object::Record(key) => self.record_status(key),
+            };
+            if let Some(status) = status {
+                self.write_status(object, status, now);
+            }
+        }
+        self.statuses.waiting.extend(put_off);
+    }
+
+    fn record_status(&self, key: &Key) -> Option<Status> {
+        let told = self.statuses.records.get(key)?;
+        let apex = told.verdict.zone.as_ref();
+        let service = match told.standing {
+            Standing::Unpublished => Service::Unpublished,
+            Standing::Pinned(serial) => Service::Pinned(serial),
+            Standing::Published(serial) => match apex.and_then(|apex| self.confirmation_of(apex, serial)) {
+                Some(confirmation) if confirmation.is_complete() => Service::Served(confirmation),
+                confirmation => Service::Waiting { serial, confirmation },
+            },
+        };
+        // Only of an object that is there.
+        self.index.records.get(key)?;
+        let status = record_status(&told.verdict, service, self.index.records.status(key), wall())?;
+        Some(Status::Record(Box::new(status)))
+    }
+
+    fn zone_status(&mut self, key: &Key, now: Instant) -> Option<Status> {
+        let told = self.statuses.zones.get(key)?;
+        let object = self.index.zones.get(key)?;
+        if let Some(again) = told.last.map(|last| last + ZONE_INTERVAL).filter(|again| *again > now) {
+            self.at(again, Timer::Report(Object::Zone(key.clone())));
+            return None;
+        }
+        let apex = told.verdict.zone.as_ref();
+        let zone = apex.and_then(|apex| self.zones.get(apex));
+        let zone = zone.filter(|zone| zone.holder().is_some_and(|holder| planning::key_of(holder) == *key));
+        let stored = zone.and_then(|zone| zone.serving());
+        let service = match (apex, stored) {
+            (Some(apex), Some(stored)) => {
+                let serial = stored.head.soa.serial;
+                match self.confirmation_of(apex, serial) {
+                    Some(confirmation) if confirmation.is_complete() => Service::Served(confirmation),
+                    confirmation => Service::Waiting { serial, confirmation },
+                }
+            }
+            _ => Service::Unpublished,
+        };
+        let note = note(object, zone.map(|zone| &zone.rollback));
+        let facts = Facts {
+            serial: stored.map(|stored| stored.head.soa.serial),
+            records: stored.map_or(0, |stored| stored.head.rrsets),
+            rejected: zone.map_or(0, |zone| zone.rejected),
+            service,
+            held: zone.and_then(|zone| zone.held.as_ref()),
+            pinned: stored.and_then(|stored| stored.head.pinned),
+            leaves_at: leaves_at(object).filter(|_| stored.is_some()),
+            note: note.as_deref(),
+        };
+        let status = zone_status(&told.verdict, &facts, self.index.zones.status(key), wall())?;
+        Some(Status::Zone(Box::new(status)))
+    }
+
+    fn write_status(&mut self, object: Object, status: Status, now: Instant) {
+        let key = match &object {
+            Object::Zone(key) => {
+                if let Some(told) = self.statuses.zones.get_mut(key) {
+                    told.last = Some(now);
+                }
+                key.clone()
+            }
+            Object::Record(key) => key.clone(),
+        };
+        self.statuses.writing.insert(object.clone());
+        let client = self.client.clone();
+        self.jobs.spawn(async move {
+            let result = people::write_status(client, &key, &status).await;
+            super::Ended::Report(Ended { object, status, result })
+        });
+    }
+
+    pub(super) fn report_ended(&mut self, Ended { object, status, result }: Ended) {
+        self.statuses.writing.remove(&object);
+        match result {
+            Ok(()) => {
+                if self.statuses.trouble.take().is_some() {
+                    tracing::info!("statuses can be written again");
+                }
+                match (&object, status) {
+                    (Object::Zone(key), Status::Zone(status)) => self.index.zones.status_is(key, *status),
+                    (Object::Record(key), Status::Record(status)) => {
+                        self.index.records.status_is(key, *status);
+                    }
+                    _ => {}
+                }
+            }
+            // It is gone; the watch says so too.
+            Err(WriteError::Conflict) => {}
+            Err(error) => {
+                let why = error.to_string();
+                if self.statuses.trouble.as_ref() != Some(&why) {
+                    tracing::warn!("a status cannot be written, and is tried again: {why}");
+                    self.statuses.trouble = Some(why);
+                }
+                self.at(Instant::now() + jittered(RETRY), Timer::Report(object));
+            }
+        }
+    }
+}
+
+/// When a Zone that was deleted is withdrawn.
+pub(super) fn leaves_at(zone: &port53_crds::Zone) -> Option<Timestamp> {
+    let deleted = zone.metadata.deletion_timestamp.as_ref()?.0;
+    let delay = parse_duration(&zone.spec.removal_delay).unwrap_or(Duration::from_secs(3600));
+    deleted.checked_add(delay).ok()
+}
+
+/// What is wrong with a rollback that a person wants.
+fn note(zone: &port53_crds::Zone, rollback: Option<&Rollback>) -> Option<String> {
+    let wanted = planning::annotation(zone, ROLLBACK_ANNOTATION)?;
+    if wanted.trim().parse::<u32>().is_err() {
+        return Some(format!(
+            "annotation {ROLLBACK_ANNOTATION}: \"{wanted}\" is no serial: write that of a ZoneRevision"
+        ));
+    }
+    match rollback {
+        Some(Rollback::Impossible(_, why)) => Some(why.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,10 @@
+//! `port53-operator`.
+
+use clap::Parser;
+use port53_operator::config::Arguments;
+use port53_operator::program;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    program::run(Arguments::parse())
+}

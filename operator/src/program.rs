@@ -1,0 +1,109 @@
+//! The program: finds the cluster, watches, and runs the engine until it is told to leave.
+//!
+//! It never ends by itself: what it lacks, be it a cluster, definitions or rights, is said in a line and looked
+//! for again. To leave is to stop: whatever was on its way is found by the one that starts next.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use kube::Client;
+use port53_client::chain;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::endpoints::Endpoints;
+use crate::cluster::follow::{self, Watches};
+use crate::config::{Arguments, LogFormat};
+use crate::engine::{Engine, Settings};
+
+/// Messages on their way from the watches.
+const QUEUE: usize = 4096;
+/// How often it is looked for a cluster that cannot be found.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Runs the operator with these settings to its end.
+pub fn run(arguments: Arguments) -> ExitCode {
+    if let Err(error) = start_log(&arguments) {
+        eprintln!("error: --log {:?} {error}: write error, warn, info, debug or trace", arguments.log);
+        return ExitCode::from(2);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(operate(arguments)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let leave = leave_on_signal()?;
+    let (client, of_context) = tokio::select! {
+        found = connect() => found,
+        () = leave.cancelled() => return Ok(()),
+    };
+    let namespace = arguments.namespace.clone().filter(|name| !name.is_empty()).unwrap_or(of_context);
+    tracing::info!(namespace, resolvers = arguments.resolver.len(), "operating");
+    let watches = Watches {
+        namespace: namespace.clone(),
+        streaming_list: arguments.streaming_list,
+        endpoints: arguments.resolver_selector.is_some(),
+    };
+    let settings = Settings {
+        nameservers: arguments.nameserver,
+        resolvers: arguments.resolver,
+        history_octets: arguments.history_octets,
+        prune_interval: arguments.prune_interval,
+    };
+    let (messages, received) = mpsc::channel(QUEUE);
+    let _watches = follow::start(&client, &watches, &messages);
+    let endpoints = arguments.resolver_selector.map(Endpoints::new);
+    Engine::new(client, &namespace, endpoints, settings).run(received, leave).await;
+    tracing::info!("left");
+    Ok(())
+}
+
+/// A client of the cluster that this process was told of, and the namespace that it was told.
+async fn connect() -> (Client, String) {
+    loop {
+        match port53_client::connect().await {
+            Ok(found) => return found,
+            Err(why) => {
+                tracing::error!("{why}; it is looked for again");
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Cancelled on the first SIGTERM or SIGINT.
+fn leave_on_signal() -> std::io::Result<CancellationToken> {
+    let leave = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told = leave.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(leave)
+}
+
+fn start_log(arguments: &Arguments) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = tracing_subscriber::EnvFilter::builder().parse(&arguments.log)?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match arguments.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}

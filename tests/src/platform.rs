@@ -1,0 +1,246 @@
+//! A cluster with the operator and two resolvers at work, each with the rights that it needs and no others.
+//!
+//! ```text
+//! kubectl ──▶ kube-apiserver ◀──▶ operator ──asks──▶ ns1, ns2 ◀── questions of the test
+//! ```
+//!
+//! The operator looks at all Zones of a cluster, so it has a cluster of its own.
+
+use crate::cluster::{Cluster, Settings as ClusterSettings, User};
+use crate::process::{Finished, Process};
+use crate::resolver::{self, Resolver, grant};
+use crate::{PATIENCE, eventually};
+use serde_json::Value;
+use std::process::Command;
+use std::time::Instant;
+use tempfile::TempDir;
+
+/// Where the operator and what it publishes are.
+pub const NAMESPACE: &str = "port53";
+
+/// What the operator may do, beside reading what people write.
+const RIGHTS: &str = include_str!("rights.yaml");
+
+/// The programs, as `env!("CARGO_BIN_EXE_…")` has them in tests.
+#[derive(Clone, Copy, Debug)]
+pub struct Programs {
+    /// `port53-operator-tested`.
+    pub operator: &'static str,
+    /// `port53-resolver-tested`.
+    pub resolver: &'static str,
+}
+
+/// How a platform is to be.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Further arguments of the operator.
+    pub operator: Vec<String>,
+    /// How the control plane is to be.
+    pub cluster: ClusterSettings,
+}
+
+/// See the module.
+pub struct Platform {
+    // Dropped first: who uses the cluster.
+    operator: Option<Process>,
+    /// Two resolvers, of the nameservers `ns1` and `ns2`.
+    pub resolvers: Vec<Resolver>,
+    /// The control plane.
+    pub cluster: Cluster,
+    programs: Programs,
+    settings: Settings,
+    dir: TempDir,
+}
+
+impl Platform {
+    /// Starts a control plane, two resolvers and the operator.
+    ///
+    /// # Panics
+    /// With what they printed, when one of them does not start.
+    pub fn start(programs: Programs, settings: Settings) -> Self {
+        let cluster = Cluster::start(settings.cluster.clone());
+        cluster.apply_crds();
+        cluster.ensure_namespace(NAMESPACE);
+        let dir = TempDir::new().expect("a temporary directory");
+        let mut platform =
+            Platform { operator: None, resolvers: Vec::new(), cluster, programs, settings, dir };
+        grant(&platform.cluster, NAMESPACE, &resolver_user());
+        let rights = platform.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], RIGHTS);
+        assert!(rights.success, "{rights:?}");
+        let settings = platform.resolver_settings();
+        platform.resolvers = vec![Resolver::start(&settings), Resolver::start(&settings)];
+        platform.start_operator();
+        platform
+    }
+
+    /// How the resolvers are started.
+    pub fn resolver_settings(&self) -> resolver::Settings {
+        resolver::Settings {
+            program: self.programs.resolver,
+            kubeconfig: self.cluster.kubeconfig_of(&resolver_user()),
+            namespace: NAMESPACE.to_owned(),
+            more: Vec::new(),
+        }
+    }
+
+    /// Starts the operator.
+    pub fn start_operator(&mut self) {
+        let mut command = Command::new(self.programs.operator);
+        command
+            .args([
+                "--namespace",
+                NAMESPACE,
+                "--log-format=json",
+                "--log=debug,hyper=info,kube=info,tower=info",
+            ])
+            .args(["--nameserver=ns1.dns.example.net", "--nameserver=ns2.dns.example.net"])
+            .args(
+                self.resolvers
+                    .iter()
+                    .enumerate()
+                    .map(|(number, resolver)| format!("--resolver=ns{}={}", number + 1, resolver.address())),
+            )
+            .args(&self.settings.operator)
+            .env("KUBECONFIG", self.cluster.kubeconfig_of(&User::service_account(NAMESPACE, "operator")));
+        self.operator =
+            Some(Process::start_tied("port53-operator", &command, self.dir.path(), self.dir.path()));
+    }
+
+    /// Kills the operator, whatever it is doing.
+    pub fn kill_operator(&mut self) {
+        self.operator = None;
+    }
+
+    /// What the operator printed so far, as lines of JSON.
+    pub fn operator_output(&self) -> String {
+        self.operator.as_ref().map(Process::output).unwrap_or_default()
+    }
+
+    /// Kills the resolver of a nameserver and starts another on the same cache. It has another address: the
+    /// operator has to be started again to ask it.
+    pub fn restart_resolver(&mut self, number: usize) {
+        let settings = self.resolver_settings();
+        self.resolvers[number].restart(&settings);
+    }
+
+    /// Applies manifests. Says what `kubectl` says.
+    pub fn try_apply(&self, manifests: &str) -> Finished {
+        self.cluster.kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], manifests)
+    }
+
+    /// Applies manifests.
+    ///
+    /// # Panics
+    /// With what `kubectl` says when it refuses.
+    #[track_caller]
+    pub fn apply(&self, manifests: &str) {
+        let done = self.try_apply(manifests);
+        assert!(done.success, "{}", done.stderr);
+    }
+
+    /// Runs `kubectl` with these arguments, separated by spaces.
+    ///
+    /// # Panics
+    /// With what it says when it fails.
+    #[track_caller]
+    pub fn kubectl(&self, arguments: &str) -> String {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let done = self.cluster.kubectl(&arguments);
+        assert!(done.success, "kubectl {arguments:?}: {}", done.stderr);
+        done.stdout
+    }
+
+    /// An object as `kubectl get KIND NAME -n NAMESPACE -o json` shows it; nothing when it is not there.
+    pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        let done = self.cluster.kubectl(&["get", kind, name, "-n", namespace, "-o", "json"]);
+        done.success.then(|| serde_json::from_str(&done.stdout).expect("JSON"))
+    }
+
+    /// The head of a zone.
+    pub fn head(&self, domain: &str) -> Option<Value> {
+        self.get("zonehead", NAMESPACE, domain)
+    }
+
+    /// Waits until the condition of an object is as expected for its newest generation, such as `Ready=True Served`,
+    /// and returns its message.
+    ///
+    /// # Panics
+    /// With what it is, and what the operator printed last, when it does not come so.
+    #[track_caller]
+    pub fn comes_to(&self, kind: &str, namespace: &str, name: &str, expected: &str) -> String {
+        let (type_, state) = expected.split_once('=').expect("TYPE=STATUS REASON");
+        let mut until = Instant::now() + PATIENCE;
+        let mut last = String::new();
+        loop {
+            let object = self.get(kind, namespace, name);
+            let (said, message) = match &object {
+                None => ("no such object".to_owned(), String::new()),
+                Some(object) => condition(object, type_),
+            };
+            if said == state {
+                return message;
+            }
+            if said != last {
+                // Something moves.
+                until = Instant::now() + PATIENCE;
+                last = said.clone();
+            }
+            assert!(
+                Instant::now() < until,
+                "{kind} {namespace}/{name}: {type_}={said} ({message}), not {state}; the operator printed:\n{}",
+                tail(&self.operator_output())
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until both resolvers say `expected` to a question.
+    ///
+    /// # Panics
+    /// With what they printed when they do not.
+    #[track_caller]
+    pub fn come_to_say(&self, question: &str, expected: &str) {
+        for resolver in &self.resolvers {
+            eventually(question, || match resolver.says(question) {
+                said if said == expected => Ok(()),
+                said => {
+                    let operator = tail(&self.operator_output());
+                    Err(format!("{said}, not {expected}; the operator printed:\n{operator}"))
+                }
+            });
+        }
+    }
+
+    /// Asserts that both resolvers say `expected` to a question now.
+    ///
+    /// # Panics
+    /// When they say something else.
+    #[track_caller]
+    pub fn say(&self, question: &str, expected: &str) {
+        for resolver in &self.resolvers {
+            assert_eq!(resolver.says(question), expected, "{question}");
+        }
+    }
+}
+
+/// The status and reason of a condition for the newest generation, and its message.
+pub fn condition(object: &Value, type_: &str) -> (String, String) {
+    let generation = &object["metadata"]["generation"];
+    let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let found = conditions.iter().find(|condition| condition["type"] == type_);
+    let Some(found) = found.filter(|found| found["observedGeneration"] == *generation) else {
+        return ("not looked at".to_owned(), String::new());
+    };
+    let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+    (format!("{} {}", text("status"), text("reason")), text("message"))
+}
+
+fn resolver_user() -> User {
+    User::service_account(NAMESPACE, "resolver")
+}
+
+/// The last lines.
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}

@@ -1,0 +1,40 @@
+//! The operator and two resolvers on a real API server: what people apply, what is answered, what they are told.
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `records` | created, edited, refused, deleted; conflicts; CNAME replaced by A |
+
+mod records;
+
+use port53_tests::platform::{Platform, Programs, Settings};
+use std::sync::OnceLock;
+
+/// The platform of all tests that disturb nobody. Each has namespaces and domains of its own.
+fn shared() -> &'static Platform {
+    static SHARED: OnceLock<Platform> = OnceLock::new();
+    SHARED.get_or_init(|| Platform::start(programs(), Settings::default()))
+}
+
+/// The programs, built with the tests.
+fn programs() -> Programs {
+    Programs {
+        operator: env!("CARGO_BIN_EXE_port53-operator-tested"),
+        resolver: env!("CARGO_BIN_EXE_port53-resolver-tested"),
+    }
+}
+
+/// A Zone.
+fn zone(namespace: &str, name: &str, domain: &str) -> String {
+    format!(
+        "---\napiVersion: port53.dev/v1alpha1\nkind: Zone\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+         spec: {{domain: {domain}}}\n"
+    )
+}
+
+/// A DNSRecord of the Zone `zone` in the same namespace.
+fn record(namespace: &str, name: &str, zone: &str, spec: &str) -> String {
+    format!(
+        "---\napiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+         spec: {{zoneRef: {{name: {zone}}}, {spec}}}\n"
+    )
+}
