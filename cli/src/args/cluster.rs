@@ -21,7 +21,13 @@ pub struct ClusterArgs {
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
     /// The namespace of the operator, in which zones are published.
-    #[arg(short = 'N', long, value_name = "NAME", env = "PORT53_OPERATOR_NAMESPACE", default_value = "port53")]
+    #[arg(
+        short = 'N',
+        long,
+        value_name = "NAME",
+        env = "PORT53_OPERATOR_NAMESPACE",
+        default_value = "port53"
+    )]
     pub operator_namespace: String,
 }
 

@@ -10,7 +10,9 @@ use port53_zone::{Name, name};
 
 use crate::report::{Color, ListFormat};
 
-pub use cluster::{Apply, ClusterArgs, Diff, Export, ExportFormat, Held, History, Rollback, Status, ToCluster};
+pub use cluster::{
+    Apply, ClusterArgs, Diff, Export, ExportFormat, Held, History, Rollback, Status, ToCluster,
+};
 
 /// What `kubectl` takes for the plugin `port53`.
 const PLUGIN: &str = "kubectl-port53";

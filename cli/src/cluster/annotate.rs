@@ -45,7 +45,12 @@ impl Cluster {
     ///
     /// # Errors
     /// When the API server refuses it.
-    pub(crate) async fn annotate(&self, zone: &Zone, annotation: Annotation, value: &str) -> Result<Zone, String> {
+    pub(crate) async fn annotate(
+        &self,
+        zone: &Zone,
+        annotation: Annotation,
+        value: &str,
+    ) -> Result<Zone, String> {
         let params = PatchParams::apply(annotation.manager()).force();
         let object = json!({
             "apiVersion": port53_crds::API_VERSION,

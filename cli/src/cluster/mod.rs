@@ -10,8 +10,11 @@
 //! | `mod` | connecting; lists, page by page |
 //! | [`zones`] | which zone a person means |
 //! | [`published`] | what is published of a zone, and its kept versions |
+//! | [`records`] | the DNSRecords of a Zone |
+//! | [`restore`] | objects as they were |
 //! | [`send`] | server-side apply, with patience |
 //! | [`wait`] | following objects until a verdict |
+//! | [`served`] | waiting until a zone is served as it should be |
 //! | [`verdict`] | what a status says |
 //! | [`annotate`] | what a person says to the operator beside a spec |
 //!
@@ -19,7 +22,10 @@
 
 pub(crate) mod annotate;
 pub(crate) mod published;
+pub(crate) mod records;
+pub(crate) mod restore;
 pub(crate) mod send;
+pub(crate) mod served;
 pub(crate) mod verdict;
 pub(crate) mod wait;
 pub(crate) mod zones;

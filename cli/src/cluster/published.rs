@@ -73,18 +73,16 @@ impl Cluster {
         let (mut kept, mut unread) = (Vec::new(), Vec::new());
         for object in &objects {
             match Revision::read(object) {
-                Ok(revision) => kept.push(Kept {
-                    revision,
-                    created: object.creation_timestamp().map(|time| time.0),
-                }),
+                Ok(revision) => {
+                    kept.push(Kept { revision, created: object.creation_timestamp().map(|time| time.0) })
+                }
                 Err(error) => unread.push(format!("ZoneRevision {}: {error}", object.name_any())),
             }
         }
         // Serials go up on a circle (RFC 1982), so they are ordered by how far they are behind the newest.
         let published = found.head.as_ref().ok().and_then(Option::as_ref).map(|head| head.soa.serial);
-        let newest = published.or_else(|| {
-            kept.iter().max_by_key(|kept| kept.created).map(|kept| kept.revision.soa.serial)
-        });
+        let newest = published
+            .or_else(|| kept.iter().max_by_key(|kept| kept.created).map(|kept| kept.revision.soa.serial));
         kept.sort_by_key(|kept| newest.unwrap_or_default().wrapping_sub(kept.revision.soa.serial));
         Ok((kept, unread))
     }

@@ -107,7 +107,8 @@ impl Cluster {
         params.force = is_forced;
         let api = self.like(object);
         let name = named(object).1;
-        patiently(|| api.patch(name, &params, &Patch::Apply(object))).await
+        let change = Patch::Apply(object);
+        patiently(|| api.patch(name, &params, &change)).await
     }
 }
 

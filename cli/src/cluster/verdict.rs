@@ -1,7 +1,6 @@
 //! What the status of an object says of one generation of its spec.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::ResourceExt;
 use kube::core::DynamicObject;
 use port53_crds::{ConditionType, DNSRecord, NOT_OBSERVED, Reason, Zone, find_condition};
 use serde::Deserialize;
@@ -122,7 +121,7 @@ pub(crate) fn conditions(object: &DynamicObject) -> Vec<Condition> {
 
 /// The generation of a plain object.
 pub(crate) fn generation(object: &DynamicObject) -> i64 {
-    object.meta().generation.unwrap_or(0)
+    object.metadata.generation.unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,132 +1,113 @@
 //! Following objects as they change, by a watch: nothing is asked again and again.
 //!
-//! A watch begins after a version that is known. When the API server no longer has that, or the connection is
-//! lost, everything is read once and watched on from there.
+//! A watch begins after the version at which something is known, so nothing that happens after it is missed. When
+//! the API server no longer has that version everything is listed; what is waited for and not in the list is gone.
 
-use std::pin::pin;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use futures::StreamExt;
 use kube::Error;
-use kube::api::{Api, DynamicObject, ListParams, WatchEvent, WatchParams};
+use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::ResourceExt;
-use port53_client::{explain, is_passing, jittered};
-use tokio::time::sleep;
+use port53_client::watch::{Follower, Part, Told, What};
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
-use super::{field_is, listed};
+use super::{Cluster, PAGE, send};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Events that wait to be looked at.
+const BACKLOG: usize = 1024;
+
+/// Objects of one kind in one namespace.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Place {
+    pub(crate) kind: String,
+    pub(crate) namespace: String,
+}
 
 /// What is seen.
 pub(crate) enum Seen {
     /// An object as it is now.
-    Object(DynamicObject),
-    /// One that was deleted, as it was.
-    Gone(DynamicObject),
-    /// All that there are: any other is gone.
-    All(Vec<DynamicObject>),
+    Object(Place, Box<DynamicObject>),
+    /// One of that name is no more.
+    Gone(Place, String),
+    /// Those of these names are all that there are.
+    All(Place, BTreeSet<String>),
 }
 
-/// How a watch ended.
-enum Ended {
-    /// What was waited for came.
-    Done,
-    /// By itself: it can be taken up after this version.
-    At(String),
-    /// It cannot be taken up.
-    Lost,
+/// Follows the objects of some places. Dropped, it stops.
+pub(crate) struct Following {
+    messages: Receiver<Told<Place>>,
+    /// Names in the list that is being read, by place.
+    listing: Vec<(Place, BTreeSet<String>)>,
+    /// Why nothing can be heard.
+    lost: Option<String>,
+    _followers: JoinSet<()>,
 }
 
-/// Follows the objects of `api`, or the one that is called `only`, until `take` says that it has seen what it
-/// waits for. Begins after the version `after`, or with all that there is.
-///
-/// # Errors
-/// What the API server refuses for sure.
-pub(crate) async fn follow(
-    api: &Api<DynamicObject>,
-    only: Option<&str>,
-    mut after: Option<String>,
-    mut take: impl FnMut(Seen) -> bool,
-) -> Result<(), Error> {
-    let fields = only.map(|name| field_is("metadata.name", name));
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let version = match after.take() {
-            Some(version) => version,
-            None => {
-                let params = ListParams { field_selector: fields.clone(), ..ListParams::default() };
-                match listed(api, &params).await {
-                    Ok((objects, version)) => {
-                        if take(Seen::All(objects)) {
-                            return Ok(());
-                        }
-                        version
+impl Cluster {
+    /// The version at which the objects of a place are as they are.
+    ///
+    /// # Errors
+    /// As the API server says.
+    pub(crate) async fn version_of_place(&self, place: &Place) -> Result<String, Error> {
+        let api: Api<DynamicObject> = self.plain(&place.kind, &place.namespace);
+        let params = ListParams::default().limit(1);
+        let list = send::asked(|| api.list(&params)).await?;
+        Ok(list.metadata.resource_version.unwrap_or_default())
+    }
+
+    /// Follows what changes in each place after a version.
+    pub(crate) fn follow(&self, places: impl IntoIterator<Item = (Place, String)>) -> Following {
+        let (sender, messages) = mpsc::channel(BACKLOG);
+        let mut followers = JoinSet::new();
+        for (place, version) in places {
+            let follower = Follower {
+                api: self.plain(&place.kind, &place.namespace),
+                kind: place,
+                part: Part::Whole,
+                page: PAGE,
+                streaming_list: false,
+                messages: sender.clone(),
+                lists: Arc::default(),
+            };
+            followers.spawn(follower.run_after(version));
+        }
+        Following { messages, listing: Vec::new(), lost: None, _followers: followers }
+    }
+}
+
+impl Following {
+    /// What is seen next; nothing when that does not come before `until`.
+    pub(crate) async fn next(&mut self, until: Instant) -> Option<Seen> {
+        loop {
+            let Told { kind: place, what } = timeout_at(until, self.messages.recv()).await.ok()??;
+            match what {
+                What::ListBegins => {
+                    self.listing.retain(|(listed, _)| *listed != place);
+                    self.listing.push((place, BTreeSet::new()));
+                }
+                What::Object(object) => {
+                    if let Some((_, names)) = self.listing.iter_mut().find(|(listed, _)| *listed == place) {
+                        names.insert(object.name_any());
                     }
-                    Err(error) => {
-                        lost(error)?;
-                        pause = paused(pause).await;
-                        continue;
+                    return Some(Seen::Object(place, object));
+                }
+                What::Deleted(object) => return Some(Seen::Gone(place, object.name_any())),
+                What::Listed => {
+                    if let Some(at) = self.listing.iter().position(|(listed, _)| *listed == place) {
+                        return Some(Seen::All(place, self.listing.swap_remove(at).1));
                     }
                 }
+                What::Following => self.lost = None,
+                What::Lost(why) => self.lost = Some(why),
             }
-        };
-        match watch(api, fields.as_deref(), version, &mut take).await? {
-            Ended::Done => return Ok(()),
-            Ended::At(version) => (after, pause) = (Some(version), FIRST_PAUSE),
-            Ended::Lost => pause = paused(pause).await,
         }
     }
-}
 
-/// Pauses, and says how long the next pause is.
-async fn paused(pause: Duration) -> Duration {
-    sleep(jittered(pause)).await;
-    (pause * 2).min(LONGEST_PAUSE)
-}
-
-async fn watch(
-    api: &Api<DynamicObject>,
-    fields: Option<&str>,
-    mut version: String,
-    take: &mut impl FnMut(Seen) -> bool,
-) -> Result<Ended, Error> {
-    let params = WatchParams { field_selector: fields.map(str::to_owned), ..WatchParams::default() };
-    let mut events = match api.watch(&params, &version).await {
-        Ok(events) => pin!(events),
-        Err(error) => return lost(error),
-    };
-    while let Some(event) = events.next().await {
-        let (seen, now) = match event {
-            Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
-                let now = object.resource_version().unwrap_or_default();
-                (Seen::Object(object), now)
-            }
-            Ok(WatchEvent::Deleted(object)) => {
-                let now = object.resource_version().unwrap_or_default();
-                (Seen::Gone(object), now)
-            }
-            Ok(WatchEvent::Bookmark(bookmark)) => {
-                version = bookmark.metadata.resource_version;
-                continue;
-            }
-            Ok(WatchEvent::Error(status)) => return lost(Error::Api(status)),
-            Err(error) => return lost(error),
-        };
-        version = now;
-        if take(seen) {
-            return Ok(Ended::Done);
-        }
+    /// Why nothing can be heard, while that is so.
+    pub(crate) fn lost(&self) -> Option<&str> {
+        self.lost.as_deref()
     }
-    Ok(Ended::At(version))
-}
-
-/// Whether to begin anew after such an error: the version is too old, or the API server is not there.
-fn lost(error: Error) -> Result<Ended, Error> {
-    let is_old = matches!(&error, Error::Api(status) if status.code == 410);
-    if is_old || is_passing(&error) {
-        tracing::debug!(error = explain(&error), "a watch is lost");
-        return Ok(Ended::Lost);
-    }
-    Err(error)
 }

@@ -173,7 +173,8 @@ impl Cluster {
 /// When its domain is none.
 pub(crate) fn apex_of(zone: &Zone) -> Result<Name, String> {
     let domain = &zone.spec.domain;
-    name::parse_absolute(domain).map_err(|error| format!("{}: spec.domain: \"{domain}\" {error}", shown(zone)))
+    name::parse_absolute(domain)
+        .map_err(|error| format!("{}: spec.domain: \"{domain}\" {error}", shown(zone)))
 }
 
 fn is_accepted(zone: &Zone) -> bool {

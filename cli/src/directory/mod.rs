@@ -15,6 +15,7 @@
 mod manifests;
 mod master;
 mod named;
+mod once;
 mod open;
 mod walk;
 
@@ -33,6 +34,7 @@ use crate::finding::{Finding, MALFORMED, UNREADABLE};
 use manifests::{Context, Key, Object, Written};
 use named::Named;
 pub use named::Watched;
+pub(crate) use once::{Manifest, Manifests, read_manifests};
 use open::{Refused, Root, SETTLED, Stamp};
 use walk::FileKind;
 
@@ -352,14 +354,10 @@ impl Directory {
 
     fn read_manifests(&self, root: &Root, relative: &Path, shown: &Arc<str>) -> Result<FileState, Refused> {
         let (file, stamp) = root.open(relative)?;
-        let mut text = Vec::new();
-        file.take(GREATEST_MANIFESTS + 1).read_to_end(&mut text).map_err(Refused::Other)?;
-        if text.len() as u64 > GREATEST_MANIFESTS {
-            let limit = GREATEST_MANIFESTS >> 20;
-            return Err(Refused::Other(io::Error::other(format!("it has more than {limit} MiB"))));
-        }
+        let text = text(file)?;
         let before = |key: &Key| self.counted.get(key).cloned();
-        let context = Context { admission: &self.admission, namespace: &self.namespace, before: &before };
+        let (admission, namespace) = (&*self.admission, &*self.namespace);
+        let context = Context { admission, namespace, before: &before, is_source_kept: false };
         let mut read = manifests::read(&context, shown, &text);
         if read.unknown > 0 {
             let found: BTreeSet<Key> = read.written.iter().map(|written| written.key.clone()).collect();
@@ -426,6 +424,17 @@ impl FileState {
         *self = new;
         is_changed
     }
+}
+
+/// The text of a file of manifests.
+fn text(file: impl io::Read) -> Result<Vec<u8>, Refused> {
+    let mut text = Vec::new();
+    file.take(GREATEST_MANIFESTS + 1).read_to_end(&mut text).map_err(Refused::Other)?;
+    if text.len() as u64 > GREATEST_MANIFESTS {
+        let limit = GREATEST_MANIFESTS >> 20;
+        return Err(Refused::Other(io::Error::other(format!("it has more than {limit} MiB"))));
+    }
+    Ok(text)
 }
 
 /// Reads one master file, whatever its name. Its origin is that of its name (`NAME.zone`) when none is given.

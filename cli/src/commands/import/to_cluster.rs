@@ -120,8 +120,8 @@ impl Importer {
         let (namespace, name) = named(zone);
         let params = ListParams::default().fields(&field_is("spec.zoneRef.name", name));
         let objects = list(&self.cluster.plain("DNSRecord", namespace), &params).await;
-        let objects = objects
-            .map_err(|error| format!("DNSRecords of namespace {namespace}: {}", explain(&error)))?;
+        let objects =
+            objects.map_err(|error| format!("DNSRecords of namespace {namespace}: {}", explain(&error)))?;
         let is_staying = |object: &DynamicObject| object.metadata.deletion_timestamp.is_none();
         let specs = objects.into_iter().filter(is_staying).map(|mut object| {
             let spec = object.data["spec"].take();
@@ -234,7 +234,9 @@ fn bar(records: usize, zone: &Value) -> ProgressBar {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.set_style(style);
     let domain = zone["spec"]["domain"].as_str().unwrap_or_default();
-    bar.set_prefix(port53_zone::name::parse_absolute(domain).map_or(domain.to_owned(), |apex| zone_text(&apex)));
+    bar.set_prefix(
+        port53_zone::name::parse_absolute(domain).map_or(domain.to_owned(), |apex| zone_text(&apex)),
+    );
     bar
 }
 
