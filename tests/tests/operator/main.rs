@@ -2,8 +2,10 @@
 //!
 //! | file | what it shows |
 //! |---|---|
+//! | `cli` | `port53` against a cluster |
 //! | `records` | created, edited, refused, deleted; conflicts; CNAME replaced by A |
 
+mod cli;
 mod records;
 
 use port53_tests::platform::{Platform, Programs, Settings};

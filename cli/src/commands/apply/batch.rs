@@ -1,6 +1,6 @@
 //! The objects of one `apply`, from what is written to what became of each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -103,15 +103,13 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// When what becomes of the objects cannot be followed; nothing is applied then.
     pub(super) async fn carry_out(&mut self) -> Result<bool, String> {
+        let distinct: BTreeSet<Place> = self.items.iter().map(|item| place(&item.manifest.value)).collect();
         let mut places = BTreeMap::new();
-        for item in &self.items {
-            let place = place(&item.manifest.value);
-            if !places.contains_key(&place) {
-                let version = self.cluster.version_of_place(&place).await.map_err(|error| {
-                    format!("the {}s of namespace {}: {}", place.kind, place.namespace, explain(&error))
-                })?;
-                places.insert(place, version);
-            }
+        for place in distinct {
+            let version = self.cluster.version_of_place(&place).await.map_err(|error| {
+                format!("the {}s of namespace {}: {}", place.kind, place.namespace, explain(&error))
+            })?;
+            places.insert(place, version);
         }
         for kind in ["Zone", "DNSRecord"] {
             if self.goes_on() {
