@@ -50,7 +50,7 @@ impl Cluster {
         let mut following = self.follow([(place, zone.resource_version().unwrap_or_default())]);
         let mut zone = zone;
         loop {
-            let head = self.head(apex).await?;
+            let head = self.head_patiently(apex).await?;
             match look(&zone, head.as_ref()) {
                 Progress::Done => return Ok(Waited::Done(Box::new(zone))),
                 Progress::Failed(why) => return Ok(Waited::Failed(why)),

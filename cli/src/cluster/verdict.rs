@@ -5,6 +5,8 @@ use kube::core::DynamicObject;
 use port53_crds::{ConditionType, DNSRecord, NOT_OBSERVED, Reason, Zone, find_condition};
 use serde::Deserialize;
 
+use crate::report::shown;
+
 /// What the operator says of an object.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
@@ -20,7 +22,8 @@ pub(crate) enum Verdict {
     Ready(Why),
 }
 
-/// Reason and message of a condition. Display is both.
+/// Reason and message of a condition, without control characters: records are written by strangers. Display is
+/// both.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Why {
     pub(crate) reason: String,
@@ -94,7 +97,7 @@ impl Verdict {
 
 impl Why {
     fn of(condition: &Condition) -> Self {
-        Why { reason: condition.reason.clone(), message: condition.message.clone() }
+        Why { reason: condition.reason.clone(), message: shown(&condition.message) }
     }
 
     /// Whether the Zone of a record is what keeps it back.

@@ -13,6 +13,7 @@ use port53_store::{Head, head_object_name};
 use port53_zone::{Name, name};
 
 use super::{Cluster, is_forbidden, list, send};
+use crate::args::program;
 use crate::judge::zone_text;
 
 /// A zone that was found.
@@ -56,7 +57,13 @@ impl Found {
         let head = self.head.as_ref().map_err(Clone::clone)?;
         let head = head
             .as_ref()
-            .ok_or_else(|| format!("nothing of {domain} is published: see what its Zone says with status"))?;
+            .ok_or_else(|| {
+                format!(
+                    "nothing of {domain} is published: see what its Zone says with {} status {domain}, and whether \
+                     --operator-namespace names the namespace of the operator",
+                    program()
+                )
+            })?;
         if let Some(zone) = &self.zone {
             let (namespace, name) = namespaced(zone);
             let holder = &head.holder;
@@ -130,8 +137,22 @@ impl Cluster {
     pub(crate) async fn head(&self, apex: &Name) -> Result<Option<Head>, String> {
         let heads: Api<ZoneHead> = self.of_operator();
         let name = head_object_name(apex);
+        self.head_of(&name, send::asked(|| heads.get_opt(&name)).await)
+    }
+
+    /// As [`Cluster::head`], for who waits anyway: an API server that is gone may come back.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub(crate) async fn head_patiently(&self, apex: &Name) -> Result<Option<Head>, String> {
+        let heads: Api<ZoneHead> = self.of_operator();
+        let name = head_object_name(apex);
+        self.head_of(&name, send::patiently(|| heads.get_opt(&name)).await)
+    }
+
+    fn head_of(&self, name: &str, got: Result<Option<ZoneHead>, Error>) -> Result<Option<Head>, String> {
         let what = || format!("ZoneHead {}/{name}", self.operator_namespace);
-        match send::asked(|| heads.get_opt(&name)).await {
+        match got {
             Ok(None) => Ok(None),
             Ok(Some(object)) => Head::read(&object)
                 .map(Some)

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use port53_crds::HeadState;
 use port53_zone::content::Content;
 use port53_zone::{Name, Soa, master, name};
 
@@ -60,6 +61,9 @@ async fn of_cluster(zone: &str, arguments: &ClusterArgs) -> Result<Exported, Str
     let cluster = Cluster::connect(arguments).await?;
     let found = cluster.find(zone).await?;
     let (head, Version { soa, content }) = cluster.published(&found).await?;
+    if head.state == HeadState::Withdrawn {
+        eprintln!("{} is withdrawn: this is what was published last", found.domain());
+    }
     Ok(Exported { apex: head.apex, soa, content, namespace: head.holder.namespace })
 }
 

@@ -139,7 +139,7 @@ impl ZoneRow {
             ready: verdict.ready_text(),
             reason,
             message,
-            held: held.filter(|held| held.status == "True").map(|held| held.message.clone()),
+            held: held.filter(|held| held.status == "True").map(|held| report::shown(&held.message)),
         }
     }
 

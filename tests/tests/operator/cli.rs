@@ -1,6 +1,7 @@
 //! `port53` against a cluster, which is also `kubectl port53`: the real program, the real operator.
 
 use crate::{record, shared, zone};
+use port53_tests::cluster::User;
 use port53_tests::eventually;
 use port53_tests::platform::Platform;
 use port53_tests::process::Finished;
@@ -501,6 +502,39 @@ fn kubectl_runs_it_as_a_plugin_that_speaks_of_itself_so() {
     assert!(status == 0 && done.stderr.contains(&site.namespace), "{done:?}");
     let (status, done) = run(&["history", "no.such.example"]);
     assert!(status == 2 && done.stderr.contains("no.such.example"), "{done:?}");
+}
+
+/// A team may see what is in its own namespace, and nothing of the operator's.
+#[test]
+fn who_may_see_one_namespace_is_told_of_that_one() {
+    let site = Site::new("team");
+    site.port53_applies(&(site.zone() + &site.a("www", "192.0.2.1")));
+    site.platform.comes_to("zone", &site.namespace, "here", "Ready=True Served");
+    let (namespace, user) = (&site.namespace, User::named(&site.namespace));
+    site.platform.apply(&format!(
+        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: team, namespace: {namespace}}}\n\
+         rules: [{{apiGroups: [port53.dev], resources: [zones, dnsrecords], verbs: [\"*\"]}}]\n\
+         ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
+         metadata: {{name: team, namespace: {namespace}}}\n\
+         subjects: [{{kind: User, name: {namespace}, apiGroup: rbac.authorization.k8s.io}}]\n\
+         roleRef: {{kind: Role, name: team, apiGroup: rbac.authorization.k8s.io}}\n"
+    ));
+    let as_team = |arguments: &str| {
+        let mut command = site.command(arguments);
+        command.env("KUBECONFIG", site.platform.cluster.kubeconfig_of(&user));
+        finished(command)
+    };
+    eventually("the right", || match as_team("status here") {
+        (0, done) => Ok(assert!(done.stderr.contains("only the records of namespace"), "{done:?}")),
+        (_, done) => Err(done.stderr),
+    });
+    site.write("a.yaml", &site.a("mine", "192.0.2.2"));
+    let (status, done) = as_team("apply -f a.yaml");
+    assert!(status == 0 && done.stdout.contains("served as serial"), "{done:?}");
+    for line in ["export here", "history here", "rollback here --to 1", "diff here 1"] {
+        let (status, done) = as_team(line);
+        assert!(status == 2 && done.stderr.contains("grant that right"), "{line}: {done:?}");
+    }
 }
 
 #[test]

@@ -11,15 +11,17 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
 use kube::core::{Resource, ResourceExt};
 use port53_client::explain;
+use port53_crds::{HeadState, ZoneHead};
 use port53_operator::objects::{ObjectRef, Objects};
 use port53_operator::stages::{self, Inputs, MissingZone, Published, Settings};
 use port53_operator::verdict::Verdict;
+use port53_store::Head;
 use port53_zone::{Name, Rtype, name, rules};
 
 use super::{NO_SALT, Zones, read};
 use crate::args::ClusterArgs;
 use crate::cluster::published::Version;
-use crate::cluster::zones::{Found, apex_of, namespaced};
+use crate::cluster::zones::{Found, namespaced};
 use crate::cluster::{Cluster, is_forbidden, list};
 use crate::directory::Directory;
 use crate::finding::Finding;
@@ -103,17 +105,17 @@ fn nameservers(version: &Version, holder: &ObjectRef) -> Vec<Name> {
 impl Cluster {
     /// What is published of the zones below one: its delegations come from there.
     async fn published_below(&self, found: &Found) -> Result<BTreeMap<Name, Published>, String> {
+        let heads = list(&self.of_operator::<ZoneHead>(), &ListParams::default()).await;
+        let heads = heads.map_err(|error| format!("the heads cannot be listed: {}", explain(&error)))?;
         let mut below = BTreeMap::new();
-        for zone in self.zones().await? {
-            let Ok(apex) = apex_of(&zone) else { continue };
-            if apex == found.apex || !apex.ends_with(&found.apex) {
+        for head in heads.iter().filter_map(|object| Head::read(object).ok()) {
+            let (apex, holder) = (head.apex.clone(), head.holder.clone());
+            if apex == found.apex || !apex.ends_with(&found.apex) || head.state == HeadState::Withdrawn {
                 continue;
             }
-            let head = self.head(&apex).await?;
-            let child = Found { apex: apex.clone(), zone: None, head: Ok(head.clone()) };
-            let Some(head) = head else { continue };
+            let child = Found { apex: apex.clone(), zone: None, head: Ok(Some(head)) };
             let Version { soa, content } = self.published(&child).await?.1;
-            let holder = ObjectRef::Zone { namespace: head.holder.namespace, name: head.holder.name };
+            let holder = ObjectRef::Zone { namespace: holder.namespace, name: holder.name };
             below.insert(apex, Published { holder, content, soa });
         }
         Ok(below)
