@@ -58,12 +58,14 @@ pub enum Command {
     Import(Import),
     /// Write a zone of a cluster or of a directory as a master file or as manifests.
     Export(Export),
-    /// Compare two versions of a zone, what is published with a directory, or two directories.
+    /// Compare versions of a zone, a zone with a directory, or two directories
     ///
     /// ZONE SERIAL [SERIAL]: a kept version with another, or with what is published.
-    /// ZONE PATH: what applying the manifests would change of what is published; a master file of that zone is
-    /// compared as a whole. PATH PATH: the zones of two directories or files, without a cluster.
-    /// What names a file or directory that is there is a PATH: write example.com. or NAMESPACE/NAME for the zone.
+    /// ZONE PATH: what applying the manifests would change of what is published.
+    /// PATH PATH: the zones of two directories or files, without a cluster.
+    ///
+    /// What names a file or directory that is there is a PATH: write example.com. or
+    /// NAMESPACE/NAME for the zone. A master file of the zone is compared as a whole.
     #[command(verbatim_doc_comment)]
     Diff(Diff),
     /// Apply Zones and DNSRecords, and wait until each is served or rejected.

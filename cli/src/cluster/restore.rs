@@ -79,14 +79,14 @@ impl Cluster {
     async fn delete(&self, now: &DynamicObject, manifest: &Value) -> Result<(), Error> {
         let api = self.like(manifest);
         let name = send::named(manifest).1;
-        let mut version = now.metadata.resource_version.clone();
         if manifest["kind"] == "Zone" {
+            let version = &now.metadata.resource_version;
             let change = json!({"metadata": {"resourceVersion": version}, "spec": {"removalDelay": "0s"}});
-            let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-            let change = Patch::Merge(change);
-            version = patiently(|| api.patch(name, &params, &change)).await?.metadata.resource_version;
+            let (change, params) = (Patch::Merge(change), as_manager());
+            patiently(|| api.patch(name, &params, &change)).await?;
         }
-        let preconditions = Preconditions { uid: now.metadata.uid.clone(), resource_version: version };
+        // Of that very object, whatever the operator writes into its status meanwhile.
+        let preconditions = Preconditions { uid: now.metadata.uid.clone(), ..Preconditions::default() };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match patiently(|| api.delete(name, &params)).await {
             Err(Error::Api(status)) if status.code == 404 => Ok(()),
@@ -127,12 +127,15 @@ impl Cluster {
                 "resourceVersion": now.metadata.resource_version,
                 "managedFields": fields,
             }});
-            let change = Patch::Merge(change);
-            let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+            let (change, params) = (Patch::Merge(change), as_manager());
             patiently(|| api.patch(name, &params, &change)).await?;
         }
         Ok(if was_same { Restored::Unchanged } else { Restored::AsBefore })
     }
+}
+
+fn as_manager() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 impl Applied<'_> {

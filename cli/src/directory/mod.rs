@@ -20,7 +20,7 @@ mod open;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,11 +35,8 @@ use manifests::{Context, Key, Object, Written};
 use named::Named;
 pub use named::Watched;
 pub(crate) use once::{Manifest, Manifests, read_manifests};
-use open::{Refused, Root, SETTLED, Stamp};
+use open::{Refused, Root, SETTLED, Stamp, text};
 use walk::FileKind;
-
-/// Octets of a file of manifests.
-const GREATEST_MANIFESTS: u64 = 256 << 20;
 
 /// See the module.
 pub struct Directory {
@@ -424,17 +421,6 @@ impl FileState {
         *self = new;
         is_changed
     }
-}
-
-/// The text of a file of manifests.
-fn text(file: impl io::Read) -> Result<Vec<u8>, Refused> {
-    let mut text = Vec::new();
-    file.take(GREATEST_MANIFESTS + 1).read_to_end(&mut text).map_err(Refused::Other)?;
-    if text.len() as u64 > GREATEST_MANIFESTS {
-        let limit = GREATEST_MANIFESTS >> 20;
-        return Err(Refused::Other(io::Error::other(format!("it has more than {limit} MiB"))));
-    }
-    Ok(text)
 }
 
 /// Reads one master file, whatever its name. Its origin is that of its name (`NAME.zone`) when none is given.

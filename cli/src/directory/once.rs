@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::OpenError;
 use super::manifests::{self, Context, Object};
 use super::named::Named;
-use super::open::Refused;
+use super::open::{Refused, text};
 use super::walk::FileKind;
-use super::{OpenError, text};
 use crate::admission::Admission;
 use crate::finding::{Finding, MALFORMED, UNREADABLE};
 

@@ -9,6 +9,7 @@ use kube::core::{DynamicObject, ResourceExt};
 use port53_client::{explain, is_passing};
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::Apply;
 use crate::cluster::Cluster;
@@ -32,6 +33,8 @@ pub(super) struct Batch<'a> {
     is_atomic: bool,
     is_forced: bool,
     style: Style,
+    /// Nothing more is begun. What is on its way is waited for: what may still be applied cannot be put back.
+    stop: CancellationToken,
 }
 
 /// An object and how far it is.
@@ -75,7 +78,13 @@ impl<'a> Batch<'a> {
             is_atomic: arguments.atomic,
             is_forced: arguments.force_conflicts,
             style,
+            stop: CancellationToken::new(),
         }
+    }
+
+    /// What ends it before it is done.
+    pub(super) fn stop(&self) -> CancellationToken {
+        self.stop.clone()
     }
 
     /// Remembers every object as it is.
@@ -111,38 +120,33 @@ impl<'a> Batch<'a> {
             })?;
             places.insert(place, version);
         }
-        for kind in ["Zone", "DNSRecord"] {
-            if self.goes_on() {
-                self.send(kind).await;
-            }
-        }
-        if self.goes_on() && self.are_any_waiting() {
-            self.wait(places).await;
-        }
+        self.send("Zone").await;
+        self.send("DNSRecord").await;
+        self.wait(places).await;
         Ok(self.items.iter().all(|item| matches!(item.state, State::Served)))
     }
 
-    /// Puts every object back as it was, the last first. What could not be is told.
+    /// Puts every object back as it was, records before Zones. What could not be is told.
     pub(super) async fn restore(&self) {
-        for item in self.items.iter().rev() {
-            let manifest = &item.manifest.value;
-            let applied = Applied { manifest, before: item.before.as_ref(), after: item.applied.as_ref() };
-            match self.cluster.restore(&applied).await {
-                Ok(Restored::Unchanged) => {}
-                Ok(Restored::AsBefore) => eprintln!("restored: {} is as it was before", called(manifest)),
-                Ok(Restored::Deleted) => {
-                    eprintln!("restored: {} is deleted, for it was not there", called(manifest))
-                }
-                Err(why) => {
-                    eprintln!("{}: {}: {why}", self.style.error("not restored"), called(manifest));
+        for kind in ["DNSRecord", "Zone"] {
+            let of_kind = self.items.iter().filter(|item| item.manifest.value["kind"] == kind);
+            let restoring = stream::iter(of_kind).map(|item| async move {
+                let manifest = &item.manifest.value;
+                let applied =
+                    Applied { manifest, before: item.before.as_ref(), after: item.applied.as_ref() };
+                (manifest, self.cluster.restore(&applied).await)
+            });
+            let mut restoring = restoring.buffer_unordered(AT_ONCE);
+            while let Some((manifest, restored)) = restoring.next().await {
+                let called = called(manifest);
+                match restored {
+                    Ok(Restored::Unchanged) => {}
+                    Ok(Restored::AsBefore) => eprintln!("restored: {called} is as it was before"),
+                    Ok(Restored::Deleted) => eprintln!("restored: {called} is deleted, for it was not there"),
+                    Err(why) => eprintln!("{}: {called}: {why}", self.style.error("not restored")),
                 }
             }
         }
-    }
-
-    /// Whether there is a reason to do more: all or nothing ends with the first that is wrong.
-    fn goes_on(&self) -> bool {
-        !self.is_atomic || !self.items.iter().any(|item| matches!(item.state, State::Wrong))
     }
 
     fn are_any_waiting(&self) -> bool {
@@ -159,6 +163,7 @@ impl<'a> Batch<'a> {
             .map(|(at, item)| (at, item.manifest.value.clone()))
             .collect();
         let mut sending = stream::iter(of_kind)
+            .take_until(Box::pin(self.stop.clone().cancelled_owned()))
             .map(|(at, manifest)| async move { (at, cluster.apply(&manifest, is_forced).await) })
             .buffer_unordered(AT_ONCE);
         while let Some((at, applied)) = sending.next().await {
@@ -173,17 +178,19 @@ impl<'a> Batch<'a> {
                     self.is_wrong(at, "refused", &format!("{}{unsure}", refusal(&error)));
                 }
             }
-            if !self.goes_on() {
-                return;
-            }
         }
     }
 
     async fn wait(&mut self, places: BTreeMap<Place, String>) {
         let until = Instant::now() + self.timeout;
         let mut following = self.cluster.follow(places);
-        while self.goes_on() && self.are_any_waiting() {
-            match following.next(until).await {
+        let stop = self.stop.clone();
+        while self.are_any_waiting() {
+            let seen = tokio::select! {
+                () = stop.cancelled() => return,
+                seen = following.next(until) => seen,
+            };
+            match seen {
                 None => return self.are_late(following.lost()),
                 Some(Seen::Object(place, object)) => {
                     if let Some(&at) = self.index.get(&(place, object.name_any())) {
@@ -264,6 +271,9 @@ impl<'a> Batch<'a> {
         let Manifest { value, file, line } = &self.items[at].manifest;
         eprintln!("{file}:{line}: {}: {}: {why}", self.style.error(how), called(value));
         self.items[at].state = State::Wrong;
+        if self.is_atomic {
+            self.stop.cancel();
+        }
         if self.items[at].manifest.value["kind"] == "Zone" {
             self.zone_is_wrong(at);
         }

@@ -45,27 +45,37 @@ async fn apply(arguments: &Apply, style: Style) -> Outcome {
         };
     }
     let mut batch = Batch::new(&cluster, manifests.objects, arguments, style);
-    let is_well = if arguments.atomic {
-        batch.remember().await?;
-        let is_well = tokio::select! {
-            is_well = batch.carry_out() => is_well?,
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                eprintln!("interrupted");
-                false
-            }
-        };
-        if !is_well {
-            batch.restore().await;
-        }
-        is_well
-    } else {
-        batch.carry_out().await?
+    let is_well = match arguments.atomic {
+        true => all_or_nothing(&mut batch).await?,
+        false => batch.carry_out().await?,
     };
     if !is_well {
         ended = Ended::WithProblems;
     }
     Ok(ended)
+}
+
+/// Puts everything back when something is wrong, or a person interrupts it.
+async fn all_or_nothing(batch: &mut Batch<'_>) -> Result<bool, Box<dyn std::error::Error>> {
+    batch.remember().await?;
+    let stop = batch.stop();
+    let is_well = {
+        let mut work = std::pin::pin!(batch.carry_out());
+        tokio::select! {
+            is_well = &mut work => is_well?,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted?;
+                eprintln!("interrupted: everything is put back");
+                stop.cancel();
+                work.await?;
+                false
+            }
+        }
+    };
+    if !is_well {
+        batch.restore().await;
+    }
+    Ok(is_well)
 }
 
 fn read(arguments: &Apply, namespace: &str) -> Result<Manifests, Box<dyn std::error::Error>> {
