@@ -74,7 +74,11 @@ pub(super) async fn sides(
 }
 
 /// What would be wrong with the objects of the directory that are about the zone.
-fn findings(directory: &Directory, verdicts: &[Verdict], apex: &Name) -> Vec<Finding> {
+fn findings<'v>(
+    directory: &Directory,
+    verdicts: impl IntoIterator<Item = &'v Verdict>,
+    apex: &Name,
+) -> Vec<Finding> {
     let written = directory.objects();
     let ours: BTreeSet<ObjectRef> = written
         .zones
@@ -82,7 +86,7 @@ fn findings(directory: &Directory, verdicts: &[Verdict], apex: &Name) -> Vec<Fin
         .map(|zone| ObjectRef::of_zone(zone))
         .chain(written.records.iter().map(|record| ObjectRef::of_record(record)))
         .collect();
-    let about = verdicts.iter().filter(|verdict| verdict.zone.as_ref() == Some(apex));
+    let about = verdicts.into_iter().filter(|verdict| verdict.zone.as_ref() == Some(apex));
     let mut findings: Vec<Finding> = directory.findings().cloned().collect();
     findings.extend(judge::findings(directory, about.filter(|verdict| ours.contains(&verdict.object))));
     findings.sort();
