@@ -51,10 +51,7 @@ impl Standing {
             settings: &settings,
         });
         let mut findings: Vec<Finding> = directory.findings().cloned().collect();
-        let verdicts = plan.verdicts();
-        findings.extend(verdicts.flat_map(|verdict| {
-            verdict.complaints.iter().map(|complaint| finding(directory, verdict, complaint))
-        }));
+        findings.extend(self::findings(directory, plan.verdicts()));
         findings.sort();
         findings.dedup();
         Judged { plan, findings }
@@ -115,6 +112,16 @@ impl Judged {
 pub fn zone_text(apex: &Name) -> String {
     let text = name::display(apex);
     if apex.is_root() { text } else { text.trim_end_matches('.').to_owned() }
+}
+
+/// What verdicts say, at the places in the directory.
+pub(crate) fn findings<'v>(
+    directory: &Directory,
+    verdicts: impl IntoIterator<Item = &'v Verdict>,
+) -> impl Iterator<Item = Finding> {
+    verdicts.into_iter().flat_map(move |verdict| {
+        verdict.complaints.iter().map(move |complaint| finding(directory, verdict, complaint))
+    })
 }
 
 fn finding(directory: &Directory, verdict: &Verdict, complaint: &Complaint) -> Finding {

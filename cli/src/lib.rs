@@ -1,4 +1,4 @@
-//! `port53`, which is also `kubectl port53`: dev, check, import, export, diff.
+//! `port53`, which is also `kubectl port53`: zones in directories and in clusters.
 //!
 //! ```text
 //! directory ──yaml, admission, master──▶ Objects ──judge (the operator's stages)──▶ zones, findings
@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`args`] | the command line |
 //! | [`commands`] | a file for each command |
+//! | `cluster` | a cluster: which zone is meant, what is published, writing and waiting |
 //! | [`directory`] | a directory in the place of an API server |
 //! | [`yaml`] | YAML as `kubectl` reads it, with the line of every field; and its writer |
 //! | [`admission`] | what an API server refuses by looking at one object alone: schema, rules, unknown fields |
@@ -20,6 +21,7 @@
 
 pub mod admission;
 pub mod args;
+mod cluster;
 pub mod commands;
 pub mod convert;
 pub mod directory;

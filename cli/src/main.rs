@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    port53_cli::commands::run(port53_cli::args::Arguments::parse())
+    port53_cli::commands::run(port53_cli::args::parse())
 }

@@ -124,7 +124,19 @@ struct Page {
 impl<K: Clone> Follower<K> {
     /// Follows until nobody listens any more.
     pub async fn run(self) {
-        let mut following = Following { this: self, place: Place::default() };
+        self.follow_from(Place::default()).await;
+    }
+
+    /// As [`Follower::run`], for who knows what there was at `version`: it begins with what changed after it, and
+    /// lists only when that is no longer known.
+    pub async fn run_after(self, version: String) {
+        let mut place = Place::default();
+        place.begins_at(version);
+        self.follow_from(place).await;
+    }
+
+    async fn follow_from(self, place: Place) {
+        let mut following = Following { this: self, place };
         let mut pause = FIRST_PAUSE;
         loop {
             let begun = Instant::now();

@@ -1,39 +1,86 @@
-//! `port53 export`: a zone as it would be served, as a master file or as manifests.
+//! `port53 export`: a zone as it is published in a cluster, or as it would be served from a directory, as a
+//! master file or as manifests.
 
+use std::error::Error;
 use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
-use port53_zone::{master, name};
+use port53_crds::HeadState;
+use port53_zone::content::Content;
+use port53_zone::{Name, Soa, master, name};
 
-use super::{Ended, NO_SALT, Outcome, read};
-use crate::args::{Export, ExportFormat};
+use super::{DEFAULT_NAMESPACE, Ended, NO_SALT, Outcome, read};
+use crate::args::{ClusterArgs, Export, ExportFormat};
+use crate::cluster::published::Version;
+use crate::cluster::{self, Cluster};
 use crate::convert::{self, ZoneData};
 use crate::judge::{Standing, zone_text};
 use crate::report::{self, Color, Style};
 
+/// A zone that was found.
+struct Exported {
+    apex: Name,
+    soa: Soa,
+    content: Content,
+    /// Of the manifests.
+    namespace: String,
+}
+
 pub(super) fn run(arguments: Export, color: Color) -> Outcome {
-    let directory = read(&[arguments.path], &arguments.namespace.namespace)?;
-    let judged = Standing::new(NO_SALT).judge(&directory);
+    let Export { path, zone, format, cluster } = arguments;
     let style = Style::of(color, &io::stderr());
-    eprint!("{}", report::findings_text(judged.findings.iter().filter(|finding| finding.is_error()), style));
-    let Some(zone) = judged.plan.zones.iter().find(|zone| zone.apex == arguments.zone) else {
-        let there: Vec<String> = judged.plan.zones.iter().map(|zone| zone_text(&zone.apex)).collect();
-        let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
-        return Err(format!("there is no zone {}: there is {there}", name::display(&arguments.zone)).into());
+    let zone = match path {
+        Some(path) => of_directory(&path, &zone, &cluster, style)?,
+        None => cluster::run(of_cluster(&zone, &cluster))??,
     };
-    let rrsets = zone.applied.content.iter().map(|(rrset, _)| rrset);
+    write(zone, format)?;
+    Ok(Ended::Well)
+}
+
+fn of_directory(
+    path: &Path,
+    zone: &str,
+    arguments: &ClusterArgs,
+    style: Style,
+) -> Result<Exported, Box<dyn Error>> {
+    let apex = crate::args::parse_name(zone)?;
+    let namespace = arguments.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    let directory = read(&[PathBuf::from(path)], namespace)?;
+    let judged = Standing::new(NO_SALT).judge(&directory);
+    eprint!("{}", report::findings_text(judged.findings.iter().filter(|finding| finding.is_error()), style));
+    let there: Vec<String> = judged.plan.zones.iter().map(|zone| zone_text(&zone.apex)).collect();
+    let Some(found) = judged.plan.zones.into_iter().find(|zone| zone.apex == apex) else {
+        let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+        return Err(format!("there is no zone {}: there is {there}", name::display(&apex)).into());
+    };
+    let namespace = namespace.to_owned();
+    Ok(Exported { apex, soa: found.soa, content: found.applied.content, namespace })
+}
+
+async fn of_cluster(zone: &str, arguments: &ClusterArgs) -> Result<Exported, String> {
+    let cluster = Cluster::connect(arguments).await?;
+    let found = cluster.find(zone).await?;
+    let (head, Version { soa, content }) = cluster.published(&found).await?;
+    if head.state == HeadState::Withdrawn {
+        eprintln!("{} is withdrawn: this is what was published last", found.domain());
+    }
+    Ok(Exported { apex: head.apex, soa, content, namespace: head.holder.namespace })
+}
+
+fn write(zone: Exported, format: ExportFormat) -> io::Result<()> {
+    let Exported { apex, soa, content, namespace } = zone;
+    let rrsets = content.iter().map(|(rrset, _)| rrset);
     let mut out = BufWriter::new(io::stdout().lock());
-    match arguments.format {
-        ExportFormat::Master => master::write(&mut out, &zone.apex, &zone.soa, rrsets)?,
+    match format {
+        ExportFormat::Master => master::write(&mut out, &apex, &soa, rrsets)?,
         ExportFormat::Manifests => {
-            let data = ZoneData { apex: zone.apex.clone(), soa: zone.soa.clone(), rrsets: rrsets.collect() };
-            let options = convert::Options { namespace: Some(arguments.namespace.namespace) };
-            let converted = convert::manifests(&data, &options);
+            let data = ZoneData { rrsets: rrsets.collect(), apex, soa };
+            let converted = convert::manifests(&data, &convert::Options { namespace: Some(namespace) });
             for (rrset, reason) in &converted.refused {
                 eprintln!("left out: {}: {reason}", name::display(&rrset.name));
             }
             out.write_all(convert::render(&converted.objects).as_bytes())?;
         }
     }
-    out.flush()?;
-    Ok(Ended::Well)
+    out.flush()
 }

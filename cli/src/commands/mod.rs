@@ -1,11 +1,16 @@
 //! The commands, a file for each. Each returns how the program ends.
 
+mod apply;
 mod check;
 mod dev;
 mod diff;
 mod export;
+mod held;
+mod history;
 mod import;
 mod pages;
+mod rollback;
+mod status;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -38,6 +43,11 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Import(arguments) => import::run(arguments, color),
         Command::Export(arguments) => export::run(arguments, color),
         Command::Diff(arguments) => diff::run(arguments, color),
+        Command::Apply(arguments) => apply::run(arguments, color),
+        Command::Status(arguments) => status::run(arguments, color),
+        Command::History(arguments) => history::run(arguments, color),
+        Command::Rollback(arguments) => rollback::run(arguments),
+        Command::Held(arguments) => held::run(arguments, color),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { output_dir } => pages::man(&output_dir),
     };
@@ -69,6 +79,9 @@ fn create_directory(path: &Path) -> Result<(), String> {
         format!("cannot create the directory {}: {error}: name one that can be written", path.display())
     })
 }
+
+/// Where objects of files are that name no namespace, unless a person says otherwise.
+const DEFAULT_NAMESPACE: &str = "default";
 
 /// Where nobody but the person at the keyboard chooses names, cuts need no secret.
 const NO_SALT: [u8; 16] = [0; 16];

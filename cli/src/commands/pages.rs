@@ -21,3 +21,23 @@ pub(super) fn man(directory: &Path) -> Outcome {
         .map_err(|error| format!("cannot write the manual pages to {}: {error}", directory.display()))?;
     Ok(Ended::Well)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_page_and_is_completed() {
+        let directory = tempfile::TempDir::new().expect("a directory");
+        man(directory.path()).expect("they are written");
+        let mut text = Vec::new();
+        clap_complete::generate(clap_complete::Shell::Bash, &mut Arguments::command(), "port53", &mut text);
+        let text = String::from_utf8(text).expect("text");
+        for command in Arguments::command().get_subcommands() {
+            let name = command.get_name();
+            let page = std::fs::read_to_string(directory.path().join(format!("port53-{name}.1")));
+            assert!(page.is_ok_and(|page| page.contains("SYNOPSIS")), "{name}");
+            assert!(text.contains(&format!("port53__subcmd__{name}\"")), "{name}");
+        }
+    }
+}

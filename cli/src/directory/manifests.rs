@@ -45,6 +45,8 @@ pub(crate) struct Written {
     pub(crate) object: Object,
     /// As it was admitted, defaults and all: what an update is compared with.
     pub(crate) admitted: Value,
+    /// As it is written, where that is kept.
+    pub(crate) source: Option<Value>,
     pub(crate) file: Arc<str>,
     /// Of the newest version of its document, which need not be the one that counts.
     pub(crate) places: Arc<Places>,
@@ -79,6 +81,8 @@ pub(crate) struct Context<'a> {
     pub(crate) namespace: &'a str,
     /// The version of an object that counts so far.
     pub(crate) before: &'a dyn Fn(&Key) -> Option<Arc<Written>>,
+    /// Whether objects are kept as they are written, too.
+    pub(crate) is_source_kept: bool,
 }
 
 /// Reads the text of a file. `file` is what it is called in findings.
@@ -156,7 +160,10 @@ impl Reader<'_> {
                 .map_err(|message| vec![self.at(path, "", message, String::new())]),
         };
         match read {
-            Ok((object, admitted)) => self.take(key, object, admitted, path),
+            Ok((object, admitted)) => {
+                let source = self.context.is_source_kept.then_some(value);
+                self.take(key, object, admitted, source, path);
+            }
             Err(findings) => {
                 let findings: Vec<Finding> = findings;
                 let is_kept = before.is_some();
@@ -174,9 +181,9 @@ impl Reader<'_> {
         }
     }
 
-    fn take(&mut self, key: Key, object: Object, admitted: Value, path: &str) {
+    fn take(&mut self, key: Key, object: Object, admitted: Value, source: Option<Value>, path: &str) {
         let (file, places, path) = (self.file.clone(), self.places.clone(), path.to_owned());
-        self.read.written.push(Arc::new(Written { key, object, admitted, file, places, path }));
+        self.read.written.push(Arc::new(Written { key, object, admitted, source, file, places, path }));
     }
 
     fn namespace(&mut self, value: &Value, path: &str) {
@@ -191,7 +198,8 @@ impl Reader<'_> {
         };
         match labels {
             Ok(labels) => {
-                self.take(Key::Namespace(name.to_owned()), Object::Namespace(labels), Value::Null, path)
+                let key = Key::Namespace(name.to_owned());
+                self.take(key, Object::Namespace(labels), Value::Null, None, path);
             }
             Err(_) => {
                 let message = "labels are text by text";

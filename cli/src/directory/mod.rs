@@ -15,11 +15,12 @@
 mod manifests;
 mod master;
 mod named;
+mod once;
 mod open;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,11 +34,9 @@ use crate::finding::{Finding, MALFORMED, UNREADABLE};
 use manifests::{Context, Key, Object, Written};
 use named::Named;
 pub use named::Watched;
-use open::{Refused, Root, SETTLED, Stamp};
+pub(crate) use once::{Manifest, Manifests, read_manifests};
+use open::{Refused, Root, SETTLED, Stamp, text};
 use walk::FileKind;
-
-/// Octets of a file of manifests.
-const GREATEST_MANIFESTS: u64 = 256 << 20;
 
 /// See the module.
 pub struct Directory {
@@ -352,14 +351,10 @@ impl Directory {
 
     fn read_manifests(&self, root: &Root, relative: &Path, shown: &Arc<str>) -> Result<FileState, Refused> {
         let (file, stamp) = root.open(relative)?;
-        let mut text = Vec::new();
-        file.take(GREATEST_MANIFESTS + 1).read_to_end(&mut text).map_err(Refused::Other)?;
-        if text.len() as u64 > GREATEST_MANIFESTS {
-            let limit = GREATEST_MANIFESTS >> 20;
-            return Err(Refused::Other(io::Error::other(format!("it has more than {limit} MiB"))));
-        }
+        let text = text(file)?;
         let before = |key: &Key| self.counted.get(key).cloned();
-        let context = Context { admission: &self.admission, namespace: &self.namespace, before: &before };
+        let (admission, namespace) = (&*self.admission, &*self.namespace);
+        let context = Context { admission, namespace, before: &before, is_source_kept: false };
         let mut read = manifests::read(&context, shown, &text);
         if read.unknown > 0 {
             let found: BTreeSet<Key> = read.written.iter().map(|written| written.key.clone()).collect();

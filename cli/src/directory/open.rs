@@ -3,7 +3,7 @@
 //! links and `..` included), without waiting, and only when it is a regular file.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ const COARSEST_CLOCK: Duration = Duration::from_millis(50);
 /// How long a file must be as it is before it is read again: longer than the clock of file times is behind and
 /// the word of a writer is on its way.
 pub(crate) const SETTLED: Duration = Duration::from_millis(20);
+
+/// Octets of a file of manifests.
+const GREATEST_MANIFESTS: u64 = 256 << 20;
 
 /// A directory beneath which files are opened.
 #[derive(Clone, Debug)]
@@ -163,4 +166,15 @@ impl Stamp {
     pub(crate) fn size(&self) -> u64 {
         self.state.size
     }
+}
+
+/// The text of a file of manifests.
+pub(crate) fn text(file: impl io::Read) -> Result<Vec<u8>, Refused> {
+    let mut text = Vec::new();
+    file.take(GREATEST_MANIFESTS + 1).read_to_end(&mut text).map_err(Refused::Other)?;
+    if text.len() as u64 > GREATEST_MANIFESTS {
+        let limit = GREATEST_MANIFESTS >> 20;
+        return Err(Refused::Other(io::Error::other(format!("it has more than {limit} MiB"))));
+    }
+    Ok(text)
 }

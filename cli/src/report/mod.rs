@@ -8,7 +8,7 @@ mod text;
 pub use github::github;
 pub use style::{Color, Style};
 pub use table::table;
-pub use text::{count, findings_text, summary, zones_table};
+pub use text::{count, findings_text, shown, summary, zones_table};
 
 use crate::yaml;
 use serde::Serialize;

@@ -56,7 +56,7 @@ fn one(finding: &Finding, lines: usize, style: Style) -> String {
 }
 
 /// What a stranger wrote must not steer a terminal: control characters are shown, not sent.
-fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }

@@ -1,8 +1,7 @@
 //! `port53` as the tests start it: the same program, built with the tests, so that it is never an older one.
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    port53_cli::commands::run(port53_cli::args::Arguments::parse())
+    port53_cli::commands::run(port53_cli::args::parse())
 }

@@ -2,12 +2,14 @@
 //!
 //! | file | what it shows |
 //! |---|---|
+//! | `cli` | `port53` against a cluster |
 //! | `records` | created, edited, refused, deleted; conflicts; CNAME replaced by A |
 //! | `zones` | grants, delegation, child zones; deleted, kept, restored |
 //! | `hands` | heads, revisions and slices edited and deleted by hand |
 //! | `faults` | the operator killed, the API server gone and back in time, rights and definitions missing; pruning |
 //! | `guards` | what a person decides: removals held, rollback |
 
+mod cli;
 mod faults;
 mod guards;
 mod hands;

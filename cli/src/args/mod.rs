@@ -1,14 +1,41 @@
-//! The command line.
+//! The command line: what is done with directories and files here, what is done with a cluster in [`cluster`].
+
+mod cluster;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use port53_zone::{Name, name};
 
 use crate::report::{Color, ListFormat};
 
-/// Authoritative DNS in Kubernetes: serve, check and convert zones.
+pub use cluster::{
+    Apply, ClusterArgs, Diff, Export, ExportFormat, Held, History, Rollback, Status, ToCluster,
+};
+
+/// What `kubectl` takes for the plugin `port53`.
+const PLUGIN: &str = "kubectl-port53";
+
+/// The arguments of this process. Ends it with a usage text when they are none.
+pub fn parse() -> Arguments {
+    let matches = command().get_matches();
+    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The command line, under the name by which this program was called.
+pub fn command() -> clap::Command {
+    Arguments::command().bin_name(program())
+}
+
+/// What a person types to run this program: `port53`, or `kubectl port53` when it was called as the plugin.
+pub fn program() -> &'static str {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let is_plugin = Path::new(&called).file_stem().is_some_and(|name| name == PLUGIN);
+    if is_plugin { "kubectl port53" } else { "port53" }
+}
+
+/// Authoritative DNS in Kubernetes: serve, check and convert zones, and see to those of a cluster.
 #[derive(Debug, Parser)]
 #[command(name = "port53", version, propagate_version = true)]
 pub struct Arguments {
@@ -27,12 +54,34 @@ pub enum Command {
     Dev(Dev),
     /// Say what is wrong in directories or files, without serving them.
     Check(Check),
-    /// Turn master files into manifests, one RRset a DNSRecord.
+    /// Turn master files into manifests, one RRset a DNSRecord, as files or in a cluster.
     Import(Import),
-    /// Write a zone of a directory as a master file or as manifests.
+    /// Write a zone of a cluster or of a directory as a master file or as manifests.
     Export(Export),
-    /// Compare the zones of two directories or files.
+    /// Compare versions of a zone, a zone with a directory, or two directories
+    ///
+    /// ZONE SERIAL [SERIAL]: a kept version with another, or with what is published.
+    /// ZONE PATH: what applying the manifests would change of what is published.
+    /// PATH PATH: the zones of two directories or files, without a cluster.
+    ///
+    /// What names a file or directory that is there is a PATH: write example.com. or
+    /// NAMESPACE/NAME for the zone. A master file of the zone is compared as a whole.
+    #[command(verbatim_doc_comment)]
     Diff(Diff),
+    /// Apply Zones and DNSRecords, and wait until each is served or rejected.
+    Apply(Apply),
+    /// Say how zones are served; of one zone, which records are not and why.
+    ///
+    /// Ends with 1 when a zone, or a record of ZONE, is not Ready.
+    Status(Status),
+    /// List the kept versions of a zone, newest first.
+    History(History),
+    /// Serve a kept version of a zone instead of its records, or let them be served again.
+    Rollback(Rollback),
+    /// List removals that the guard holds back, or let them go.
+    ///
+    /// Ends with 1 when some are held.
+    Held(Held),
     /// Write the completions of a shell.
     Completions {
         /// The shell.
@@ -105,6 +154,7 @@ pub enum CheckFormat {
 
 /// The arguments of `port53 import`.
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("to").required(true).args(["output_dir", "apply"])))]
 pub struct Import {
     /// Master files.
     #[arg(required = true)]
@@ -114,56 +164,15 @@ pub struct Import {
     pub origin: Option<Name>,
     /// The directory to write to, a file for each zone, or - for standard output.
     #[arg(short, long, value_name = "DIR|-")]
-    pub output_dir: PathBuf,
-    /// The namespace to write into the objects. None when left out.
-    #[arg(short, long)]
-    pub namespace: Option<String>,
+    pub output_dir: Option<PathBuf>,
+    /// See there.
+    #[command(flatten)]
+    pub to_cluster: ToCluster,
     /// Replace files that are there.
     #[arg(long)]
     pub force: bool,
 }
 
-/// The arguments of `port53 export`.
-#[derive(Args, Debug)]
-pub struct Export {
-    /// The directory, or a file.
-    pub path: PathBuf,
-    /// The zone, such as example.com.
-    #[arg(value_parser = parse_name)]
-    pub zone: Name,
-    /// What to write.
-    #[arg(short, long, value_enum, default_value_t)]
-    pub format: ExportFormat,
-    /// See there.
-    #[command(flatten)]
-    pub namespace: NamespaceArg,
-}
-
-/// What `port53 export` writes.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub enum ExportFormat {
-    /// A master file in canonical order with absolute names.
-    #[default]
-    Master,
-    /// A Zone and its DNSRecords.
-    Manifests,
-}
-
-/// The arguments of `port53 diff`.
-#[derive(Args, Debug)]
-pub struct Diff {
-    /// A directory or a file: what is removed.
-    pub a: PathBuf,
-    /// A directory or a file: what is added.
-    pub b: PathBuf,
-    /// How differences are listed.
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: ListFormat,
-    /// See there.
-    #[command(flatten)]
-    pub namespace: NamespaceArg,
-}
-
-fn parse_name(text: &str) -> Result<Name, String> {
+pub(crate) fn parse_name(text: &str) -> Result<Name, String> {
     name::parse_absolute(text).map_err(|error| format!("\"{text}\" {error}"))
 }

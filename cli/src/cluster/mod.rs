@@ -1,0 +1,194 @@
+//! A cluster, as the commands see it.
+//!
+//! ```text
+//! ZONE ──zones──▶ Found: apex, Zone, head ──published──▶ versions: SOA and content
+//! objects ──send──▶ API server ──wait──▶ what the operator says of them
+//! ```
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod` | connecting; lists, page by page |
+//! | [`zones`] | which zone a person means |
+//! | [`published`] | what is published of a zone, and its kept versions |
+//! | [`records`] | the DNSRecords of a Zone |
+//! | [`restore`] | objects as they were |
+//! | [`send`] | server-side apply, with patience |
+//! | [`wait`] | following objects until a verdict |
+//! | [`served`] | waiting until a zone is served as it should be |
+//! | [`verdict`] | what a status says |
+//! | [`annotate`] | what a person says to the operator beside a spec |
+//!
+//! Errors are texts for a person: what was wanted, what the API server says, what to do.
+
+pub(crate) mod annotate;
+pub(crate) mod published;
+pub(crate) mod records;
+pub(crate) mod restore;
+pub(crate) mod send;
+pub(crate) mod served;
+pub(crate) mod verdict;
+pub(crate) mod wait;
+pub(crate) mod zones;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::Arc;
+
+use kube::api::{Api, ListParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config, Error, Resource};
+use port53_client::slices::Slices;
+use port53_client::{chain, explain};
+use serde::de::DeserializeOwned;
+
+use crate::args::ClusterArgs;
+
+/// Objects in a page of a list.
+const PAGE: u32 = 500;
+
+/// A cluster and where in it.
+pub(crate) struct Cluster {
+    client: Client,
+    /// Where objects are that name no namespace.
+    pub(crate) namespace: String,
+    /// Whether a person said so.
+    pub(crate) is_namespace_named: bool,
+    /// Where zones are published.
+    pub(crate) operator_namespace: String,
+    slices: Slices,
+}
+
+/// A kind of Kubernetes that is in namespaces, and of which the type says all.
+pub(crate) trait Kind:
+    Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned
+{
+}
+
+impl<K> Kind for K where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned
+{
+}
+
+/// Runs what waits for a cluster to its end.
+pub(crate) fn run<T>(work: impl Future<Output = T>) -> Result<T, std::io::Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    Ok(runtime.block_on(work))
+}
+
+impl Cluster {
+    /// The cluster that the arguments name. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When there is none, or its configuration cannot be read.
+    pub(crate) async fn connect(arguments: &ClusterArgs) -> Result<Self, String> {
+        let config = config(arguments).await?;
+        let namespace = arguments.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let client = port53_client::client(config).map_err(|error| explain(&error))?;
+        let operator_namespace = arguments.operator_namespace.clone();
+        let slices = Slices::new(client.clone(), &operator_namespace, Arc::default());
+        let is_namespace_named = arguments.namespace.is_some();
+        Ok(Cluster { client, namespace, is_namespace_named, operator_namespace, slices })
+    }
+
+    /// Objects of a namespace.
+    pub(crate) fn of<K: Kind>(&self, namespace: &str) -> Api<K> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// Objects of all namespaces.
+    pub(crate) fn of_all<K: Resource<DynamicType = ()>>(&self) -> Api<K> {
+        Api::all(self.client.clone())
+    }
+
+    /// Heads and revisions.
+    pub(crate) fn of_operator<K: Kind>(&self) -> Api<K> {
+        self.of(&self.operator_namespace)
+    }
+}
+
+async fn config(arguments: &ClusterArgs) -> Result<Config, String> {
+    let options = KubeConfigOptions { context: arguments.context.clone(), ..KubeConfigOptions::default() };
+    if let Some(file) = &arguments.kubeconfig {
+        let shown = file.display();
+        let kubeconfig = Kubeconfig::read_from(file)
+            .map_err(|error| format!("the kubeconfig {shown} cannot be read: {}", chain(&error)))?;
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+        return config.map_err(|error| format!("the kubeconfig {shown}: {}", chain(&error)));
+    }
+    if let Some(context) = &arguments.context {
+        let config = Config::from_kubeconfig(&options).await;
+        return config.map_err(|error| format!("the context {context}: {}", chain(&error)));
+    }
+    let hint = "name one with --kubeconfig, or set KUBECONFIG";
+    Config::infer().await.map_err(|error| format!("no cluster can be found: {}: {hint}", chain(&error)))
+}
+
+/// Every object that the API server lists, page by page.
+///
+/// # Errors
+/// As the API server says.
+pub(crate) async fn list<K: Clone + Debug + DeserializeOwned>(
+    api: &Api<K>,
+    params: &ListParams,
+) -> Result<Vec<K>, Error> {
+    Ok(listed(api, params).await?.0)
+}
+
+/// As [`list`], with the version at which it is so.
+///
+/// # Errors
+/// As the API server says.
+pub(crate) async fn listed<K: Clone + Debug + DeserializeOwned>(
+    api: &Api<K>,
+    params: &ListParams,
+) -> Result<(Vec<K>, String), Error> {
+    let mut params = ListParams { limit: Some(PAGE), ..params.clone() };
+    let mut objects = Vec::new();
+    loop {
+        let page = match send::asked(|| api.list(&params)).await {
+            // The list was compacted away while it was read: from the beginning.
+            Err(Error::Api(status)) if status.code == 410 && params.continue_token.is_some() => {
+                params.continue_token = None;
+                objects.clear();
+                continue;
+            }
+            other => other?,
+        };
+        objects.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params.continue_token = Some(token),
+            None => return Ok((objects, page.metadata.resource_version.unwrap_or_default())),
+        }
+    }
+}
+
+/// A field selector. What separates terms in it stands behind a backslash.
+pub(crate) fn field_is(field: &str, value: &str) -> String {
+    let mut selector = format!("{field}=");
+    for character in value.chars() {
+        if matches!(character, '\\' | ',' | '=') {
+            selector.push('\\');
+        }
+        selector.push(character);
+    }
+    selector
+}
+
+/// Whether the API server forbids it, so that less may be asked.
+pub(crate) fn is_forbidden(error: &Error) -> bool {
+    matches!(error, Error::Api(status) if status.code == 403)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_separates_terms_of_a_selector_is_escaped() {
+        assert_eq!(field_is("spec.domain", "example.com"), "spec.domain=example.com");
+        assert_eq!(field_is("spec.domain", "a\\.b,c=d.com"), "spec.domain=a\\\\.b\\,c\\=d.com");
+    }
+}

@@ -1,0 +1,277 @@
+//! `port53 import --apply`: the objects of a zone into a cluster, many at once.
+//!
+//! What is there already is listed first, and what is as it should be is not sent: so an import that was
+//! interrupted goes on when it is run again, and nothing has to be remembered but what the cluster knows. The
+//! Zone goes first. When it is refused its records stay out, for they could come into another zone that has its
+//! name. A record that is refused keeps no other from going.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use kube::Error;
+use kube::api::ListParams;
+use kube::core::{DynamicObject, ResourceExt};
+use port53_client::{explain, is_passing};
+use port53_zone::{RRset, name, rdata};
+use serde_json::Value;
+
+use crate::args::ToCluster;
+use crate::cluster::send::{called, named, refusal};
+use crate::cluster::{Cluster, field_is, list};
+use crate::convert::Converted;
+use crate::judge::zone_text;
+use crate::report;
+use crate::yaml;
+
+/// Objects into a cluster.
+pub(super) struct Importer {
+    cluster: Cluster,
+    parallel: usize,
+    is_forced: bool,
+    /// What the API server gave an answer to, of whatever kind.
+    answered: AtomicU64,
+}
+
+/// What became of a zone.
+#[derive(Debug, Default)]
+pub(super) struct Imported {
+    applied: usize,
+    unchanged: usize,
+    pub(super) refused: Vec<Refused>,
+}
+
+/// What is not in the cluster, and why.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// An object that the API server refused.
+    Object(Value, String),
+    /// What is no object.
+    RRset(RRset, String),
+}
+
+/// What became of an object.
+enum Sent {
+    Applied,
+    Refused(String),
+    /// The API server is gone.
+    Lost(String),
+}
+
+impl Importer {
+    pub(super) async fn connect(arguments: &ToCluster) -> Result<Self, String> {
+        Ok(Importer {
+            cluster: Cluster::connect(&arguments.cluster).await?,
+            parallel: arguments.parallel.into(),
+            is_forced: arguments.force_conflicts,
+            answered: AtomicU64::new(0),
+        })
+    }
+
+    /// Where the objects go.
+    pub(super) fn namespace(&self) -> &str {
+        &self.cluster.namespace
+    }
+
+    /// Brings a zone into the cluster.
+    ///
+    /// # Errors
+    /// When the API server cannot be reached, or is lost for longer than a passing trouble.
+    pub(super) async fn import(&self, converted: Converted) -> Result<Imported, String> {
+        let refused = converted.refused.into_iter().map(|(rrset, why)| Refused::RRset(rrset, why));
+        let mut imported = Imported { refused: refused.collect(), ..Imported::default() };
+        let mut objects = converted.objects.into_iter();
+        let Some(zone) = objects.next() else { return Ok(imported) };
+        let there = self.records_of(&zone).await?;
+        if let Some(why) = self.refused(self.send(&zone).await)? {
+            let records = objects.map(|record| {
+                Refused::Object(record, "its Zone was refused: correct that and apply it first".to_owned())
+            });
+            imported.refused.push(Refused::Object(zone, why));
+            imported.refused.extend(records);
+            return Ok(imported);
+        }
+        let (unchanged, missing): (Vec<Value>, Vec<Value>) =
+            objects.partition(|record| there.get(named(record).1) == Some(&record["spec"]));
+        imported.unchanged = unchanged.len();
+        let bar = bar(missing.len(), &zone);
+        let mut sending = stream::iter(missing)
+            .map(|record| async {
+                let sent = self.send(&record).await;
+                (record, sent)
+            })
+            .buffer_unordered(self.parallel);
+        while let Some((record, sent)) = sending.next().await {
+            match self.refused(sent)? {
+                None => imported.applied += 1,
+                Some(why) => imported.refused.push(Refused::Object(record, why)),
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(imported)
+    }
+
+    /// The specs of the records of a Zone that are there, by their names.
+    async fn records_of(&self, zone: &Value) -> Result<HashMap<String, Value>, String> {
+        let (namespace, name) = named(zone);
+        let params = ListParams::default().fields(&field_is("spec.zoneRef.name", name));
+        let objects = list(&self.cluster.plain("DNSRecord", namespace), &params).await;
+        let objects =
+            objects.map_err(|error| format!("DNSRecords of namespace {namespace}: {}", explain(&error)))?;
+        let is_staying = |object: &DynamicObject| object.metadata.deletion_timestamp.is_none();
+        let specs = objects.into_iter().filter(is_staying).map(|mut object| {
+            let spec = object.data["spec"].take();
+            (object.name_any(), spec)
+        });
+        Ok(specs.collect())
+    }
+
+    async fn send(&self, object: &Value) -> Sent {
+        let answered_before = self.answered.load(Ordering::Relaxed);
+        let applied = self.cluster.apply(object, self.is_forced).await;
+        let is_answer = match &applied {
+            Ok(_) => true,
+            Err(error) => !is_passing(error),
+        };
+        if is_answer {
+            self.answered.fetch_add(1, Ordering::Relaxed);
+        }
+        match applied {
+            Ok(_) => Sent::Applied,
+            // The API server gets nothing right for now, not only this.
+            Err(error) if !is_answer && self.answered.load(Ordering::Relaxed) == answered_before => {
+                Sent::Lost(explain(&error))
+            }
+            Err(error @ Error::Api(_)) => Sent::Refused(refusal(&error)),
+            Err(error) => Sent::Lost(explain(&error)),
+        }
+    }
+
+    /// Why an object was refused, if it was.
+    fn refused(&self, sent: Sent) -> Result<Option<String>, String> {
+        match sent {
+            Sent::Applied => Ok(None),
+            Sent::Refused(why) => Ok(Some(why)),
+            Sent::Lost(why) => Err(format!("the API server is lost: {why}: run this again, and it goes on")),
+        }
+    }
+}
+
+impl Imported {
+    /// `41 DNSRecords: 40 applied, 0 were there, 1 refused`.
+    pub(super) fn summary(&self, domain: &str) -> String {
+        let all = self.applied + self.unchanged + self.refused.len();
+        format!(
+            "zone {domain}, {}: {} applied, {} there already, {} refused",
+            report::count(all, "DNSRecord"),
+            self.applied,
+            self.unchanged,
+            self.refused.len()
+        )
+    }
+}
+
+impl Refused {
+    /// What it is: `DNSRecord dns/www-a.example-com (www A)`.
+    pub(super) fn what(&self) -> String {
+        match self {
+            Refused::RRset(rrset, _) => {
+                format!("{} {}", name::display(&rrset.name), rdata::display_rtype(rrset.rtype))
+            }
+            Refused::Object(object, _) => match object["spec"]["type"].as_str() {
+                Some(rtype) => {
+                    let owner = object["spec"]["name"].as_str().unwrap_or_default();
+                    format!("{} ({owner} {rtype})", called(object))
+                }
+                None => called(object),
+            },
+        }
+    }
+
+    pub(super) fn why(&self) -> &str {
+        match self {
+            Refused::Object(_, why) | Refused::RRset(_, why) => why,
+        }
+    }
+}
+
+/// What was refused as manifests, each below its reason. What is no manifest is a comment.
+pub(super) fn rejects(refused: &[Refused]) -> String {
+    let mut text = String::new();
+    for refused in refused {
+        text.push_str("---\n");
+        for line in refused.why().lines() {
+            // Writing to memory does not fail.
+            let _ = writeln!(text, "# {line}");
+        }
+        match refused {
+            Refused::Object(object, _) => text.push_str(&yaml::write(object)),
+            Refused::RRset(..) => {
+                let _ = writeln!(text, "# {}", refused.what());
+            }
+        }
+    }
+    text
+}
+
+/// Says at once that a file is there, not after an hour of work.
+pub(super) fn check_rejects(file: &Path, is_forced: bool) -> Result<(), String> {
+    match file.exists() && !is_forced {
+        true => Err(format!("{} is there: give --force to replace it", file.display())),
+        false => Ok(()),
+    }
+}
+
+/// Progress, on a terminal only.
+fn bar(records: usize, zone: &Value) -> ProgressBar {
+    let bar = ProgressBar::new(records as u64);
+    let template = "{prefix} {wide_bar} {pos}/{len}  {per_sec}  {eta} left";
+    // The template is right: a test looks.
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style);
+    let domain = zone["spec"]["domain"].as_str().unwrap_or_default();
+    bar.set_prefix(
+        port53_zone::name::parse_absolute(domain).map_or(domain.to_owned(), |apex| zone_text(&apex)),
+    );
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_was_refused_is_read_back_below_its_reason() {
+        let object = json!({
+            "apiVersion": port53_crds::API_VERSION,
+            "kind": "DNSRecord",
+            "metadata": {"name": "www", "namespace": "dns"},
+            "spec": {"zoneRef": {"name": "z"}, "name": "www", "type": "A", "values": ["192.0.2.1"]},
+        });
+        let value = rdata::parse_value(port53_zone::Rtype::A, "192.0.2.1").expect("a value");
+        let apex = name::parse_absolute("example.com").expect("a name");
+        let rrset = RRset::new(apex, port53_zone::Rtype::A, 60, [value]);
+        let refused = [
+            Refused::Object(object.clone(), "wrong\nin two lines".to_owned()),
+            Refused::RRset(rrset, "no record".to_owned()),
+        ];
+        let text = rejects(&refused);
+        assert!(text.starts_with("---\n# wrong\n# in two lines\napiVersion: "), "{text}");
+        assert!(text.ends_with("---\n# no record\n# example.com. A\n"), "{text}");
+        let documents = yaml::documents(text.as_bytes());
+        let read: Vec<Value> =
+            documents.into_iter().map(|document| document.expect("a document").value).collect();
+        assert_eq!(read, [object]);
+    }
+
+    #[test]
+    fn the_template_of_the_bar_is_one() {
+        let template = "{prefix} {wide_bar} {pos}/{len}  {per_sec}  {eta} left";
+        assert!(ProgressStyle::with_template(template).is_ok());
+    }
+}
