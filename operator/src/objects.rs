@@ -72,13 +72,13 @@ impl ObjectRef {
     /// The reference of a Zone.
     pub fn of_zone(zone: &Zone) -> Self {
         let (namespace, name) = namespaced(&zone.metadata);
-        ObjectRef::Zone { namespace, name }
+        ObjectRef::Zone { namespace: namespace.to_owned(), name: name.to_owned() }
     }
 
     /// The reference of a DNSRecord.
     pub fn of_record(record: &DNSRecord) -> Self {
         let (namespace, name) = namespaced(&record.metadata);
-        ObjectRef::Record { namespace, name }
+        ObjectRef::Record { namespace: namespace.to_owned(), name: name.to_owned() }
     }
 
     /// Who owns an RRset, as it is kept with the content of a zone: `dns/www` for a DNSRecord,
@@ -116,9 +116,8 @@ impl fmt::Display for ObjectRef {
 type Metadata = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// Namespace and name; `default` where no namespace is written, as `kubectl` has it.
-fn namespaced(metadata: &Metadata) -> (String, String) {
-    let namespace = metadata.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    (namespace, metadata.name.clone().unwrap_or_default())
+pub(crate) fn namespaced(metadata: &Metadata) -> (&str, &str) {
+    (metadata.namespace.as_deref().unwrap_or("default"), metadata.name.as_deref().unwrap_or_default())
 }
 
 /// When the object was created, in seconds since 1970, where that is known.

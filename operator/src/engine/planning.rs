@@ -18,6 +18,9 @@ use crate::stages::{self, Inputs, MissingZone, Published, ZoneOutcome};
 /// The most between two plans, in a cluster where each takes long.
 const MOST_PAUSE: Duration = Duration::from_secs(1);
 
+/// A plan that took less is followed by the next at once.
+const NO_PAUSE: Duration = Duration::from_millis(5);
+
 /// When plans are made.
 #[derive(Debug)]
 pub(super) struct Plans {
@@ -50,7 +53,8 @@ impl Engine {
         self.plan.heard = None;
         self.make_plan(heard, now);
         let took = now.elapsed();
-        self.plan.due = Instant::now() + took.min(MOST_PAUSE);
+        let pause = if took < NO_PAUSE { Duration::ZERO } else { took.min(MOST_PAUSE) };
+        self.plan.due = Instant::now() + pause;
         tracing::debug!(number = self.plan.number, micros = took.as_micros() as u64, "planned");
     }
 
@@ -88,9 +92,15 @@ impl Engine {
                 serials.insert(apex.clone(), above);
             }
         }
+        // Revisions of one zone stand together.
+        let mut last: Option<(&Name, Option<u32>)> = None;
         for (_, stored) in self.index.revisions.iter() {
             let revision = &stored.revision;
-            let published = self.published.get(&revision.apex).map(|published| published.soa.serial);
+            let published = match last {
+                Some((apex, published)) if *apex == revision.apex => published,
+                _ => self.published.get(&revision.apex).map(|published| published.soa.serial),
+            };
+            last = Some((&revision.apex, published));
             let serial = revision.soa.serial;
             if published.is_none_or(|published| port53_zone::serial::is_newer(serial, published)) {
                 serials.entry(revision.apex.clone()).or_default().push(serial);

@@ -164,7 +164,7 @@ impl Seen {
                 Source::Written(zone) => SharedSource::Written(zone.clone()),
                 Source::Master(master) => SharedSource::Master(master.clone()),
             },
-            records: held.records.iter().map(|(_, record)| Arc::clone(record)).collect(),
+            records: held.records.iter().map(|&record| record.clone()).collect(),
             children: children(held, contents).cloned().collect(),
             namespaces: inputs.objects.namespaces.clone(),
             serials: serials(inputs, &held.apex).to_vec(),
@@ -181,8 +181,7 @@ impl Seen {
             (SharedSource::Master(a), Source::Master(b)) => Arc::ptr_eq(a, b),
             _ => false,
         };
-        let is_same_record =
-            |(a, (_, b)): (&Arc<DNSRecord>, &(ObjectRef, &Arc<DNSRecord>))| Arc::ptr_eq(a, b);
+        let is_same_record = |(a, b): (&Arc<DNSRecord>, &&Arc<DNSRecord>)| Arc::ptr_eq(a, b);
         let mut children = children(held, contents);
         let mut before = self.children.iter();
         let are_same_children = loop {

@@ -15,7 +15,7 @@ use port53_zone::name::SortKey;
 use port53_zone::{Name, name};
 
 use super::{Inputs, MissingZone};
-use crate::objects::{MasterZone, ObjectRef, Objects};
+use crate::objects::{MasterZone, ObjectRef, Objects, namespaced};
 use crate::verdict::{Complaint, Outcome, Verdict};
 pub(crate) use claims::{generation, labels};
 pub(crate) use terms::Terms;
@@ -37,7 +37,7 @@ pub(crate) struct Held<'a> {
     pub(crate) apex: Name,
     pub(crate) terms: Terms,
     /// The records that refer to it, by namespace and name.
-    pub(crate) records: Vec<(ObjectRef, &'a Arc<DNSRecord>)>,
+    pub(crate) records: Vec<&'a Arc<DNSRecord>>,
     /// Apexes of the zones next below, held here too.
     pub(crate) children: Vec<Name>,
 }
@@ -84,17 +84,23 @@ fn assign_records<'a>(objects: &'a Objects, gathered: &mut Gathered<'a>) {
         .collect();
     let refused: BTreeSet<ObjectRef> =
         gathered.verdicts.iter().map(|verdict| verdict.object.clone()).collect();
-    let mut records: Vec<(ObjectRef, &Arc<DNSRecord>)> =
-        objects.records.iter().map(|record| (ObjectRef::of_record(record), record)).collect();
-    records.sort_by(|(a, _), (b, _)| a.cmp(b));
-    records.dedup_by(|(later, _), (first, _)| later == first);
-    for (object, record) in records {
+    let mut records: Vec<&Arc<DNSRecord>> = objects.records.iter().collect();
+    records.sort_by(|a, b| namespaced(&a.metadata).cmp(&namespaced(&b.metadata)));
+    records.dedup_by(|later, first| namespaced(&later.metadata) == namespaced(&first.metadata));
+    // Records of one zone mostly stand together: the last place is looked at first.
+    let mut last: Option<((&str, &str), usize)> = None;
+    for record in records {
         let to = &record.spec.zone_ref;
-        let namespace = to.namespace.as_deref().or(object.namespace()).unwrap_or_default();
-        if let Some(&place) = places.get(&(namespace, to.name.as_str())) {
-            gathered.zones[place].records.push((object, record));
+        let (of_record, _) = namespaced(&record.metadata);
+        let namespace = to.namespace.as_deref().unwrap_or(of_record);
+        let wanted = (namespace, to.name.as_str());
+        let found = last.filter(|(zone, _)| *zone == wanted).map(|(_, place)| place);
+        if let Some(place) = found.or_else(|| places.get(&wanted).copied()) {
+            last = Some((wanted, place));
+            gathered.zones[place].records.push(record);
             continue;
         }
+        let object = ObjectRef::of_record(record);
         let zone = ObjectRef::Zone { namespace: namespace.to_owned(), name: to.name.clone() };
         let complaint = if refused.contains(&zone) {
             let message = format!("{zone} is there, but is not accepted itself");

@@ -29,8 +29,8 @@ pub(super) fn draft(
     draft.verdicts.reserve(held.records.len());
     draft.candidates.reserve(held.records.len());
     let mut attached = Vec::new();
-    for (object, record) in &held.records {
-        attached.extend(zone.draft(object, record, before, draft));
+    for record in &held.records {
+        attached.extend(zone.draft(&ObjectRef::of_record(record), record, before, draft));
     }
     for (candidate, complaint) in grants::over_limit(zone.zone, &held.object, attached, &draft.candidates) {
         let candidate = &mut draft.candidates[candidate];
