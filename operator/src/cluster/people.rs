@@ -21,25 +21,27 @@ pub enum Status {
     Record(Box<DNSRecordStatus>),
 }
 
-/// Writes a status. [`WriteError::Conflict`]: the object is gone.
+/// Writes the status of the object that has this uid. [`WriteError::Conflict`]: it is gone, and perhaps another of
+/// its name is there.
 ///
 /// # Errors
 /// When it was not written, or that is not known.
 pub async fn write_status(
     client: Client,
     (namespace, name): &Key,
+    uid: Option<&str>,
     status: &Status,
 ) -> Result<(), WriteError> {
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     match status {
         Status::Zone(status) => {
             let api: Api<Zone> = Api::namespaced(client, namespace);
-            let patch = json!({"status": status});
+            let patch = json!({"metadata": {"uid": uid}, "status": status});
             in_time(api.patch_status(name, &params, &Patch::Merge(patch))).await.map(drop)
         }
         Status::Record(status) => {
             let api: Api<DNSRecord> = Api::namespaced(client, namespace);
-            let patch = json!({"status": status});
+            let patch = json!({"metadata": {"uid": uid}, "status": status});
             in_time(api.patch_status(name, &params, &Patch::Merge(patch))).await.map(drop)
         }
     }

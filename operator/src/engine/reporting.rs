@@ -343,9 +343,13 @@ impl Engine {
             Object::Record(key) => key.clone(),
         };
         self.statuses.writing.insert(object.clone());
+        let uid = match &object {
+            Object::Zone(key) => self.index.zones.get(key).and_then(|zone| zone.metadata.uid.clone()),
+            Object::Record(key) => self.index.records.get(key).and_then(|record| record.metadata.uid.clone()),
+        };
         let client = self.client.clone();
         self.jobs.spawn(async move {
-            let result = people::write_status(client, &key, &status).await;
+            let result = people::write_status(client, &key, uid.as_deref(), &status).await;
             super::Ended::Report(Ended { object, status, result })
         });
     }
