@@ -323,7 +323,6 @@ impl Engine {
             self.plan.heard(now);
         }
         self.plan_again_if_passed_over(apex);
-        self.report_zone_of(apex);
         self.hear_what_was_told(apex);
     }
 

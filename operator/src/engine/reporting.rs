@@ -29,6 +29,8 @@ const AT_ONCE: usize = 16;
 const INTERIM: Duration = Duration::from_secs(1);
 /// Between two statuses of one Zone.
 const ZONE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the status of a Zone waits for what is under way.
+const ZONE_PATIENCE: Duration = Duration::from_secs(5);
 /// Between attempts to write a status.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -81,6 +83,7 @@ enum Standing {
 #[derive(Debug)]
 struct ToldZone {
     verdict: Verdict,
+    noticed: Instant,
     /// When a status was written last.
     last: Option<Instant>,
 }
@@ -128,7 +131,7 @@ impl Engine {
                         self.note_record((namespace.clone(), name.clone()), verdict, now);
                     }
                     ObjectRef::Zone { namespace, name } => {
-                        self.note_zone((namespace.clone(), name.clone()), verdict);
+                        self.note_zone((namespace.clone(), name.clone()), verdict, now);
                     }
                     ObjectRef::MasterFile(_) | ObjectRef::MasterRecord { .. } => {}
                 }
@@ -139,13 +142,13 @@ impl Engine {
         self.statuses.last = verdicts;
     }
 
-    fn note_zone(&mut self, key: Key, verdict: &Verdict) {
+    fn note_zone(&mut self, key: Key, verdict: &Verdict, now: Instant) {
         let told = self.statuses.zones.get(&key);
         if told.is_some_and(|told| told.verdict == *verdict) {
             return;
         }
         let last = told.and_then(|told| told.last);
-        self.statuses.zones.insert(key.clone(), ToldZone { verdict: verdict.clone(), last });
+        self.statuses.zones.insert(key.clone(), ToldZone { verdict: verdict.clone(), noticed: now, last });
         self.statuses.queue(Object::Zone(key));
     }
 
@@ -307,6 +310,19 @@ impl Engine {
         let zone = apex.and_then(|apex| self.zones.get(apex));
         let zone = zone.filter(|zone| zone.holder().is_some_and(|holder| planning::key_of(holder) == *key));
         let stored = zone.and_then(|zone| zone.serving());
+        // What is published and answered in a moment is told then: no Zone is unready for each publication.
+        let is_under_way = match (apex, stored) {
+            (Some(apex), Some(stored)) => {
+                let is_asking = zone.is_some_and(|zone| zone.confirming.is_asking);
+                is_asking && self.confirmation_of(apex, stored.head.soa.serial).is_none()
+            }
+            _ => told.verdict.outcome == Outcome::Accepted && told.last.is_none(),
+        };
+        let until = told.last.map_or(told.noticed + INTERIM, |last| last + ZONE_PATIENCE);
+        if is_under_way && now < until {
+            self.at(until, Timer::Report(Object::Zone(key.clone())));
+            return None;
+        }
         let service = match (apex, stored) {
             (Some(apex), Some(stored)) => {
                 let serial = stored.head.soa.serial;
