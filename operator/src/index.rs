@@ -96,6 +96,8 @@ pub trait Kept: Sized + PartialEq {
 #[derive(Debug)]
 pub struct Shelf<T: Kept> {
     objects: BTreeMap<Key, Entry<T>>,
+    /// Objects that are there and could never be read.
+    unreadable: BTreeSet<Key>,
     /// While a list is read: what it had so far.
     listing: Option<BTreeSet<Key>>,
     is_whole: bool,
@@ -109,7 +111,7 @@ struct Entry<T: Kept> {
 
 impl<T: Kept> Default for Shelf<T> {
     fn default() -> Self {
-        Shelf { objects: BTreeMap::new(), listing: None, is_whole: false }
+        Shelf { objects: BTreeMap::new(), unreadable: BTreeSet::new(), listing: None, is_whole: false }
     }
 }
 
@@ -166,6 +168,7 @@ impl<T: Kept> Shelf<T> {
                 let gone: Vec<Key> =
                     self.objects.keys().filter(|key| !listed.contains(*key)).cloned().collect();
                 gone.iter().for_each(|key| drop(self.objects.remove(key)));
+                self.unreadable.retain(|key| listed.contains(key));
                 let was_whole = std::mem::replace(&mut self.is_whole, true);
                 match (gone.is_empty(), was_whole) {
                     (false, _) => Noted::Gone(gone),
@@ -175,7 +178,9 @@ impl<T: Kept> Shelf<T> {
             }
             What::Deleted(object) => {
                 let key = key(&object.metadata);
+                let was_unreadable = self.unreadable.remove(&key);
                 match self.objects.remove(&key) {
+                    None if was_unreadable => Noted::Input,
                     Some(_) => Noted::Gone(vec![key]),
                     None => Noted::Nothing,
                 }
@@ -197,6 +202,11 @@ impl<T: Kept> Shelf<T> {
     /// All objects.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Arc<T>)> {
         self.objects.iter().map(|(key, entry)| (key, &entry.object))
+    }
+
+    /// Objects that are there and could never be read: what they say is not known to have changed.
+    pub fn unreadable(&self) -> &BTreeSet<Key> {
+        &self.unreadable
     }
 
     /// How many there are.
@@ -238,9 +248,14 @@ impl<T: Kept> Shelf<T> {
             Err(error) => {
                 let (namespace, name) = key;
                 tracing::warn!(namespace, name, error, "an object cannot be read: its last version counts");
+                let key = (namespace, name);
+                if !self.objects.contains_key(&key) {
+                    self.unreadable.insert(key);
+                }
                 return Noted::Nothing;
             }
         };
+        self.unreadable.remove(&key);
         match self.objects.get_mut(&key) {
             Some(entry) if *entry.object == object && entry.status == status => Noted::Nothing,
             Some(entry) if *entry.object == object => {
@@ -423,5 +438,14 @@ mod tests {
         odd.data["spec"]["values"] = json!(7);
         assert_eq!(shelf.note(What::Object(odd)), Noted::Nothing);
         assert_eq!(shelf.get(&www()).expect("it is there").spec.values, ["192.0.2.1"]);
+        assert!(shelf.unreadable().is_empty());
+        // Of one that this process has never read, only that it is there is known.
+        let mut shelf = Shelf::<DNSRecord>::default();
+        let mut odd = record("www", "192.0.2.2", None);
+        odd.data["spec"]["values"] = json!(7);
+        shelf.note(What::Object(odd));
+        assert!(shelf.get(&www()).is_none() && shelf.unreadable().contains(&www()));
+        shelf.note(What::Deleted(record("www", "192.0.2.2", None)));
+        assert!(shelf.unreadable().is_empty());
     }
 }

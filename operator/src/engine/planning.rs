@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use port53_crds::{Holder, RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, Zone};
 use port53_store::Revision;
+use port53_zone::content::Change;
 use port53_zone::{Name, name, rules};
 
 use super::zone::{Asked, Decision, Orders, Rollback, ZoneState};
@@ -122,7 +123,8 @@ impl Engine {
     }
 
     /// Decides about one zone.
-    fn consider(&mut self, outcome: ZoneOutcome, heard: Instant, now: Instant) {
+    fn consider(&mut self, mut outcome: ZoneOutcome, heard: Instant, now: Instant) {
+        self.keep_what_cannot_be_read(&mut outcome);
         let ObjectRef::Zone { namespace, name } = &outcome.holder else { return };
         let holder = Holder { namespace: namespace.clone(), name: name.clone() };
         let apex = outcome.apex.clone();
@@ -178,6 +180,19 @@ impl Engine {
         if self.zones.get(&apex).is_some_and(|zone| (zone.rejected, &zone.held) != (before.0, &before.1)) {
             self.report_zone_of(&apex);
         }
+    }
+
+    /// What a record has in service stays while the record is there and cannot be read: it was not removed.
+    fn keep_what_cannot_be_read(&self, outcome: &mut ZoneOutcome) {
+        let unreadable = self.index.records.unreadable();
+        let stored = self.zones.get(&outcome.apex).and_then(|zone| zone.serving());
+        let Some(stored) = stored.filter(|_| !unreadable.is_empty()) else { return };
+        outcome.changes.retain(|change| {
+            let Change::Remove { name, rtype } = change else { return true };
+            let owner = stored.content.owner_of(name, *rtype);
+            let key = owner.as_deref().and_then(|owner| owner.split_once('/'));
+            key.is_none_or(|(namespace, name)| !unreadable.contains(&(namespace.to_owned(), name.to_owned())))
+        });
     }
 
     /// What people say of a zone beside its records.
