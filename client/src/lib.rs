@@ -5,19 +5,21 @@
 //! | `connect` | a client with what the library's own lacks, and its errors in words |
 //! | [`watch`] | lists and watches; when to list again |
 //! | `fetch` | a checkpoint out of slices that are fetched one by one |
+//! | `program` | what every program of ours does at its ends |
 //! | [`slices`] | fetching them from a namespace, with patience |
 //!
 //! What is read is not judged here: that is for those who ask.
 
 mod connect;
 mod fetch;
+mod program;
 pub mod slices;
 pub mod watch;
 
 pub use connect::{client, connect, explain, is_configured, is_passing};
 pub use fetch::FetchError;
+pub use program::{chain, on_signal};
 
-use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -25,15 +27,6 @@ use std::time::Duration;
 pub fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().hash_one(0) as u32;
     pause / 2 + (pause / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
-}
-
-/// An error with all that caused it, each said once.
-pub fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string);
-    causes.fold(error.to_string(), |text, cause| match text.ends_with(&cause) {
-        true => text,
-        false => format!("{text}: {cause}"),
-    })
 }
 
 #[cfg(test)]

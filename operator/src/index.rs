@@ -134,15 +134,20 @@ impl Index {
         noted
     }
 
-    /// What people wrote, for the stages; of the Zones those that `counts` says.
-    pub fn objects(&mut self, counts: impl Fn(&Zone) -> bool) -> Objects {
+    /// What people wrote, for the stages; all Zones but those that are left out.
+    pub fn objects(&mut self, left_out: &BTreeSet<Key>) -> Objects {
         let labels = self.labels.get_or_insert_with(|| {
             let all = self.namespaces.iter();
             Arc::new(all.map(|((_, name), labels)| (name.clone(), labels.0.clone())).collect())
         });
         Objects {
             namespaces: labels.clone(),
-            zones: self.zones.iter().map(|(_, zone)| zone).filter(|zone| counts(zone)).cloned().collect(),
+            zones: self
+                .zones
+                .iter()
+                .filter(|(key, _)| !left_out.contains(*key))
+                .map(|(_, zone)| zone.clone())
+                .collect(),
             records: self.records.iter().map(|(_, record)| record).cloned().collect(),
             master_zones: Vec::new(),
         }

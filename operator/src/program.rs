@@ -8,8 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use kube::Client;
-use port53_client::chain;
-use tokio::signal::unix::{SignalKind, signal};
+use port53_client::{chain, on_signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -83,15 +82,8 @@ async fn connect() -> (Client, String) {
 /// Cancelled on the first SIGTERM or SIGINT.
 fn leave_on_signal() -> std::io::Result<CancellationToken> {
     let leave = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let told = leave.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        told.cancel();
-    });
+    on_signal(move || told.cancel())?;
     Ok(leave)
 }
 

@@ -9,10 +9,10 @@ use crate::metrics::Metrics;
 use crate::serve::{self, Ended, Listeners};
 use crate::source::{Publisher, SourceState};
 use crate::traffic::Traffic;
+use port53_client::{chain, on_signal};
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Runs the resolver with these settings to its end.
@@ -109,16 +109,11 @@ fn follow(source: Source, publisher: &Publisher) -> Arc<KubernetesStatus> {
 /// Cancelled on the first SIGTERM or SIGINT.
 fn leave_on_signal() -> std::io::Result<CancellationToken> {
     let leave = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let told = leave.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    on_signal(move || {
         tracing::info!("told to leave: answering until nobody asks");
         told.cancel();
-    });
+    })?;
     Ok(leave)
 }
 
@@ -132,10 +127,4 @@ fn start_log(config: &Config) {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
-}
-
-/// An error with all that caused it.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -331,8 +331,8 @@ impl Engine {
         if error != WriteError::Conflict {
             let (zone, serial) = (name::display(apex), attempt.version.stored.head.soa.serial);
             tracing::warn!("serial {serial} of {zone} may not be published, and is looked up: {error}");
-            // A revision of that serial may be there with another content.
         }
+        // A revision of that serial may be there with another content.
         if matches!(error, WriteError::Refused(_)) {
             zone.serials.insert(attempt.version.stored.head.soa.serial);
         }

@@ -1,18 +1,17 @@
 //! Planning: the stages over all that is known, and then a decision for each zone.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use port53_crds::{Holder, RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, Zone};
 use port53_store::Revision;
 use port53_zone::content::Change;
-use port53_zone::{Name, name, rules};
+use port53_zone::{Name, name, rules, serial};
 
 use super::zone::{Asked, Decision, Orders, Rollback, ZoneState};
 use super::{Engine, Timer, keeping, leaving, wall};
 use crate::guard;
-use crate::index::{Key, key};
+use crate::index::Key;
 use crate::objects::ObjectRef;
 use crate::stages::{self, Inputs, MissingZone, Published, ZoneOutcome};
 
@@ -64,12 +63,12 @@ impl Engine {
         if self.plan.number == 1 {
             self.remember_sizes();
         }
-        let withdrawn: BTreeSet<Key> = self.withdrawn_zones();
-        let objects = self.index.objects(|zone| !withdrawn.contains(&key(&zone.metadata)));
+        let withdrawn = self.withdrawn_zones();
+        let objects = self.index.objects(&withdrawn);
         let serials = self.serials();
         let settings = stages::Settings {
             now: wall().as_second().try_into().unwrap_or_default(),
-            salt: salt(),
+            salt: crate::salt(),
             limits: rules::Limits::default(),
             nameservers: self.settings.nameservers.clone(),
             missing_zone: MissingZone::Keep,
@@ -103,7 +102,7 @@ impl Engine {
             };
             last = Some((&revision.apex, published));
             let serial = revision.soa.serial;
-            if published.is_none_or(|published| port53_zone::serial::is_newer(serial, published)) {
+            if published.is_none_or(|published| serial::is_newer(serial, published)) {
                 serials.entry(revision.apex.clone()).or_default().push(serial);
             }
         }
@@ -114,7 +113,7 @@ impl Engine {
                 && self
                     .published
                     .get(&apex)
-                    .is_none_or(|published| port53_zone::serial::is_newer(serial, published.soa.serial))
+                    .is_none_or(|published| serial::is_newer(serial, published.soa.serial))
             {
                 serials.entry(apex).or_default().push(serial);
             }
@@ -274,10 +273,4 @@ pub(super) fn published(stored: &super::version::Stored) -> Published {
         content: stored.content.clone(),
         soa: stored.head.soa.clone(),
     }
-}
-
-/// Random octets: people who choose names should not choose where slices end.
-fn salt() -> [u8; 16] {
-    let random = || u128::from(RandomState::new().hash_one(Instant::now()));
-    (random() << 64 | random()).to_be_bytes()
 }

@@ -46,9 +46,8 @@ pub(super) enum Object {
 pub(super) struct Statuses {
     records: BTreeMap<Key, Told>,
     zones: BTreeMap<Key, ToldZone>,
-    /// What the stages said last, and where that is in memory.
+    /// What the stages said last.
     last: Vec<Arc<[Verdict]>>,
-    noted: HashSet<usize>,
     waiting: VecDeque<Object>,
     /// What is in `waiting`.
     queued: HashSet<Object>,
@@ -120,7 +119,9 @@ impl Engine {
 
     /// Takes note of what the stages say of every object. What they say of a zone as before is skipped.
     pub(super) fn note_verdicts(&mut self, verdicts: Vec<Arc<[Verdict]>>, now: Instant) {
-        let before = std::mem::take(&mut self.statuses.noted);
+        // Kept until now, so that no other can have the address of one that is gone.
+        let last = std::mem::take(&mut self.statuses.last);
+        let before: HashSet<usize> = last.iter().map(as_address).collect();
         for of_zone in &verdicts {
             if before.contains(&as_address(of_zone)) {
                 continue;
@@ -137,8 +138,6 @@ impl Engine {
                 }
             }
         }
-        self.statuses.noted = verdicts.iter().map(as_address).collect();
-        // Kept, so that no other gets the same address meanwhile.
         self.statuses.last = verdicts;
     }
 
@@ -311,27 +310,25 @@ impl Engine {
         let zone = zone.filter(|zone| zone.holder().is_some_and(|holder| planning::key_of(holder) == *key));
         let stored = zone.and_then(|zone| zone.serving());
         // What is published and answered in a moment is told then: no Zone is unready for each publication.
-        let is_under_way = match (apex, stored) {
-            (Some(apex), Some(stored)) => {
-                let is_asking = zone.is_some_and(|zone| zone.confirming.is_asking);
-                is_asking && self.confirmation_of(apex, stored.head.soa.serial).is_none()
+        let answered = apex.zip(stored).map(|(apex, stored)| {
+            let serial = stored.head.soa.serial;
+            (serial, self.confirmation_of(apex, serial))
+        });
+        let is_under_way = match answered {
+            Some((_, confirmation)) => {
+                confirmation.is_none() && zone.is_some_and(|zone| zone.confirming.is_asking)
             }
-            _ => told.verdict.outcome == Outcome::Accepted && told.last.is_none(),
+            None => told.verdict.outcome == Outcome::Accepted && told.last.is_none(),
         };
         let until = told.last.map_or(told.noticed + INTERIM, |last| last + ZONE_PATIENCE);
         if is_under_way && now < until {
             self.at(until, Timer::Report(Object::Zone(key.clone())));
             return None;
         }
-        let service = match (apex, stored) {
-            (Some(apex), Some(stored)) => {
-                let serial = stored.head.soa.serial;
-                match self.confirmation_of(apex, serial) {
-                    Some(confirmation) if confirmation.is_complete() => Service::Served(confirmation),
-                    confirmation => Service::Waiting { serial, confirmation },
-                }
-            }
-            _ => Service::Unpublished,
+        let service = match answered {
+            Some((_, Some(confirmation))) if confirmation.is_complete() => Service::Served(confirmation),
+            Some((serial, confirmation)) => Service::Waiting { serial, confirmation },
+            None => Service::Unpublished,
         };
         let note = note(object, zone.map(|zone| &zone.rollback));
         let facts = Facts {

@@ -109,13 +109,11 @@ fn the_same_removals_can_be_released_again() {
     let platform = shared();
     let (namespace, domain) = platform.place("again");
     platform.apply(&(zone(&namespace, "here", &domain) + &hosts(&namespace, 1..11)));
-    let mut ids = Vec::new();
     for _ in 0..2 {
         platform.apply(&hosts(&namespace, 1..11));
         for n in 1..11 {
             platform.comes_to("dnsrecord", &namespace, &format!("h{n}"), "Ready=True Served");
         }
-        // Absent all at once: the operator sees them go while it is asleep.
         platform.kubectl(&format!("delete dnsrecord --all -n {namespace}"));
         let id = eventually("all that is left is held", || {
             let zone = platform.get("zone", &namespace, "here").expect("a Zone");
@@ -129,7 +127,6 @@ fn the_same_removals_can_be_released_again() {
         platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/release={id}"));
         platform.come_to_say(&format!("h9.{domain} A"), "NXDomain");
         platform.comes_to("zone", &namespace, "here", "Held=False NothingHeld");
-        ids.push(id);
     }
 }
 

@@ -10,7 +10,6 @@ mod screen;
 mod watch;
 mod writers;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +21,6 @@ use port53_resolver::serve::{self, Drain, Listeners, Settings};
 use port53_resolver::source::{Publisher, SourceState};
 use port53_resolver::traffic::Traffic;
 use port53_zone::image::Image;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::screen::Screen;
@@ -52,7 +50,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     let mut watch = Watch::start(directory.watched())?;
     let mut desk = Desk {
         directory,
-        standing: Standing::new(salt()),
+        standing: Standing::new(port53_operator::salt()),
         publisher: Publisher::new(),
         screen: Screen::new(arguments.output, color),
     };
@@ -163,23 +161,8 @@ fn image(publisher: &Publisher, zone: &ZoneOutcome) -> Image {
 }
 
 fn leave_on_signal(waker: Waker, leave: CancellationToken) -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    port53_client::on_signal(move || {
         leave.cancel();
         waker.leave();
-    });
-    Ok(())
-}
-
-/// 16 octets that nobody knows beforehand.
-fn salt() -> [u8; 16] {
-    let halves = [RandomState::new().hash_one(1), RandomState::new().hash_one(2)];
-    let mut salt = [0; 16];
-    salt[..8].copy_from_slice(&halves[0].to_ne_bytes());
-    salt[8..].copy_from_slice(&halves[1].to_ne_bytes());
-    salt
+    })
 }

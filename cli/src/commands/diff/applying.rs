@@ -39,7 +39,7 @@ pub(super) async fn sides(
     let found = cluster.find(zone).await?;
     let (head, version) = cluster.published(&found).await?;
     let directory =
-        read(&[path.to_owned()], &cluster.namespace).map_err(|error| super::super::chain(&*error))?;
+        read(&[path.to_owned()], &cluster.namespace).map_err(|error| port53_client::chain(&*error))?;
     let apex = found.apex.clone();
     let before = Zones::from([(apex.clone(), (version.soa.clone(), version.content.clone()))]);
 
