@@ -1,4 +1,4 @@
-//! Heads: read at the start, written, and watched for what others do to them.
+//! Heads: written, and watched for what others do to them.
 //!
 //! A write whose outcome is not known is looked up, and nothing is written until it is. A head that another
 //! edited or deleted is written again, above its serial where resolvers may have followed it.
@@ -12,10 +12,10 @@ use port53_client::jittered;
 use port53_client::watch::What;
 use port53_crds::{HeadState, ZoneHead};
 use port53_store::{Head, head_object_name};
-use port53_zone::content::{Content, Digest};
+use port53_zone::content::Digest;
 use port53_zone::{Name, name, serial};
 
-use super::version::{Stored, Version};
+use super::version::Version;
 use super::zone::{Attempt, Keeping, Restore, Work, ZoneState};
 use super::{Engine, planning};
 use crate::cluster::store::WriteError;
@@ -41,21 +41,20 @@ impl Heads {
 
 /// A job about a head that ended.
 pub(super) enum Ended {
-    /// The content that a head says was read, at the start.
-    Assembled { apex: Name, version: String, head: Box<Head>, result: Result<Box<(Content, Content)>, Lost> },
     /// A head was written, with these slices before it.
     Published { apex: Name, slices: Vec<Digest>, uid: Option<String>, result: Result<String, WriteError> },
     /// A head was looked up.
     Looked { apex: Name, result: Result<Option<Box<ZoneHead>>, WriteError> },
 }
 
-/// Why content cannot be had.
-#[derive(Debug)]
-pub(super) enum Lost {
-    /// It may go better another time.
-    ForNow(String),
-    /// Something is missing, or is not what it says.
-    ForGood(String),
+/// A head as it was told or looked up.
+pub(super) struct Found {
+    /// Its resourceVersion.
+    pub(super) version: String,
+    /// What it says, also where another field cannot be read.
+    pub(super) serial: Option<u32>,
+    pub(super) state: HeadState,
+    pub(super) head: Result<Head, String>,
 }
 
 impl Engine {
@@ -104,11 +103,9 @@ impl Engine {
             }
             _ if zone.is_own(&version) => {}
             // It may be what is being written: that is known when the write has ended.
-            Work::Publishing(_) | Work::Looking(_) | Work::Assembling => zone.told = Some(object),
-            Work::Idle if zone.version.is_none() && zone.stored.is_none() => {
-                self.assemble(apex, &object, version)
-            }
-            Work::Idle => self.head_was_found(&apex, Some(*object)),
+            Work::Publishing(_) | Work::Looking(_) | Work::Assembling(_) => zone.told = Some(object),
+            Work::Idle if zone.stored.is_none() => self.assemble(&apex, Found::told(*object)),
+            Work::Idle => self.head_was_found(&apex, Some(Found::told(*object))),
         }
     }
 
@@ -123,46 +120,6 @@ impl Engine {
             zone.restore = zone.restore.max(Restore::AsItWas);
             self.plan.heard(Instant::now());
         }
-    }
-
-    /// Reads the content of a head that is found at the start.
-    fn assemble(&mut self, apex: Name, object: &DynamicObject, version: String) {
-        let Some(zone) = self.zones.get_mut(&apex) else { return };
-        zone.serials.extend(serial_of(object));
-        let head = match read(object) {
-            Ok(head) => head,
-            Err(why) => {
-                tracing::error!("{}", cannot_be_read(&apex, &why));
-                zone.version = Some(version);
-                self.plan.heard(Instant::now());
-                return;
-            }
-        };
-        if head.state == HeadState::Withdrawn {
-            let nothing = Content::empty(apex, head.checkpoint.salt);
-            zone.stored = Some(Stored { head, content: nothing.clone(), base: nothing });
-            zone.version = Some(version);
-            return;
-        }
-        zone.work = Work::Assembling;
-        self.read_content(apex, version, Box::new(head), Duration::ZERO);
-    }
-
-    fn read_content(&mut self, apex: Name, version: String, head: Box<Head>, after: Duration) {
-        let reader = self.store.reader.clone();
-        self.jobs.spawn(async move {
-            tokio::time::sleep(after).await;
-            let read = reader.content(apex.clone(), head.checkpoint.clone(), None).await;
-            let result = match read {
-                Ok(base) => match head.content(&base) {
-                    Ok(content) => Ok(Box::new((base, content))),
-                    Err(error) => Err(Lost::ForGood(error.to_string())),
-                },
-                Err(error) if error.is_passing() => Err(Lost::ForNow(error.to_string())),
-                Err(error) => Err(Lost::ForGood(error.to_string())),
-            };
-            super::Ended::Head(Ended::Assembled { apex, version, head, result })
-        });
     }
 
     /// Publishes a version by one write, after its checkpoint where it needs one.
@@ -222,7 +179,6 @@ impl Engine {
 
     pub(super) fn head_ended(&mut self, ended: Ended) {
         match ended {
-            Ended::Assembled { apex, version, head, result } => self.assembled(apex, version, head, result),
             Ended::Published { apex, slices, uid, result } => {
                 let Some(zone) = self.zones.get_mut(&apex) else { return };
                 let Work::Publishing(attempt) = std::mem::replace(&mut zone.work, Work::Idle) else { return };
@@ -239,37 +195,6 @@ impl Engine {
             }
             Ended::Looked { apex, result } => self.head_was_looked_up(&apex, result),
         }
-    }
-
-    fn assembled(
-        &mut self,
-        apex: Name,
-        version: String,
-        head: Box<Head>,
-        result: Result<Box<(Content, Content)>, Lost>,
-    ) {
-        let Some(zone) = self.zones.get_mut(&apex) else { return };
-        match result {
-            Ok(read) => {
-                let (base, content) = *read;
-                let stored = Stored { head: *head, content, base };
-                self.published.insert(apex.clone(), planning::published(&stored));
-                zone.stored = Some(stored);
-            }
-            Err(Lost::ForNow(why)) => {
-                tracing::warn!("zone {} cannot be read and is tried again: {why}", name::display(&apex));
-                self.read_content(apex, version, head, jittered(LONGEST_PAUSE / 10));
-                return;
-            }
-            Err(Lost::ForGood(why)) => tracing::error!("{}", cannot_be_read(&apex, &why)),
-        }
-        zone.work = Work::Idle;
-        zone.version = Some(version);
-        if zone.stored.is_some() {
-            self.confirm(&apex);
-        }
-        self.plan.heard(Instant::now());
-        self.hear_what_was_told(&apex);
     }
 
     fn was_published(&mut self, apex: &Name, attempt: Attempt, version: String) {
@@ -380,23 +305,23 @@ impl Engine {
         // What was told while it was not known is older than this.
         zone.told = None;
         zone.is_told_gone = false;
-        let read = there.as_deref().map(Head::read);
-        if let (Some(there), Some(Ok(head)), Some(attempt)) = (&there, &read, attempt)
-            && *head == attempt.version.stored.head
+        let found = there.as_deref().map(Found::looked_up);
+        if let (Some(found), Some(attempt)) = (&found, attempt)
+            && found.head.as_ref() == Ok(&attempt.version.stored.head)
         {
-            return self.was_published(apex, *attempt, there.resource_version().unwrap_or_default());
+            return self.was_published(apex, *attempt, found.version.clone());
         }
         self.plan.heard(Instant::now());
-        let object = there.and_then(|there| {
-            serde_json::to_value(*there).and_then(serde_json::from_value::<DynamicObject>).ok()
-        });
-        self.head_was_found(apex, object);
+        match found {
+            Some(found) if zone.stored.is_none() => self.assemble(apex, found),
+            found => self.head_was_found(apex, found),
+        }
     }
 
     /// A head is as nobody here left it, or gone.
-    fn head_was_found(&mut self, apex: &Name, object: Option<DynamicObject>) {
+    fn head_was_found(&mut self, apex: &Name, found: Option<Found>) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
-        let Some(object) = object else {
+        let Some(Found { version, serial, head, .. }) = found else {
             zone.version = None;
             if zone.stored.is_some() {
                 tracing::warn!("the ZoneHead of {} is gone: it is restored", name::display(apex));
@@ -405,34 +330,29 @@ impl Engine {
             }
             return;
         };
-        zone.version = object.resource_version();
-        let read = read(&object);
-        let seen = serial_of(&object);
-        zone.serials.extend(seen);
-        let Some(stored) = &zone.stored else {
-            self.plan.heard(Instant::now());
-            return;
-        };
+        zone.version = Some(version);
+        zone.serials.extend(serial);
+        self.plan.heard(Instant::now());
+        let Some(stored) = &zone.stored else { return };
         let ours = &stored.head;
-        match &read {
+        match &head {
             Ok(head) if head == ours => return,
             // Whoever follows it serves what is meant to be served.
             Ok(head) if (head.state, &head.soa, head.digest) == (ours.state, &ours.soa, ours.digest) => {
                 zone.restore = zone.restore.max(Restore::AsItWas);
             }
-            Err(_) if seen == Some(ours.soa.serial) => zone.restore = zone.restore.max(Restore::AsItWas),
+            Err(_) if serial == Some(ours.soa.serial) => zone.restore = zone.restore.max(Restore::AsItWas),
             _ => zone.restore = Restore::HigherSerial,
         }
         let zone = name::display(apex);
-        match read {
+        match head {
             Ok(_) => tracing::warn!("the ZoneHead of {zone} was changed by another: it is restored"),
             Err(why) => tracing::warn!("the ZoneHead of {zone} was edited, and is restored: {why}"),
         }
-        self.plan.heard(Instant::now());
     }
 
     /// Looks at what was told of a head while it was being written.
-    fn hear_what_was_told(&mut self, apex: &Name) {
+    pub(super) fn hear_what_was_told(&mut self, apex: &Name) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
         if std::mem::take(&mut zone.is_told_gone) {
             zone.told = None;
@@ -470,30 +390,34 @@ impl Engine {
     }
 }
 
-impl ZoneState {
-    pub(super) fn is_assembling(&self) -> bool {
-        matches!(self.work, Work::Assembling)
+impl Found {
+    fn told(object: DynamicObject) -> Self {
+        let said = &object.data["spec"];
+        let serial = said["serial"].as_u64().and_then(|serial| serial.try_into().ok());
+        let is_withdrawn = said["state"].as_str() == Some("Withdrawn");
+        Found {
+            version: object.resource_version().unwrap_or_default(),
+            serial,
+            state: if is_withdrawn { HeadState::Withdrawn } else { HeadState::Serving },
+            head: object
+                .try_parse::<ZoneHead>()
+                .map_err(|error| error.to_string())
+                .and_then(|head| read(&head)),
+        }
+    }
+
+    fn looked_up(head: &ZoneHead) -> Self {
+        let version = head.resource_version().unwrap_or_default();
+        Found { version, serial: Some(head.spec.serial), state: head.spec.state, head: read(head) }
     }
 }
 
-fn read(object: &DynamicObject) -> Result<Head, String> {
-    let head: ZoneHead = object.clone().try_parse().map_err(|error| error.to_string())?;
-    Head::read(&head).map_err(|error| error.to_string())
+fn read(head: &ZoneHead) -> Result<Head, String> {
+    Head::read(head).map_err(|error| error.to_string())
 }
 
 /// The zone whose head an object is by its name and domain, whatever else stands in it.
 fn apex_of(object: &DynamicObject) -> Option<Name> {
     let apex = name::parse_absolute(object.data["spec"]["domain"].as_str()?).ok()?;
     (head_object_name(&apex) == object.name_any()).then_some(apex)
-}
-
-fn serial_of(object: &DynamicObject) -> Option<u32> {
-    object.data["spec"]["serial"].as_u64()?.try_into().ok()
-}
-
-fn cannot_be_read(apex: &Name, why: &str) -> String {
-    format!(
-        "what is published of {} cannot be read, and is published again from its objects: {why}",
-        name::display(apex)
-    )
 }

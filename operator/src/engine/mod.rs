@@ -22,12 +22,14 @@
 //! | `zone` | one zone, and what is next for it. Pure |
 //! | `version` | the next head. Pure |
 //! | `planning` | the stages over everything, and a decision for each zone |
+//! | `assembling` | what is published, read at the start |
 //! | `heads` | heads as they are told, written and found |
 //! | `confirming` | questions to the resolvers |
 //! | `reporting` | statuses |
 //! | `leaving` | Zones that are deleted; finalizers |
 //! | `keeping` | checkpoints, history, pruning, restoring |
 
+mod assembling;
 mod confirming;
 mod heads;
 mod keeping;
@@ -127,6 +129,7 @@ enum Timer {
 
 /// A job that ended.
 enum Ended {
+    Assemble(assembling::Ended),
     Head(heads::Ended),
     Confirm(confirming::Ended),
     Report(reporting::Ended),
@@ -213,8 +216,12 @@ impl Engine {
             }
             Kind::Head => self.head_told(what),
             Kind::Revision => {
+                let is_list = matches!(what, What::Listed);
                 let noted = self.index.revisions.note(what);
                 self.stored_noted(noted);
+                if is_list {
+                    self.revisions_are_listed();
+                }
             }
             Kind::Slice => {
                 let noted = self.index.slices.note(what);
@@ -249,11 +256,12 @@ impl Engine {
         self.index.is_whole()
             && self.heads.are_whole()
             && self.endpoints.as_ref().is_none_or(Endpoints::are_whole)
-            && self.zones.values().all(|zone| !zone.is_assembling())
+            && !self.zones.values().any(ZoneState::is_waited_for)
     }
 
     fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
         match ended {
+            Ok(Ended::Assemble(ended)) => self.assemble_ended(ended),
             Ok(Ended::Head(ended)) => self.head_ended(ended),
             Ok(Ended::Confirm(ended)) => self.confirm_ended(ended),
             Ok(Ended::Report(ended)) => self.report_ended(ended),

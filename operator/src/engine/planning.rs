@@ -77,7 +77,9 @@ impl Engine {
             Inputs { objects: &objects, published: &self.published, serials: &serials, settings: &settings };
         let plan = self.planner.plan(&inputs);
         self.note_verdicts(plan.verdicts, now);
-        for outcome in plan.zones {
+        let unknown = self.unknown_zones();
+        for mut outcome in plan.zones {
+            self.keep_what_is_not_known(&mut outcome, &unknown);
             self.consider(outcome, heard, now);
         }
         self.see_to_leaving(now);
@@ -122,8 +124,7 @@ impl Engine {
     }
 
     /// Decides about one zone.
-    fn consider(&mut self, mut outcome: ZoneOutcome, heard: Instant, now: Instant) {
-        self.keep_what_cannot_be_read(&mut outcome);
+    fn consider(&mut self, outcome: ZoneOutcome, heard: Instant, now: Instant) {
         let ObjectRef::Zone { namespace, name } = &outcome.holder else { return };
         let holder = Holder { namespace: namespace.clone(), name: name.clone() };
         let apex = outcome.apex.clone();
@@ -181,12 +182,17 @@ impl Engine {
         }
     }
 
-    /// What a record has in service stays while the record is there and cannot be read: it was not removed.
-    fn keep_what_cannot_be_read(&self, outcome: &mut ZoneOutcome) {
+    /// What is in service stays where what is wanted cannot be known: of a record that is there and cannot be
+    /// read, which was not removed; and of a zone below of which it is not known what is published.
+    fn keep_what_is_not_known(&self, outcome: &mut ZoneOutcome, unknown: &[Name]) {
         let unreadable = self.index.records.unreadable();
         let stored = self.zones.get(&outcome.apex).and_then(|zone| zone.serving());
-        let Some(stored) = stored.filter(|_| !unreadable.is_empty()) else { return };
+        let Some(stored) = stored.filter(|_| !unreadable.is_empty() || !unknown.is_empty()) else { return };
         outcome.changes.retain(|change| {
+            let is_below = |below: &Name| below.ends_with(&outcome.apex) && change.name().ends_with(below);
+            if unknown.iter().any(is_below) {
+                return false;
+            }
             let Change::Remove { name, rtype } = change else { return true };
             let owner = stored.content.owner_of(name, *rtype);
             let key = owner.as_deref().and_then(|owner| owner.split_once('/'));

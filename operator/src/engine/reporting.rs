@@ -103,6 +103,11 @@ impl Statuses {
         }
     }
 
+    /// Has all that the stages say looked at with the next plan.
+    pub(super) fn look_at_all(&mut self) {
+        self.last.clear();
+    }
+
     /// Has the status of an object looked at.
     pub(super) fn queue(&mut self, object: Object) {
         if self.queued.insert(object.clone()) {
@@ -126,7 +131,11 @@ impl Engine {
             if before.contains(&as_address(of_zone)) {
                 continue;
             }
-            for verdict in of_zone.iter() {
+            // Nothing is said of a zone while it is not known what of it is in service.
+            let is_known =
+                |verdict: &&Verdict| verdict.zone.as_ref().is_none_or(|apex| !self.is_unknown(apex));
+            let known: Vec<&Verdict> = of_zone.iter().filter(is_known).collect();
+            for verdict in known {
                 match &verdict.object {
                     ObjectRef::Record { namespace, name } => {
                         self.note_record((namespace.clone(), name.clone()), verdict, now);

@@ -10,6 +10,7 @@ use port53_store::Revision;
 use port53_zone::content::{Change, Content, ContentError};
 use port53_zone::{Soa, serial};
 
+use super::assembling::Assembly;
 use super::version::{Ready, Stored, Version, Wish};
 use crate::cluster::confirm::Confirmation;
 use crate::guard::Memory;
@@ -62,6 +63,8 @@ pub(crate) struct ZoneState {
     pub(crate) rejected: u64,
     /// Whether a plan found it busy, and has to be made again.
     pub(crate) is_passed_over: bool,
+    /// Whether what is published could not be read yet, and nobody waits for it.
+    pub(crate) is_delayed: bool,
 }
 
 /// What is being done to the head.
@@ -69,8 +72,8 @@ pub(crate) struct ZoneState {
 pub(crate) enum Work {
     /// Nothing.
     Idle,
-    /// Its content is being read, at the start.
-    Assembling,
+    /// What is published is being read, at the start; here while it waits for revisions to be listed.
+    Assembling(Option<Box<Assembly>>),
     /// It is being written.
     Publishing(Box<Attempt>),
     /// It is not known whether that was written: the head is being read.
@@ -203,6 +206,7 @@ impl ZoneState {
             has_left: false,
             rejected: 0,
             is_passed_over: false,
+            is_delayed: false,
         }
     }
 

@@ -7,6 +7,7 @@
 //! | `zones` | grants, delegation, child zones; deleted, kept, restored |
 //! | `hands` | heads, revisions and slices edited and deleted by hand |
 //! | `faults` | the operator killed, the API server gone and back in time, rights and definitions missing; pruning |
+//! | `starts` | heads that were edited while no operator looked |
 //! | `guards` | what a person decides: removals held, rollback |
 
 mod cli;
@@ -14,6 +15,7 @@ mod faults;
 mod guards;
 mod hands;
 mod records;
+mod starts;
 mod zones;
 
 use port53_tests::platform::{Platform, Programs, Settings};
