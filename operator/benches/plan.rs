@@ -54,16 +54,13 @@ struct Bench {
 impl Bench {
     fn new(zones: usize, records: usize) -> Self {
         let of_zones = (0..zones).map(|n| Arc::new(zone(n))).collect();
-        let mut of_records: Vec<_> = (0..records).map(|n| Arc::new(record(n, n % zones, 0))).collect();
-        of_records.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        let of_records = (0..records).map(|n| Arc::new(record(n, n % zones, 0))).collect();
         let objects = Objects { zones: of_zones, records: of_records, ..Objects::default() };
         Bench { objects, published: BTreeMap::new(), planner: Planner::default(), zones }
     }
 
-    fn change(&mut self, place: usize, value: usize) {
-        let name = self.objects.records[place].metadata.name.clone().unwrap_or_default();
-        let number: usize = name.trim_start_matches('r').parse().unwrap_or_default();
-        self.objects.records[place] = Arc::new(record(number, number % self.zones, value + 1));
+    fn change(&mut self, number: usize, value: usize) {
+        self.objects.records.put(Arc::new(record(number, number % self.zones, value + 1)));
     }
 
     /// Plans, and publishes what came of it.

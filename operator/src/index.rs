@@ -16,7 +16,7 @@ use port53_store::Revision;
 use port53_zone::content::Digest;
 use serde::de::DeserializeOwned;
 
-use crate::objects::Objects;
+use crate::objects::{Objects, Records};
 use port53_client::watch::What;
 
 /// Namespace and name.
@@ -42,8 +42,9 @@ pub enum Noted {
 pub struct Index {
     /// Zones.
     pub zones: Shelf<Zone>,
-    /// DNSRecords.
-    pub records: Shelf<DNSRecord>,
+    records: Shelf<DNSRecord>,
+    /// The same by the Zone that they refer to.
+    by_zone: Records,
     namespaces: Shelf<Labels>,
     /// The labels of namespaces as the stages take them, until one changes.
     labels: Option<Arc<BTreeMap<String, BTreeMap<String, String>>>>,
@@ -125,6 +126,37 @@ impl Index {
             && self.slices.is_whole
     }
 
+    /// DNSRecords.
+    pub fn records(&self) -> &Shelf<DNSRecord> {
+        &self.records
+    }
+
+    /// Takes note of what was told of DNSRecords.
+    pub fn note_record(&mut self, what: What) -> Noted {
+        let key = match &what {
+            What::Object(object) | What::Deleted(object) => Some(key(&object.metadata)),
+            _ => None,
+        };
+        let before = key.as_ref().and_then(|key| self.records.get(key)).cloned();
+        let noted = self.records.note(what);
+        match (&key, &noted) {
+            (Some(key), Noted::Input | Noted::New(_) | Noted::Gone(_)) => {
+                before.iter().for_each(|record| self.by_zone.remove(record));
+                self.records.get(key).cloned().into_iter().for_each(|record| self.by_zone.put(record));
+            }
+            (None, Noted::Gone(_)) => {
+                self.by_zone = self.records.iter().map(|(_, record)| record.clone()).collect();
+            }
+            _ => {}
+        }
+        noted
+    }
+
+    /// Takes note of the status of a DNSRecord that was written.
+    pub fn record_status_is(&mut self, key: &Key, status: DNSRecordStatus) {
+        self.records.status_is(key, status);
+    }
+
     /// Takes note of what was told of namespaces.
     pub fn note_namespace(&mut self, what: What) -> Noted {
         let noted = self.namespaces.note(what);
@@ -148,7 +180,7 @@ impl Index {
                 .filter(|(key, _)| !left_out.contains(*key))
                 .map(|(_, zone)| zone.clone())
                 .collect(),
-            records: self.records.iter().map(|(_, record)| record).cloned().collect(),
+            records: self.by_zone.clone(),
             master_zones: Vec::new(),
         }
     }

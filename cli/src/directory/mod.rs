@@ -376,7 +376,7 @@ impl Directory {
         self.repeated.clear();
         self.counted.clear();
         let mut objects = Objects::default();
-        let mut namespaces = BTreeMap::new();
+        let (mut namespaces, mut records) = (BTreeMap::new(), Vec::new());
         for file in self.files.values() {
             objects.master_zones.extend(file.holds.zone.clone());
             for written in &file.holds.written {
@@ -392,7 +392,7 @@ impl Directory {
                 self.counted.insert(written.key.clone(), written.clone());
                 match (&written.object, &written.key) {
                     (Object::Zone(zone), _) => objects.zones.push(zone.clone()),
-                    (Object::Record(record), _) => objects.records.push(record.clone()),
+                    (Object::Record(record), _) => records.push(record.clone()),
                     (Object::Namespace(labels), Key::Namespace(name)) => {
                         namespaces.insert(name.clone(), labels.clone());
                     }
@@ -400,6 +400,7 @@ impl Directory {
                 }
             }
         }
+        objects.records = records.into_iter().collect();
         objects.namespaces = Arc::new(namespaces);
         self.objects = objects;
     }

@@ -207,7 +207,7 @@ impl Engine {
                 self.noted(noted, Object::Zone);
             }
             Kind::Record => {
-                let noted = self.index.records.note(what);
+                let noted = self.index.note_record(what);
                 self.noted(noted, Object::Record);
             }
             Kind::Namespace => {

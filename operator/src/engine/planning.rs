@@ -185,7 +185,7 @@ impl Engine {
     /// What is in service stays where what is wanted cannot be known: of a record that is there and cannot be
     /// read, which was not removed; and of a zone below of which it is not known what is published.
     fn keep_what_is_not_known(&self, outcome: &mut ZoneOutcome, unknown: &[Name]) {
-        let unreadable = self.index.records.unreadable();
+        let unreadable = self.index.records().unreadable();
         let stored = self.zones.get(&outcome.apex).and_then(|zone| zone.serving());
         let Some(stored) = stored.filter(|_| !unreadable.is_empty() || !unknown.is_empty()) else { return };
         outcome.changes.retain(|change| {

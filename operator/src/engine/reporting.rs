@@ -302,8 +302,8 @@ impl Engine {
             }
         };
         // Only of an object that is there.
-        self.index.records.get(key)?;
-        let status = record_status(&told.verdict, service, self.index.records.status(key), wall())?;
+        self.index.records().get(key)?;
+        let status = record_status(&told.verdict, service, self.index.records().status(key), wall())?;
         Some(Status::Record(Box::new(status)))
     }
 
@@ -367,7 +367,9 @@ impl Engine {
         self.statuses.writing.insert(object.clone());
         let uid = match &object {
             Object::Zone(key) => self.index.zones.get(key).and_then(|zone| zone.metadata.uid.clone()),
-            Object::Record(key) => self.index.records.get(key).and_then(|record| record.metadata.uid.clone()),
+            Object::Record(key) => {
+                self.index.records().get(key).and_then(|record| record.metadata.uid.clone())
+            }
         };
         let client = self.client.clone();
         self.jobs.spawn(async move {
@@ -386,7 +388,7 @@ impl Engine {
                 match (&object, status) {
                     (Object::Zone(key), Status::Zone(status)) => self.index.zones.status_is(key, *status),
                     (Object::Record(key), Status::Record(status)) => {
-                        self.index.records.status_is(key, *status);
+                        self.index.record_status_is(key, *status);
                     }
                     _ => {}
                 }

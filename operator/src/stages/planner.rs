@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use port53_crds::{DNSRecord, Reason, Zone};
+use port53_crds::{Reason, Zone};
 use port53_zone::content::Content;
 use port53_zone::rules::Limits;
 use port53_zone::{Name, Soa};
@@ -16,7 +16,7 @@ use port53_zone::{Name, Soa};
 use super::before::Before;
 use super::gather::{Gathered, Held, Source, gather};
 use super::{Children, Inputs, Plan, Published, ZoneOutcome, build, validate};
-use crate::objects::{MasterZone, ObjectRef};
+use crate::objects::{MasterZone, ObjectRef, OfZone};
 use crate::verdict::{Complaint, Outcome, Verdict};
 
 /// See the module.
@@ -46,7 +46,7 @@ enum Relation {
 #[derive(Debug)]
 struct Seen {
     source: SharedSource,
-    records: Vec<Arc<DNSRecord>>,
+    records: OfZone,
     children: Vec<(ObjectRef, Content)>,
     namespaces: Arc<BTreeMap<String, BTreeMap<String, String>>>,
     serials: Vec<u32>,
@@ -164,7 +164,7 @@ impl Seen {
                 Source::Written(zone) => SharedSource::Written(zone.clone()),
                 Source::Master(master) => SharedSource::Master(master.clone()),
             },
-            records: held.records.iter().map(|&record| record.clone()).collect(),
+            records: held.records.clone(),
             children: children(held, contents).cloned().collect(),
             namespaces: inputs.objects.namespaces.clone(),
             serials: serials(inputs, &held.apex).to_vec(),
@@ -181,7 +181,9 @@ impl Seen {
             (SharedSource::Master(a), Source::Master(b)) => Arc::ptr_eq(a, b),
             _ => false,
         };
-        let is_same_record = |(a, b): (&Arc<DNSRecord>, &&Arc<DNSRecord>)| Arc::ptr_eq(a, b);
+        let are_same = |a: &OfZone, b: &OfZone| {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| Arc::ptr_eq(a, b))
+        };
         let mut children = children(held, contents);
         let mut before = self.children.iter();
         let are_same_children = loop {
@@ -193,8 +195,7 @@ impl Seen {
         };
         is_same_source
             && are_same_children
-            && self.records.len() == held.records.len()
-            && self.records.iter().zip(&held.records).all(is_same_record)
+            && (Arc::ptr_eq(&self.records, &held.records) || are_same(&self.records, &held.records))
             && (Arc::ptr_eq(&self.namespaces, &inputs.objects.namespaces)
                 || self.namespaces == inputs.objects.namespaces)
             && self.serials == serials(inputs, &held.apex)

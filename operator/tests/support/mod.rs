@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use port53_crds::DNSRecord;
 use port53_operator::objects::{MasterZone, ObjectRef, Objects};
 use port53_operator::stages::{Inputs, MissingZone, Plan, Planner, Published, Settings};
 use port53_operator::verdict::{Complaint, Outcome, Verdict};
@@ -98,14 +99,14 @@ impl Cluster {
         }))
         .expect("a DNSRecord");
         self = self.without(id);
-        self.objects.records.push(record);
+        self.objects.records.put(record);
         self
     }
 
     pub(crate) fn without(mut self, id: &str) -> Self {
-        self.objects
-            .records
-            .retain(|record| ObjectRef::of_record(record).to_string() != format!("DNSRecord {id}"));
+        let is_other =
+            |record: &&Arc<DNSRecord>| ObjectRef::of_record(record).to_string() != format!("DNSRecord {id}");
+        self.objects.records = self.objects.records.iter().filter(is_other).cloned().collect();
         self
     }
 

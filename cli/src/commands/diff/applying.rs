@@ -138,7 +138,8 @@ impl Cluster {
                 namespaced(zone).0
             );
         }
-        objects.records = overlaid(records, &written.records);
+        let written: Vec<_> = written.records.iter().cloned().collect();
+        objects.records = overlaid(records, &written).into_iter().collect();
         Ok(objects)
     }
 

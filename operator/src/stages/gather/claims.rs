@@ -12,7 +12,7 @@ use port53_crds::{Reason, Zone};
 use port53_zone::{Name, name};
 
 use super::{Held, Source, Terms, covers};
-use crate::objects::{ObjectRef, Objects, created};
+use crate::objects::{ObjectRef, Objects, OfZone, created};
 use crate::stages::{Inputs, MissingZone};
 use crate::verdict::{Complaint, Outcome, Verdict};
 
@@ -77,7 +77,7 @@ pub(crate) fn of<'a>(inputs: &Inputs<'a>, verdicts: &mut Vec<Verdict>) -> Claims
             }
         };
         let Claim { source, object, apex, .. } = claim;
-        let (records, children) = (Vec::new(), Vec::new());
+        let (records, children) = (OfZone::default(), Vec::new());
         result.accepted.push(Held { source, object, apex, terms, records, children });
     }
     result

@@ -10,12 +10,12 @@ mod terms;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use port53_crds::{DNSRecord, Reason, Zone};
+use port53_crds::{Reason, Zone};
 use port53_zone::name::SortKey;
 use port53_zone::{Name, name};
 
 use super::{Inputs, MissingZone};
-use crate::objects::{MasterZone, ObjectRef, Objects, namespaced};
+use crate::objects::{MasterZone, ObjectRef, Objects, OfZone};
 use crate::verdict::{Complaint, Outcome, Verdict};
 pub(crate) use claims::{generation, labels};
 pub(crate) use terms::Terms;
@@ -36,8 +36,8 @@ pub(crate) struct Held<'a> {
     pub(crate) object: ObjectRef,
     pub(crate) apex: Name,
     pub(crate) terms: Terms,
-    /// The records that refer to it, by namespace and name.
-    pub(crate) records: Vec<&'a Arc<DNSRecord>>,
+    /// The records that refer to it.
+    pub(crate) records: OfZone,
     /// Apexes of the zones next below, held here too.
     pub(crate) children: Vec<Name>,
 }
@@ -84,46 +84,39 @@ fn assign_records<'a>(objects: &'a Objects, gathered: &mut Gathered<'a>) {
         .collect();
     let refused: BTreeSet<ObjectRef> =
         gathered.verdicts.iter().map(|verdict| verdict.object.clone()).collect();
-    let mut records: Vec<&Arc<DNSRecord>> = objects.records.iter().collect();
-    records.sort_by(|a, b| namespaced(&a.metadata).cmp(&namespaced(&b.metadata)));
-    records.dedup_by(|later, first| namespaced(&later.metadata) == namespaced(&first.metadata));
-    // Records of one zone mostly stand together: the last place is looked at first.
-    let mut last: Option<((&str, &str), usize)> = None;
-    for record in records {
-        let to = &record.spec.zone_ref;
-        let (of_record, _) = namespaced(&record.metadata);
-        let namespace = to.namespace.as_deref().unwrap_or(of_record);
-        let wanted = (namespace, to.name.as_str());
-        let found = last.filter(|(zone, _)| *zone == wanted).map(|(_, place)| place);
-        if let Some(place) = found.or_else(|| places.get(&wanted).copied()) {
-            last = Some((wanted, place));
-            gathered.zones[place].records.push(record);
+    for ((namespace, name), records) in objects.records.by_zone() {
+        if let Some(&place) = places.get(&(namespace.as_str(), name.as_str())) {
+            gathered.zones[place].records = records.clone();
             continue;
         }
-        let object = ObjectRef::of_record(record);
-        let zone = ObjectRef::Zone { namespace: namespace.to_owned(), name: to.name.clone() };
-        let complaint = if refused.contains(&zone) {
-            let message = format!("{zone} is there, but is not accepted itself");
-            Complaint::error(
-                Reason::ZoneNotAccepted,
-                "spec.zoneRef",
-                message,
-                format!("see what {zone} says"),
-            )
-        } else {
-            let message = format!("there is no {zone}");
-            let fix = "name a Zone that exists, with its namespace if it is in another, or create this one";
-            Complaint::error(Reason::ZoneNotFound, "spec.zoneRef", message, fix)
-        };
-        gathered.verdicts.push(Verdict {
-            object,
+        let zone = ObjectRef::Zone { namespace: namespace.clone(), name: name.clone() };
+        let complaint = without_zone(&zone, refused.contains(&zone));
+        gathered.verdicts.extend(records.iter().map(|record| Verdict {
+            object: ObjectRef::of_record(record),
             generation: record.metadata.generation.unwrap_or(0),
             zone: None,
             name: None,
             outcome: Outcome::Rejected,
-            complaints: vec![complaint.related_to(zone)],
-        });
+            complaints: vec![complaint.clone()],
+        }));
     }
+}
+
+/// What a record is told of which the zone is not there, or is refused.
+fn without_zone(zone: &ObjectRef, is_refused: bool) -> Complaint {
+    let (reason, message, fix) = match is_refused {
+        true => (
+            Reason::ZoneNotAccepted,
+            format!("{zone} is there, but is not accepted itself"),
+            format!("see what {zone} says"),
+        ),
+        false => (
+            Reason::ZoneNotFound,
+            format!("there is no {zone}"),
+            "name a Zone that exists, with its namespace if it is in another, or create this one".to_owned(),
+        ),
+    };
+    Complaint::error(reason, "spec.zoneRef", message, fix).related_to(zone.clone())
 }
 
 /// Tells each zone which zones are next below it, frozen ones among them.

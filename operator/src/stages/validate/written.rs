@@ -29,7 +29,7 @@ pub(super) fn draft(
     draft.verdicts.reserve(held.records.len());
     draft.candidates.reserve(held.records.len());
     let mut attached = Vec::new();
-    for record in &held.records {
+    for record in held.records.iter() {
         attached.extend(zone.draft(&ObjectRef::of_record(record), record, before, draft));
     }
     for (candidate, complaint) in grants::over_limit(zone.zone, &held.object, attached, &draft.candidates) {

@@ -1,5 +1,7 @@
 //! What the stages look at: the objects that people write, typed and with their metadata.
 
+mod records;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +9,7 @@ use std::sync::Arc;
 use port53_crds::{DNSRecord, Zone};
 use port53_zone::master::{Located, Position};
 use port53_zone::{Name, Record, Soa};
+pub use records::{OfZone, Records};
 
 /// Everything that people wrote, in any order. An object that changes is replaced by another pointer:
 /// [`crate::stages::Planner`] tells what changed by that.
@@ -17,8 +20,8 @@ pub struct Objects {
     pub namespaces: Arc<BTreeMap<String, BTreeMap<String, String>>>,
     /// Zones. Of two with the same namespace and name the first counts.
     pub zones: Vec<Arc<Zone>>,
-    /// Records. Of two with the same namespace and name the first counts.
-    pub records: Vec<Arc<DNSRecord>>,
+    /// Records.
+    pub records: Records,
     /// Zones from master files.
     pub master_zones: Vec<Arc<MasterZone>>,
 }
