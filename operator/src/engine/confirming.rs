@@ -124,7 +124,7 @@ impl Engine {
         {
             confirmation.took = old.took;
         }
-        zone.confirming.last = Some(confirmation);
+        zone.confirming.last = Some(Arc::new(confirmation));
         zone.confirming.rounds = if is_complete { 0 } else { zone.confirming.rounds.saturating_add(1) };
         let rounds = zone.confirming.rounds;
         if is_complete {
@@ -177,7 +177,7 @@ impl Engine {
 
     /// What the resolvers answered of a serial or a later one.
     pub(super) fn confirmation_of(&self, apex: &Name, wanted: u32) -> Option<&Confirmation> {
-        let last = self.zones.get(apex)?.confirming.last.as_ref()?;
+        let last = self.zones.get(apex)?.confirming.last.as_deref()?;
         (last.serial == wanted || serial::is_newer(last.serial, wanted)).then_some(last)
     }
 }

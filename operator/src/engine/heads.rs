@@ -148,7 +148,6 @@ impl Engine {
         let Some(zone) = self.zones.get_mut(&apex) else { return };
         let over = zone.version.clone();
         let head = version.stored.head.clone();
-        let takes_ready = zone.has_ready();
         let plan = self.plan.number;
         let begun = Instant::now();
         let attempt = Attempt {
@@ -158,7 +157,6 @@ impl Engine {
             heard,
             guard,
             released,
-            takes_ready,
         };
         zone.work = Work::Publishing(Box::new(attempt));
         tracing::trace!(zone = name::display(&apex), planned = now.elapsed().as_micros() as u64, "writing");
@@ -226,9 +224,7 @@ impl Engine {
         let was_pinned = zone.serving().and_then(|stored| stored.head.pinned);
         let is_pinned = head.pinned;
         zone.keeping = match std::mem::take(&mut zone.keeping) {
-            Keeping::Storing(_) | Keeping::Stored(_) if begins_again || attempt.takes_ready => {
-                Keeping::Nothing
-            }
+            Keeping::Storing(_) | Keeping::Stored(_) if begins_again || !is_serving => Keeping::Nothing,
             keeping => keeping,
         };
         zone.written(version, attempt.version.stored.clone(), attempt.begun, now);

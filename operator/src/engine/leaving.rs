@@ -9,7 +9,7 @@ use port53_crds::{FINALIZER, HeadState, KEEP_ANNOTATION, RELEASE_ANNOTATION, Zon
 use port53_zone::{Name, name, serial};
 
 use super::reporting::leaves_at;
-use super::version::{Stored, Version};
+use super::version::Version;
 use super::zone::{Restore, ZoneState};
 use super::{Engine, Timer, planning, wall};
 use crate::cluster::people::{self, Edit};
@@ -110,16 +110,18 @@ impl Engine {
             (state.is_idle() && state.restore != Restore::Nothing).then(|| (stored.clone(), state))
         });
         let edited: Vec<_> = edited
-            .map(|(mut stored, state)| {
-                if state.restore == Restore::HigherSerial {
-                    stored.head.soa.serial = serial::next_after(state.serials_above());
-                }
-                (stored, state.guard.clone())
+            .map(|(stored, state)| {
+                let version = match state.restore {
+                    Restore::HigherSerial => {
+                        Version::again_as(&stored, serial::next_after(state.serials_above()))
+                    }
+                    _ => Version::again(&stored),
+                };
+                (version, state.guard.clone())
             })
             .collect();
-        for (stored, guard) in edited {
-            let stored: Stored = stored;
-            self.publish(Version::again(&stored), guard, None, now, now);
+        for (version, guard) in edited {
+            self.publish(version, guard, None, now, now);
         }
     }
 

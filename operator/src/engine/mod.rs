@@ -19,7 +19,8 @@
 //! | room | what it does |
 //! |---|---|
 //! | `mod` | the loop: what is heard, what ended, what is due |
-//! | `zone` | one zone, and what is next for it. Pure |
+//! | `zone` | what is known of one zone, and what is being done. Pure |
+//! | `deciding` | what is next for it. Pure |
 //! | `version` | the next head. Pure |
 //! | `planning` | the stages over everything, and a decision for each zone |
 //! | `assembling` | what is published, read at the start |
@@ -27,14 +28,17 @@
 //! | `confirming` | questions to the resolvers |
 //! | `reporting` | statuses |
 //! | `leaving` | Zones that are deleted; finalizers |
-//! | `keeping` | checkpoints, history, pruning, restoring |
+//! | `keeping` | checkpoints, and restoring what others delete |
+//! | `pruning` | deleting what history does not keep |
 
 mod assembling;
 mod confirming;
+mod deciding;
 mod heads;
 mod keeping;
 mod leaving;
 mod planning;
+mod pruning;
 mod reporting;
 mod version;
 mod zone;

@@ -8,7 +8,8 @@ use port53_store::Revision;
 use port53_zone::content::Change;
 use port53_zone::{Name, name, rules, serial};
 
-use super::zone::{Asked, Decision, Orders, Rollback, ZoneState};
+use super::deciding::{Decision, Orders};
+use super::zone::{Asked, Rollback, ZoneState};
 use super::{Engine, Timer, keeping, leaving, wall};
 use crate::guard;
 use crate::index::Key;

@@ -209,7 +209,7 @@ impl Engine {
     /// Every resolver answers a serial.
     pub(super) fn records_are_served(&mut self, apex: &Name, confirmed: u32) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
-        let Some(confirmation) = zone.confirming.last.clone().map(Arc::new) else { return };
+        let Some(confirmation) = zone.confirming.last.clone() else { return };
         let (later, served): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut zone.unconfirmed)
             .into_iter()
             .partition(|(_, of)| serial::is_newer(*of, confirmed));

@@ -89,17 +89,23 @@ impl Version {
         Version { stored: Stored { head, base: wish.content.clone(), content: wish.content }, first: None }
     }
 
-    /// The zone out of service.
+    /// The zone out of service. Its content is no longer needed here.
     pub(crate) fn withdrawn(stored: &Stored) -> Self {
-        let mut stored = stored.clone();
-        stored.head.state = HeadState::Withdrawn;
-        stored.head.pinned = None;
-        Version { stored, first: None }
+        let head = Head { state: HeadState::Withdrawn, pinned: None, ..stored.head.clone() };
+        let nothing = Content::empty(head.apex.clone(), head.checkpoint.salt);
+        Version { stored: Stored { head, content: nothing.clone(), base: nothing }, first: None }
     }
 
     /// What is stored, to be written as it was.
     pub(crate) fn again(stored: &Stored) -> Self {
         Version { stored: stored.clone(), first: None }
+    }
+
+    /// The same under another serial.
+    pub(crate) fn again_as(stored: &Stored, serial: u32) -> Self {
+        let mut version = Version::again(stored);
+        version.stored.head.soa.serial = serial;
+        version
     }
 
     pub(crate) fn apex(&self) -> &Name {
