@@ -10,6 +10,7 @@
 //! | `mod` | connecting; lists, page by page |
 //! | [`zones`] | which zone a person means |
 //! | [`published`] | what is published of a zone, and its kept versions |
+//! | [`planned`] | what the operator's stages make of it and of the objects |
 //! | [`records`] | the DNSRecords of a Zone |
 //! | [`restore`] | objects as they were |
 //! | [`send`] | server-side apply, with patience |
@@ -21,6 +22,7 @@
 //! Errors are texts for a person: what was wanted, what the API server says, what to do.
 
 pub(crate) mod annotate;
+pub(crate) mod planned;
 pub(crate) mod published;
 pub(crate) mod records;
 pub(crate) mod restore;
