@@ -2,12 +2,16 @@
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `import` | master files into a cluster, killed and run again |
+//! | `import` | master files into a cluster |
+//! | `early` | imports that end early: killed, interrupted, the API server gone; run again |
+//! | `terminal` | an import on a terminal, and on none |
 //! | `apply` | served, rejected, late; all or nothing |
 //! | here | status, versions, rollback, what is held; rights; the plugin |
 
 mod apply;
+mod early;
 mod import;
+mod terminal;
 
 use crate::{record, shared, zone};
 use port53_tests::cluster::User;
@@ -15,6 +19,7 @@ use port53_tests::eventually;
 use port53_tests::platform::Platform;
 use port53_tests::process::Finished;
 use serde_json::Value;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -37,15 +42,7 @@ impl Site {
     /// `port53` with these arguments, separated by blanks, in the namespace of the test and the directory of its
     /// files.
     fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_port53-tested"));
-        command
-            .args(arguments.split_whitespace())
-            .args(["--namespace", &self.namespace])
-            .env("KUBECONFIG", self.platform.cluster.kubeconfig())
-            .env("HOME", self.files.path())
-            .current_dir(self.files.path())
-            .stdin(Stdio::null());
-        command
+        command(self.platform, &self.namespace, self.files.path(), arguments)
     }
 
     fn run(&self, arguments: &str) -> (i32, Finished) {
@@ -126,6 +123,19 @@ impl Site {
             }
         })
     }
+}
+
+/// See [`Site::command`].
+fn command(platform: &Platform, namespace: &str, files: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_port53-tested"));
+    command
+        .args(arguments.split_whitespace())
+        .args(["--namespace", namespace])
+        .env("KUBECONFIG", platform.cluster.kubeconfig())
+        .env("HOME", files)
+        .current_dir(files)
+        .stdin(Stdio::null());
+    command
 }
 
 fn finished(mut command: Command) -> (i32, Finished) {
