@@ -13,9 +13,9 @@ fn an_import_on_a_terminal_shows_how_far_it_is_and_leaves_one_line() {
     let site = Site::new("terminal");
     let line = format!("import here.zone --origin {} --apply", site.domain);
     site.write("here.zone", &master(&site.domain, 200, ""));
-    let (status, done) = finished(on_terminal(&site.command(&line), 80));
+    let (status, done) = finished(on_terminal(&site.command(&line), 100));
     assert_eq!(status, 0, "{done:?}");
-    let mut screen = Screen::new(80);
+    let mut screen = Screen::new(100);
     screen.play(&done.stdout);
     let summary = format!("zone {}, 201 DNSRecords: 201 applied, 0 there already, 0 refused", site.domain);
     assert_eq!(screen.text(), summary, "{done:?}");
