@@ -6,10 +6,12 @@
 //! | `early` | imports that end early: killed, interrupted, the API server gone; run again |
 //! | `terminal` | an import on a terminal, and on none |
 //! | `apply` | served, rejected, late; all or nothing |
+//! | `export` | manifests that are those that were applied |
 //! | here | status, versions, rollback, what is held; rights; the plugin |
 
 mod apply;
 mod early;
+mod export;
 mod import;
 mod terminal;
 

@@ -34,7 +34,10 @@ pub(super) fn run(arguments: Import, color: Color) -> Outcome {
 }
 
 fn to_files(arguments: &Import, directory: &Path, style: Style) -> Outcome {
-    let options = convert::Options { namespace: arguments.to_cluster.cluster.namespace.clone() };
+    let options = convert::Options {
+        namespace: arguments.to_cluster.cluster.namespace.clone(),
+        ..convert::Options::default()
+    };
     let mut ended = Ended::Well;
     for file in &arguments.file {
         let Some((source, converted)) = convert_file(file, arguments, &options, style, &mut ended)? else {
@@ -97,7 +100,8 @@ async fn each_to_cluster(
     let told = interrupted.clone();
     port53_client::on_signal(move || told.cancel())?;
     let importer = Importer::connect(&arguments.to_cluster).await?;
-    let options = convert::Options { namespace: Some(importer.namespace().to_owned()) };
+    let options =
+        convert::Options { namespace: Some(importer.namespace().to_owned()), ..convert::Options::default() };
     let mut ended = Ended::Well;
     for file in &arguments.file {
         let Some((source, converted)) = convert_file(file, arguments, &options, style, &mut ended)? else {
