@@ -76,7 +76,7 @@ async fn name_all(cluster: &Cluster, found: &Found, held: &mut Held) {
         Ok((_, false)) => "the right to list DNSRecords of all namespaces is missing".to_owned(),
         Err(why) => why,
     };
-    eprintln!("{} are counted and not named: {why}", report::count(held.unnamed(), "removal"));
+    eprintln!("counted and not named: {}: {why}", report::count(held.unnamed(), "removal"));
 }
 
 /// What would go, were nothing held; and whether all records could be seen.

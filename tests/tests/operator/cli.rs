@@ -47,6 +47,27 @@ impl Site {
         command(self.platform, &self.namespace, self.files.path(), arguments)
     }
 
+    /// As [`Site::command`], of who may do everything in the namespace and nothing beside it, once that is granted.
+    fn command_of_team(&self, arguments: &str) -> Command {
+        let mut command = self.command(arguments);
+        let team = User::named(&self.namespace);
+        command.env("KUBECONFIG", self.platform.cluster.kubeconfig_of(&team));
+        command
+    }
+
+    fn grant_team(&self) {
+        let namespace = &self.namespace;
+        self.platform.apply(&format!(
+            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n\
+             metadata: {{name: team, namespace: {namespace}}}\n\
+             rules: [{{apiGroups: [port53.dev], resources: [zones, dnsrecords], verbs: [\"*\"]}}]\n\
+             ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
+             metadata: {{name: team, namespace: {namespace}}}\n\
+             subjects: [{{kind: User, name: {namespace}, apiGroup: rbac.authorization.k8s.io}}]\n\
+             roleRef: {{kind: Role, name: team, apiGroup: rbac.authorization.k8s.io}}\n"
+        ));
+    }
+
     fn run(&self, arguments: &str) -> (i32, Finished) {
         finished(self.command(arguments))
     }
@@ -309,6 +330,16 @@ fn what_is_held_is_listed_and_released_by_its_id_alone() {
     assert!(done.stderr.contains(id) && !done.stdout.contains("more"), "{done:?}");
     assert_eq!(done.stdout.lines().filter_map(|line| owner_of(line, "A")).collect::<Vec<_>>(), left);
 
+    // Who may not read what is published is told how many more there are.
+    site.grant_team();
+    let more = format!("and {} more\n", left.len() - 20);
+    eventually("the right", || match finished(site.command_of_team("held here")) {
+        (1, done) if done.stdout.ends_with(&more) && done.stderr.starts_with("counted and not named: ") => {
+            Ok(())
+        }
+        other => Err(format!("{other:?}")),
+    });
+
     let done = site.port53(2, &format!("held {domain} --release 000000000000"));
     assert!(done.stderr.contains(id), "{done:?}");
     let last = left.last().expect("one");
@@ -357,20 +388,8 @@ fn who_may_see_one_namespace_is_told_of_that_one() {
     let site = Site::new("team");
     site.port53_applies(&(site.zone() + &site.a("www", "192.0.2.1")));
     site.platform.comes_to("zone", &site.namespace, "here", "Ready=True Served");
-    let (namespace, user) = (&site.namespace, User::named(&site.namespace));
-    site.platform.apply(&format!(
-        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: team, namespace: {namespace}}}\n\
-         rules: [{{apiGroups: [port53.dev], resources: [zones, dnsrecords], verbs: [\"*\"]}}]\n\
-         ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
-         metadata: {{name: team, namespace: {namespace}}}\n\
-         subjects: [{{kind: User, name: {namespace}, apiGroup: rbac.authorization.k8s.io}}]\n\
-         roleRef: {{kind: Role, name: team, apiGroup: rbac.authorization.k8s.io}}\n"
-    ));
-    let as_team = |arguments: &str| {
-        let mut command = site.command(arguments);
-        command.env("KUBECONFIG", site.platform.cluster.kubeconfig_of(&user));
-        finished(command)
-    };
+    let as_team = |arguments: &str| finished(site.command_of_team(arguments));
+    site.grant_team();
     eventually("the right", || match as_team("status here") {
         (0, done) if done.stderr.contains("only the records of namespace") => Ok(()),
         (_, done) => Err(done.stderr),
