@@ -73,12 +73,7 @@ impl Memory {
             self.sizes.pop_back();
         }
         self.sizes.push_back((now, before.len()));
-        let replaced: BTreeSet<&Name> =
-            changes.iter().filter(|change| matches!(change, Change::Put { .. })).map(Change::name).collect();
-        let pure: Vec<&Change> = changes
-            .iter()
-            .filter(|change| matches!(change, Change::Remove { .. }) && !replaced.contains(change.name()))
-            .collect();
+        let pure = pure_removals(&changes);
         let keys: BTreeSet<Key> = pure.iter().map(|change| key(change)).collect();
         self.waiting.retain(|key, _| keys.contains(key));
         let mut young = BTreeSet::new();
@@ -147,6 +142,22 @@ impl Memory {
             self.gone.pop_front();
         }
     }
+}
+
+/// All pure removals among `changes` as they are held, with the id of just these. For who shows what is held
+/// beside the operator: where the id is that of the Zone's condition, these are the removals.
+pub fn all_removals(changes: &[Change]) -> Held {
+    let pure = pure_removals(changes);
+    let keys = pure.iter().map(|change| key(change)).collect();
+    Held { id: id(&keys), removals: pure.into_iter().map(text).collect() }
+}
+
+/// Removals at names at which nothing comes.
+fn pure_removals(changes: &[Change]) -> Vec<&Change> {
+    let is_put = |change: &&Change| matches!(change, Change::Put { .. });
+    let replaced: BTreeSet<&Name> = changes.iter().filter(is_put).map(Change::name).collect();
+    let is_pure = |change: &&Change| !is_put(change) && !replaced.contains(change.name());
+    changes.iter().filter(is_pure).collect()
 }
 
 fn key(change: &Change) -> Key {
@@ -223,6 +234,7 @@ mod tests {
         let screened = memory.screen(&before, all(), 30, None, second(1)).expect("screened");
         let held = screened.held.expect("7 of 20 are more than 30 %");
         assert_eq!(held.removals.len(), 7);
+        assert_eq!(all_removals(&all()), held);
         assert_eq!(screened.applied.content.len(), 21, "the addition goes out");
         let screened = memory.screen(&before, all(), 30, Some(&held.id), second(2)).expect("screened");
         assert_eq!((screened.held, screened.applied.content.len()), (None, 14));

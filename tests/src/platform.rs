@@ -11,6 +11,7 @@ use crate::process::{Finished, Process};
 use crate::resolver::{self, Resolver, grant};
 use crate::{PATIENCE, eventually};
 use serde_json::Value;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 use tempfile::TempDir;
@@ -22,12 +23,41 @@ pub const NAMESPACE: &str = "port53";
 const RIGHTS: &str = include_str!("rights.yaml");
 
 /// The programs, as `env!("CARGO_BIN_EXE_…")` has them in tests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Programs {
     /// `port53-operator-tested`.
-    pub operator: &'static str,
+    pub operator: PathBuf,
     /// `port53-resolver-tested`.
-    pub resolver: &'static str,
+    pub resolver: PathBuf,
+}
+
+impl Programs {
+    /// Those that are built beside the running program, for programs that are no tests.
+    ///
+    /// # Errors
+    /// When one is not there, with how to build it.
+    pub fn beside() -> Result<Self, String> {
+        Ok(Programs {
+            operator: beside("port53-operator-tested")?,
+            resolver: beside("port53-resolver-tested")?,
+        })
+    }
+}
+
+/// A program that is built beside the running one.
+///
+/// # Errors
+/// When it is not there, with how to build it.
+pub fn beside(program: &str) -> Result<PathBuf, String> {
+    let running = std::env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
+    let found = running.with_file_name(program);
+    match found.is_file() {
+        true => Ok(found),
+        false => Err(format!(
+            "{} is not built: run cargo build --package port53-tests --bins, with --release for a release build",
+            found.display()
+        )),
+    }
 }
 
 /// How a platform is to be.
@@ -86,7 +116,7 @@ impl Platform {
     /// How the resolvers are started.
     pub fn resolver_settings(&self) -> resolver::Settings {
         resolver::Settings {
-            program: self.programs.resolver,
+            program: self.programs.resolver.clone(),
             kubeconfig: self.cluster.kubeconfig_of(&resolver_user()),
             namespace: NAMESPACE.to_owned(),
             more: self.settings.resolver.clone(),
@@ -95,7 +125,7 @@ impl Platform {
 
     /// Starts the operator.
     pub fn start_operator(&mut self) {
-        let mut command = Command::new(self.programs.operator);
+        let mut command = Command::new(&self.programs.operator);
         command
             .args([
                 "--namespace",

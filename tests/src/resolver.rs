@@ -20,7 +20,7 @@ const ANSWER: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `env!("CARGO_BIN_EXE_port53-resolver-tested")` in tests.
-    pub program: &'static str,
+    pub program: PathBuf,
     /// Who it is.
     pub kubeconfig: PathBuf,
     /// Where the heads are.
@@ -161,7 +161,7 @@ impl Resolver {
 fn spawn(settings: &Settings, dir: &Path) -> (Process, SocketAddr, SocketAddr) {
     let cache = dir.join("cache");
     fs::create_dir_all(&cache).expect("a directory");
-    let mut command = Command::new(settings.program);
+    let mut command = Command::new(&settings.program);
     command
         .args(["--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0", "--log-format=json"])
         .args(["--source=kubernetes", "--udp-threads=1"])

@@ -46,6 +46,9 @@ pub struct ToCluster {
     /// Take fields over that somebody else manages.
     #[arg(long, requires = "apply")]
     pub force_conflicts: bool,
+    /// How long to wait for an API server that is gone or has too much to do, such as 90s or 5m.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
+    pub timeout: Duration,
     /// See there.
     #[command(flatten)]
     pub cluster: ClusterArgs,

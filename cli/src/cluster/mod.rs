@@ -10,6 +10,7 @@
 //! | `mod` | connecting; lists, page by page |
 //! | [`zones`] | which zone a person means |
 //! | [`published`] | what is published of a zone, and its kept versions |
+//! | [`planned`] | what the operator's stages make of it and of the objects |
 //! | [`records`] | the DNSRecords of a Zone |
 //! | [`restore`] | objects as they were |
 //! | [`send`] | server-side apply, with patience |
@@ -21,6 +22,7 @@
 //! Errors are texts for a person: what was wanted, what the API server says, what to do.
 
 pub(crate) mod annotate;
+pub(crate) mod planned;
 pub(crate) mod published;
 pub(crate) mod records;
 pub(crate) mod restore;
@@ -33,6 +35,7 @@ pub(crate) mod zones;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::api::{Api, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -55,6 +58,8 @@ pub(crate) struct Cluster {
     pub(crate) is_namespace_named: bool,
     /// Where zones are published.
     pub(crate) operator_namespace: String,
+    /// How long objects are applied again when the API server is gone.
+    patience: Duration,
     slices: Slices,
 }
 
@@ -90,7 +95,13 @@ impl Cluster {
         let operator_namespace = arguments.operator_namespace.clone();
         let slices = Slices::new(client.clone(), &operator_namespace, Arc::default());
         let is_namespace_named = arguments.namespace.is_some();
-        Ok(Cluster { client, namespace, is_namespace_named, operator_namespace, slices })
+        let patience = send::PATIENCE;
+        Ok(Cluster { client, namespace, is_namespace_named, operator_namespace, patience, slices })
+    }
+
+    /// For who says how long an API server that is gone is given.
+    pub(crate) fn with_patience(self, patience: Duration) -> Self {
+        Cluster { patience, ..self }
     }
 
     /// Objects of a namespace.

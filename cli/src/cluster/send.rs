@@ -19,8 +19,8 @@ use super::Cluster;
 pub(crate) const MANAGER: &str = "port53";
 /// How long a request may take.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
-/// How long a request is sent again.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a request is sent again, unless a person says otherwise.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -33,7 +33,7 @@ pub(crate) async fn patiently<T, F>(send: impl FnMut() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
-    sent_again(send, is_passing).await
+    sent_again(send, is_passing, PATIENCE).await
 }
 
 /// Asks until the API server has time for an answer. For what is read: who cannot be reached is told at once.
@@ -44,10 +44,14 @@ pub(crate) async fn asked<T, F>(ask: impl FnMut() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
-    sent_again(ask, |error| matches!(error, Error::Api(_)) && is_passing(error)).await
+    sent_again(ask, |error| matches!(error, Error::Api(_)) && is_passing(error), PATIENCE).await
 }
 
-async fn sent_again<T, F>(mut send: impl FnMut() -> F, is_worth_it: fn(&Error) -> bool) -> Result<T, Error>
+async fn sent_again<T, F>(
+    mut send: impl FnMut() -> F,
+    is_worth_it: fn(&Error) -> bool,
+    patience: Duration,
+) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -56,7 +60,7 @@ where
     loop {
         let late = |_| Err(Error::Service("the API server does not answer".into()));
         match timeout(ANSWERED_WITHIN, send()).await.unwrap_or_else(late) {
-            Err(error) if is_worth_it(&error) && begun.elapsed() < PATIENCE => {
+            Err(error) if is_worth_it(&error) && begun.elapsed() < patience => {
                 tracing::debug!(error = explain(&error), "sent again");
             }
             answered => return answered,
@@ -108,7 +112,7 @@ impl Cluster {
         let api = self.like(object);
         let name = named(object).1;
         let change = Patch::Apply(object);
-        patiently(|| api.patch(name, &params, &change)).await
+        sent_again(|| api.patch(name, &params, &change), is_passing, self.patience).await
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use port53_crds::{ConditionType, Zone, find_condition};
+use port53_operator::guard;
+use port53_operator::objects::Objects;
 use serde::Serialize;
 
 use super::rollback::told;
@@ -21,7 +23,7 @@ struct Held {
     /// What lets exactly these go.
     id: String,
     count: usize,
-    /// `www.example.com. A`: all, or the first of many.
+    /// `www.example.com. A`: all, or the first of many where the others are not known.
     removals: Vec<String>,
 }
 
@@ -58,8 +60,31 @@ pub(super) fn run(arguments: args::Held, color: Color) -> Outcome {
 async fn held(zone: &str, arguments: &ClusterArgs) -> Result<(Found, Option<Held>), String> {
     let cluster = Cluster::connect(arguments).await?;
     let found = cluster.find(zone).await?;
-    let held = Held::of(found.object()?)?;
+    let mut held = Held::of(found.object()?)?;
+    if let Some(held) = held.as_mut().filter(|held| held.unnamed() > 0) {
+        name_all(&cluster, &found, held).await;
+    }
     Ok((found, held))
+}
+
+/// The condition names the first of many. All are what the operator's stages remove from what is published, where
+/// that has the same id; else the others stay counted, and why is told.
+async fn name_all(cluster: &Cluster, found: &Found, held: &mut Held) {
+    let why = match removals(cluster, found).await {
+        Ok((all, _)) if all.id == held.id => return held.removals = all.removals,
+        Ok((_, true)) => "what is published or the records changed meanwhile".to_owned(),
+        Ok((_, false)) => "the right to list DNSRecords of all namespaces is missing".to_owned(),
+        Err(why) => why,
+    };
+    eprintln!("counted and not named: {}: {why}", report::count(held.unnamed(), "removal"));
+}
+
+/// What would go, were nothing held; and whether all records could be seen.
+async fn removals(cluster: &Cluster, found: &Found) -> Result<(port53_operator::report::Held, bool), String> {
+    let (head, version) = cluster.published(found).await?;
+    let (plan, is_all) = cluster.plan(found, &head, version, &Objects::default()).await?;
+    let changes = plan.zones.into_iter().find(|zone| zone.apex == found.apex).map(|zone| zone.changes);
+    Ok((guard::all_removals(&changes.unwrap_or_default()), is_all))
 }
 
 async fn release(arguments: &args::Held, id: &str) -> Result<Ended, String> {
@@ -131,11 +156,16 @@ impl Held {
         Some(Held { id: id.to_owned(), count: count.parse().ok()?, removals })
     }
 
+    /// How many are not named.
+    fn unnamed(&self) -> usize {
+        self.count.saturating_sub(self.removals.len())
+    }
+
     fn text(&self, style: Style) -> String {
         let rows: Vec<Vec<String>> =
             self.removals.iter().map(|removal| removal.split(' ').map(str::to_owned).collect()).collect();
         let mut text = report::table(&["NAME", "TYPE"], &rows, style);
-        match self.count.saturating_sub(self.removals.len()) {
+        match self.unnamed() {
             0 => {}
             more => text.push_str(&format!("and {more} more\n")),
         }

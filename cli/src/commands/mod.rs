@@ -86,7 +86,7 @@ fn create_directory(path: &Path) -> Result<(), String> {
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// Where nobody but the person at the keyboard chooses names, cuts need no secret.
-const NO_SALT: [u8; 16] = [0; 16];
+pub(crate) const NO_SALT: [u8; 16] = [0; 16];
 
 fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)

@@ -20,9 +20,9 @@ mod tests;
 
 use crate::yaml;
 use port53_zone::name::SortKey;
-use port53_zone::{Name, RRset, Soa};
+use port53_zone::{Name, RRset, Rtype, Soa};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// A zone as it was read from a master file or from what is served.
 #[derive(Clone, Debug)]
@@ -40,6 +40,19 @@ pub struct ZoneData {
 pub struct Options {
     /// The namespace of the objects. None is written when left out.
     pub namespace: Option<String>,
+    /// The name of the Zone. One after its domain when left out.
+    pub zone: Option<String>,
+    /// DNSRecords that are there, by owner and type of what they say: they keep their names.
+    pub there: BTreeMap<(SortKey, Rtype), ObjectName>,
+}
+
+/// Where an object is.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ObjectName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// A zone as manifests.
@@ -55,32 +68,40 @@ pub struct Converted {
 
 /// The manifests of a zone.
 pub fn manifests(zone: &ZoneData, options: &Options) -> Converted {
-    let zone_name = zone_object_name(&zone.apex);
+    let suffix = zone_object_name(&zone.apex);
+    let zone_name = options.zone.as_deref().unwrap_or(&suffix);
+    let namespace = options.namespace.as_deref();
     let mut warnings = Vec::new();
-    let mut objects = vec![zone::object_of(zone, &zone_name, options, &mut warnings)];
+    let mut objects = vec![zone::object_of(zone, zone_name, namespace, &mut warnings)];
     let mut refused = Vec::new();
-    let mut taken = HashSet::new();
+    let there = options.there.values().filter(|there| Some(there.namespace.as_str()) == namespace);
+    let mut taken: HashSet<String> = there.map(|there| there.name.clone()).collect();
     let mut last = None;
     for rrset in in_order(&zone.rrsets) {
-        let identity = Some((SortKey::of(&rrset.name), rrset.rtype));
-        if identity == last {
+        let identity = (SortKey::of(&rrset.name), rrset.rtype);
+        if last.as_ref() == Some(&identity) {
             refused.push((rrset.clone(), "there is another RRset of this name and type".to_owned()));
             continue;
         }
-        last = identity;
-        let named = record::spec(rrset, &zone.apex, &zone_name).and_then(|spec| {
-            let mut candidates = names::of_record(rrset, &zone.apex, &zone_name).into_iter();
-            match candidates.find(|name| !taken.contains(name)) {
-                Some(name) => Ok((name, spec)),
-                None => Err("every name for its object is taken".to_owned()),
+        let there = options.there.get(&identity);
+        last = Some(identity);
+        let made = record::spec(rrset, &zone.apex, zone_name).and_then(|mut spec| {
+            if let Some(ObjectName { namespace: its, name }) = there {
+                if let Some(namespace) = namespace.filter(|namespace| its != namespace) {
+                    spec["zoneRef"]["namespace"] = namespace.into();
+                }
+                return Ok(object("DNSRecord", name, Some(its), spec));
             }
+            let mut candidates = names::of_record(rrset, &zone.apex, &suffix).into_iter();
+            let name = candidates.find(|name| !taken.contains(name));
+            let name = name.ok_or("every name for its object is taken")?;
+            let made = object("DNSRecord", &name, namespace, spec);
+            taken.insert(name);
+            Ok(made)
         });
-        match named {
+        match made {
             Err(reason) => refused.push((rrset.clone(), reason)),
-            Ok((name, spec)) => {
-                objects.push(object("DNSRecord", &name, options, spec));
-                taken.insert(name);
-            }
+            Ok(object) => objects.push(object),
         }
     }
     Converted { objects, refused, warnings }
@@ -102,11 +123,11 @@ fn in_order(rrsets: &[RRset]) -> Vec<&RRset> {
     sorted
 }
 
-fn object(kind: &str, name: &str, options: &Options, spec: Value) -> Value {
+fn object(kind: &str, name: &str, namespace: Option<&str>, spec: Value) -> Value {
     let mut metadata = serde_json::Map::new();
     metadata.insert("name".to_owned(), name.into());
-    if let Some(namespace) = &options.namespace {
-        metadata.insert("namespace".to_owned(), namespace.as_str().into());
+    if let Some(namespace) = namespace {
+        metadata.insert("namespace".to_owned(), namespace.into());
     }
     serde_json::json!({
         "apiVersion": port53_crds::API_VERSION,

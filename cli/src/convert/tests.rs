@@ -34,7 +34,7 @@ fn with_ttl(ttl: u32, mut rrset: RRset) -> RRset {
 }
 
 fn converted(rrsets: Vec<RRset>) -> Converted {
-    let options = Options { namespace: Some("dns".to_owned()) };
+    let options = Options { namespace: Some("dns".to_owned()), ..Options::default() };
     manifests(&ZoneData { apex: name_of("example.com."), soa: soa(), rrsets }, &options)
 }
 

@@ -1,12 +1,17 @@
 //! The Zone: its domain, and the SOA as it was.
 
-use super::{Options, ZoneData, names, object};
+use super::{ZoneData, names, object};
 use port53_crds::MAX_TTL;
 use port53_zone::{Name, name};
 use serde_json::{Map, Value, json};
 
 /// The Zone object. What the SOA has and a Zone cannot say is told in `warnings`.
-pub(super) fn object_of(zone: &ZoneData, name: &str, options: &Options, warnings: &mut Vec<String>) -> Value {
+pub(super) fn object_of(
+    zone: &ZoneData,
+    name: &str,
+    namespace: Option<&str>,
+    warnings: &mut Vec<String>,
+) -> Value {
     let soa = &zone.soa;
     let mut spec = Map::new();
     match hostname(&soa.primary) {
@@ -35,7 +40,7 @@ pub(super) fn object_of(zone: &ZoneData, name: &str, options: &Options, warnings
         spec.insert(field.to_owned(), value.min(MAX_TTL).into());
     }
     spec.insert("initialSerial".to_owned(), soa.serial.into());
-    object("Zone", name, options, json!({"domain": domain(&zone.apex), "soa": spec}))
+    object("Zone", name, namespace, json!({"domain": domain(&zone.apex), "soa": spec}))
 }
 
 /// The name of the zone without its last dot.

@@ -14,7 +14,7 @@ fn settings(cluster: &Cluster, namespace: &str) -> Settings {
     let user = User::service_account(namespace, "resolver");
     grant(cluster, namespace, &user);
     Settings {
-        program: env!("CARGO_BIN_EXE_port53-resolver-tested"),
+        program: env!("CARGO_BIN_EXE_port53-resolver-tested").into(),
         kubeconfig: cluster.kubeconfig_of(&user),
         namespace: namespace.to_owned(),
         more: Vec::new(),

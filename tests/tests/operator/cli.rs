@@ -2,12 +2,18 @@
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `import` | master files into a cluster, killed and run again |
+//! | `import` | master files into a cluster |
+//! | `early` | imports that end early: killed, interrupted, the API server gone; run again |
+//! | `terminal` | an import on a terminal, and on none |
 //! | `apply` | served, rejected, late; all or nothing |
+//! | `export` | manifests that are those that were applied |
 //! | here | status, versions, rollback, what is held; rights; the plugin |
 
 mod apply;
+mod early;
+mod export;
 mod import;
+mod terminal;
 
 use crate::{record, shared, zone};
 use port53_tests::cluster::User;
@@ -15,6 +21,7 @@ use port53_tests::eventually;
 use port53_tests::platform::Platform;
 use port53_tests::process::Finished;
 use serde_json::Value;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -37,15 +44,28 @@ impl Site {
     /// `port53` with these arguments, separated by blanks, in the namespace of the test and the directory of its
     /// files.
     fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_port53-tested"));
+        command(self.platform, &self.namespace, self.files.path(), arguments)
+    }
+
+    /// As [`Site::command`], of who may do everything in the namespace and nothing beside it, once that is granted.
+    fn command_of_team(&self, arguments: &str) -> Command {
+        let mut command = self.command(arguments);
+        let team = User::named(&self.namespace);
+        command.env("KUBECONFIG", self.platform.cluster.kubeconfig_of(&team));
         command
-            .args(arguments.split_whitespace())
-            .args(["--namespace", &self.namespace])
-            .env("KUBECONFIG", self.platform.cluster.kubeconfig())
-            .env("HOME", self.files.path())
-            .current_dir(self.files.path())
-            .stdin(Stdio::null());
-        command
+    }
+
+    fn grant_team(&self) {
+        let namespace = &self.namespace;
+        self.platform.apply(&format!(
+            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n\
+             metadata: {{name: team, namespace: {namespace}}}\n\
+             rules: [{{apiGroups: [port53.dev], resources: [zones, dnsrecords], verbs: [\"*\"]}}]\n\
+             ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
+             metadata: {{name: team, namespace: {namespace}}}\n\
+             subjects: [{{kind: User, name: {namespace}, apiGroup: rbac.authorization.k8s.io}}]\n\
+             roleRef: {{kind: Role, name: team, apiGroup: rbac.authorization.k8s.io}}\n"
+        ));
     }
 
     fn run(&self, arguments: &str) -> (i32, Finished) {
@@ -126,6 +146,19 @@ impl Site {
             }
         })
     }
+}
+
+/// See [`Site::command`].
+fn command(platform: &Platform, namespace: &str, files: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_port53-tested"));
+    command
+        .args(arguments.split_whitespace())
+        .args(["--namespace", namespace])
+        .env("KUBECONFIG", platform.cluster.kubeconfig())
+        .env("HOME", files)
+        .current_dir(files)
+        .stdin(Stdio::null());
+    command
 }
 
 fn finished(mut command: Command) -> (i32, Finished) {
@@ -270,29 +303,64 @@ fn a_directory_is_compared_with_what_applying_it_would_change() {
 #[test]
 fn what_is_held_is_listed_and_released_by_its_id_alone() {
     let site = Site::new("held");
-    site.port53_applies(&(site.zone() + &site.hosts(20)));
+    site.port53_applies(&(site.zone() + &site.hosts(45)));
     let domain = &site.domain;
     let done = site.port53(0, &format!("held {domain}"));
     assert!(done.stderr.contains("nothing"), "{done:?}");
     site.platform.kubectl(&format!("delete dnsrecords --all -n {}", site.namespace));
     site.platform.comes_to("zone", &site.namespace, "here", "Held=True RemovalsHeld");
-    let held = eventually("all removals are held", || {
+    // The first may have gone before there were too many. The others are all that is left, and the Zone's
+    // condition names twenty of them.
+    let held = eventually("all that is left is held", || {
+        let left = site.port53(0, &format!("export {domain}")).stdout;
+        let left: Vec<String> = left.lines().filter_map(|line| owner_of(line, "A")).collect();
         let done = site.port53(1, &format!("held {domain} -o json"));
         let held: Value = serde_json::from_str(&done.stdout).expect("JSON");
-        if held["count"].as_u64() > Some(13) { Ok(held) } else { Err(format!("{held}")) }
+        let removals: Vec<String> = left.iter().map(|owner| format!("{owner} A")).collect();
+        match held["removals"] == Value::from(removals) {
+            true => Ok((held, left)),
+            false => Err(format!("{held} and not {left:?}: {}", done.stderr)),
+        }
     });
+    let (held, left) = held;
+    assert!(left.len() > 30, "{left:?}");
+    assert_eq!(held["count"], left.len(), "{held}");
     let id = held["id"].as_str().expect("an id");
     let done = site.port53(1, &format!("held {domain}"));
-    assert!(done.stdout.contains(&format!("h19.{domain}.")) && done.stderr.contains(id), "{done:?}");
+    assert!(done.stderr.contains(id) && !done.stdout.contains("more"), "{done:?}");
+    assert_eq!(done.stdout.lines().filter_map(|line| owner_of(line, "A")).collect::<Vec<_>>(), left);
+
+    // Who may not read what is published is told how many more there are.
+    site.grant_team();
+    let more = format!("and {} more\n", left.len() - 20);
+    eventually("the right", || match finished(site.command_of_team("held here")) {
+        (1, done) if done.stdout.ends_with(&more) && done.stderr.starts_with("counted and not named: ") => {
+            Ok(())
+        }
+        other => Err(format!("{other:?}")),
+    });
 
     let done = site.port53(2, &format!("held {domain} --release 000000000000"));
     assert!(done.stderr.contains(id), "{done:?}");
-    site.platform.say(&format!("h19.{domain} A"), "NoError 192.0.2.20");
+    let last = left.last().expect("one");
+    site.platform.say(&format!("{last} A"), &format!("NoError 192.0.2.{}", 1 + number_of(last)));
     let done = site.port53(0, &format!("held {domain} --release {id}"));
     assert!(done.stdout.contains("went"), "{done:?}");
-    site.platform.say(&format!("h19.{domain} A"), "NXDomain");
+    left.iter().for_each(|owner| site.platform.say(&format!("{owner} A"), "NXDomain"));
     let zone = site.get("zone", "here").expect("a Zone");
     assert_eq!(zone["metadata"]["annotations"].get("port53.dev/release"), None, "{zone}");
+}
+
+/// The first word of a line of which a later one is this type.
+fn owner_of(line: &str, rtype: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    let owner = words.next()?;
+    words.any(|word| word == rtype).then(|| owner.to_owned())
+}
+
+/// 7 of h7.example.com.
+fn number_of(owner: &str) -> usize {
+    owner[1..owner.find('.').expect("a dot")].parse().expect("a number")
 }
 
 #[test]
@@ -320,20 +388,8 @@ fn who_may_see_one_namespace_is_told_of_that_one() {
     let site = Site::new("team");
     site.port53_applies(&(site.zone() + &site.a("www", "192.0.2.1")));
     site.platform.comes_to("zone", &site.namespace, "here", "Ready=True Served");
-    let (namespace, user) = (&site.namespace, User::named(&site.namespace));
-    site.platform.apply(&format!(
-        "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: team, namespace: {namespace}}}\n\
-         rules: [{{apiGroups: [port53.dev], resources: [zones, dnsrecords], verbs: [\"*\"]}}]\n\
-         ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
-         metadata: {{name: team, namespace: {namespace}}}\n\
-         subjects: [{{kind: User, name: {namespace}, apiGroup: rbac.authorization.k8s.io}}]\n\
-         roleRef: {{kind: Role, name: team, apiGroup: rbac.authorization.k8s.io}}\n"
-    ));
-    let as_team = |arguments: &str| {
-        let mut command = site.command(arguments);
-        command.env("KUBECONFIG", site.platform.cluster.kubeconfig_of(&user));
-        finished(command)
-    };
+    let as_team = |arguments: &str| finished(site.command_of_team(arguments));
+    site.grant_team();
     eventually("the right", || match as_team("status here") {
         (0, done) if done.stderr.contains("only the records of namespace") => Ok(()),
         (_, done) => Err(done.stderr),

@@ -30,8 +30,8 @@ fn shared() -> &'static Platform {
 /// The programs, built with the tests.
 fn programs() -> Programs {
     Programs {
-        operator: env!("CARGO_BIN_EXE_port53-operator-tested"),
-        resolver: env!("CARGO_BIN_EXE_port53-resolver-tested"),
+        operator: env!("CARGO_BIN_EXE_port53-operator-tested").into(),
+        resolver: env!("CARGO_BIN_EXE_port53-resolver-tested").into(),
     }
 }
 

@@ -11,7 +11,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{StreamExt, stream};
-use indicatif::{ProgressBar, ProgressStyle};
 use kube::Error;
 use kube::api::ListParams;
 use kube::core::{DynamicObject, ResourceExt};
@@ -19,11 +18,11 @@ use port53_client::{explain, is_passing};
 use port53_zone::{RRset, name, rdata};
 use serde_json::Value;
 
+use super::progress::bar;
 use crate::args::ToCluster;
 use crate::cluster::send::{called, named, refusal};
 use crate::cluster::{Cluster, field_is, list};
 use crate::convert::Converted;
-use crate::judge::zone_text;
 use crate::report;
 use crate::yaml;
 
@@ -36,11 +35,14 @@ pub(super) struct Importer {
     answered: AtomicU64,
 }
 
-/// What became of a zone.
+/// What became of a zone so far.
 #[derive(Debug, Default)]
 pub(super) struct Imported {
+    /// RRsets that are to be DNSRecords.
+    all: usize,
     applied: usize,
     unchanged: usize,
+    /// The Zone among them, when it is.
     pub(super) refused: Vec<Refused>,
 }
 
@@ -64,7 +66,7 @@ enum Sent {
 impl Importer {
     pub(super) async fn connect(arguments: &ToCluster) -> Result<Self, String> {
         Ok(Importer {
-            cluster: Cluster::connect(&arguments.cluster).await?,
+            cluster: Cluster::connect(&arguments.cluster).await?.with_patience(arguments.timeout),
             parallel: arguments.parallel.into(),
             is_forced: arguments.force_conflicts,
             answered: AtomicU64::new(0),
@@ -76,15 +78,20 @@ impl Importer {
         &self.cluster.namespace
     }
 
-    /// Brings a zone into the cluster.
+    /// Whether the API server gave an answer to anything that was sent.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed) > 0
+    }
+
+    /// Brings a zone into the cluster. What becomes of it is in `imported` also when this ends early.
     ///
     /// # Errors
     /// When the API server cannot be reached, or is lost for longer than a passing trouble.
-    pub(super) async fn import(&self, converted: Converted) -> Result<Imported, String> {
+    pub(super) async fn import(&self, converted: Converted, imported: &mut Imported) -> Result<(), String> {
         let refused = converted.refused.into_iter().map(|(rrset, why)| Refused::RRset(rrset, why));
-        let mut imported = Imported { refused: refused.collect(), ..Imported::default() };
+        imported.refused.extend(refused);
         let mut objects = converted.objects.into_iter();
-        let Some(zone) = objects.next() else { return Ok(imported) };
+        let Some(zone) = objects.next() else { return Ok(()) };
         let there = self.records_of(&zone).await?;
         if let Some(why) = self.refused(self.send(&zone).await)? {
             let records = objects.map(|record| {
@@ -92,12 +99,12 @@ impl Importer {
             });
             imported.refused.push(Refused::Object(zone, why));
             imported.refused.extend(records);
-            return Ok(imported);
+            return Ok(());
         }
         let (unchanged, missing): (Vec<Value>, Vec<Value>) =
             objects.partition(|record| there.get(named(record).1) == Some(&record["spec"]));
         imported.unchanged = unchanged.len();
-        let bar = bar(missing.len(), &zone);
+        let bar = bar(imported.unchanged, missing.len(), &zone);
         let mut sending = stream::iter(missing)
             .map(|record| async {
                 let sent = self.send(&record).await;
@@ -111,8 +118,7 @@ impl Importer {
             }
             bar.inc(1);
         }
-        bar.finish_and_clear();
-        Ok(imported)
+        Ok(())
     }
 
     /// The specs of the records of a Zone that are there, by their names.
@@ -156,21 +162,30 @@ impl Importer {
         match sent {
             Sent::Applied => Ok(None),
             Sent::Refused(why) => Ok(Some(why)),
-            Sent::Lost(why) => Err(format!("the API server is lost: {why}: run this again, and it goes on")),
+            Sent::Lost(why) => Err(format!("the API server is lost: {why}")),
         }
     }
 }
 
 impl Imported {
-    /// `41 DNSRecords: 40 applied, 0 were there, 1 refused`.
+    /// Of a zone that nothing became of yet.
+    pub(super) fn of(converted: &Converted) -> Self {
+        let records = converted.objects.len().saturating_sub(1);
+        Imported { all: records + converted.refused.len(), ..Imported::default() }
+    }
+
+    /// `zone example.com, 41 DNSRecords: 40 applied, 0 there already, 1 refused`, and how many were not sent.
     pub(super) fn summary(&self, domain: &str) -> String {
-        let all = self.applied + self.unchanged + self.refused.len();
+        let refused = self.refused.iter().filter(|refused| !refused.is_zone()).count();
+        let unsent = match self.all - self.applied - self.unchanged - refused {
+            0 => String::new(),
+            unsent => format!(", {unsent} not sent"),
+        };
         format!(
-            "zone {domain}, {}: {} applied, {} there already, {} refused",
-            report::count(all, "DNSRecord"),
+            "zone {domain}, {}: {} applied, {} there already, {refused} refused{unsent}",
+            report::count(self.all, "DNSRecord"),
             self.applied,
             self.unchanged,
-            self.refused.len()
         )
     }
 }
@@ -192,6 +207,10 @@ impl Refused {
         }
     }
 
+    fn is_zone(&self) -> bool {
+        matches!(self, Refused::Object(object, _) if object["kind"] == "Zone")
+    }
+
     pub(super) fn why(&self) -> &str {
         match self {
             Refused::Object(_, why) | Refused::RRset(_, why) => why,
@@ -199,13 +218,13 @@ impl Refused {
     }
 }
 
-/// What was refused as manifests, each below its reason. What is no manifest is a comment.
-pub(super) fn rejects(refused: &[Refused]) -> String {
+/// What was refused as manifests, each below its place and the reason. What is no manifest is a comment.
+pub(super) fn rejects(refused: &[(String, Refused)]) -> String {
     let mut text = String::new();
-    for refused in refused {
-        text.push_str("---\n");
+    for (place, refused) in refused {
+        // Writing to memory does not fail.
+        let _ = writeln!(text, "---\n# {place}");
         for line in refused.why().lines() {
-            // Writing to memory does not fail.
             let _ = writeln!(text, "# {line}");
         }
         match refused {
@@ -226,20 +245,6 @@ pub(super) fn check_rejects(file: &Path, is_forced: bool) -> Result<(), String> 
     }
 }
 
-/// Progress, on a terminal only.
-fn bar(records: usize, zone: &Value) -> ProgressBar {
-    let bar = ProgressBar::new(records as u64);
-    let template = "{prefix} {wide_bar} {pos}/{len}  {per_sec}  {eta} left";
-    // The template is right: a test looks.
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    bar.set_style(style);
-    let domain = zone["spec"]["domain"].as_str().unwrap_or_default();
-    bar.set_prefix(
-        port53_zone::name::parse_absolute(domain).map_or(domain.to_owned(), |apex| zone_text(&apex)),
-    );
-    bar
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,21 +262,30 @@ mod tests {
         let apex = name::parse_absolute("example.com").expect("a name");
         let rrset = RRset::new(apex, port53_zone::Rtype::A, 60, [value]);
         let refused = [
-            Refused::Object(object.clone(), "wrong\nin two lines".to_owned()),
-            Refused::RRset(rrset, "no record".to_owned()),
+            ("z:7".to_owned(), Refused::Object(object.clone(), "wrong\nin two lines".to_owned())),
+            ("z:8".to_owned(), Refused::RRset(rrset, "no record".to_owned())),
         ];
         let text = rejects(&refused);
-        assert!(text.starts_with("---\n# wrong\n# in two lines\napiVersion: "), "{text}");
-        assert!(text.ends_with("---\n# no record\n# example.com. A\n"), "{text}");
+        assert!(text.starts_with("---\n# z:7\n# wrong\n# in two lines\napiVersion: "), "{text}");
+        assert!(text.ends_with("---\n# z:8\n# no record\n# example.com. A\n"), "{text}");
         let documents = yaml::documents(text.as_bytes());
         let read: Vec<Value> =
             documents.into_iter().map(|document| document.expect("a document").value).collect();
         assert_eq!(read, [object]);
     }
 
+    /// The Zone is no DNSRecord, and was counted as one when it was refused.
     #[test]
-    fn the_template_of_the_bar_is_one() {
-        let template = "{prefix} {wide_bar} {pos}/{len}  {per_sec}  {eta} left";
-        assert!(ProgressStyle::with_template(template).is_ok());
+    fn a_zone_that_is_refused_is_not_counted_among_the_records() {
+        let object =
+            |kind: &str| Refused::Object(json!({"kind": kind, "spec": {"type": "A"}}), "no".to_owned());
+        let mut imported = Imported { all: 3, ..Imported::default() };
+        assert_eq!(
+            imported.summary("z"),
+            "zone z, 3 DNSRecords: 0 applied, 0 there already, 0 refused, 3 not sent"
+        );
+        imported.refused.push(object("Zone"));
+        imported.refused.extend((0..3).map(|_| object("DNSRecord")));
+        assert_eq!(imported.summary("z"), "zone z, 3 DNSRecords: 0 applied, 0 there already, 3 refused");
     }
 }

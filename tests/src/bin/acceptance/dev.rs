@@ -2,7 +2,8 @@
 
 use crate::ask::{Form, Outcome, ask_all};
 use crate::input::{self, Input};
-use crate::{File, program, table};
+use crate::{File, table};
+use port53_tests::platform::beside;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -13,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 pub(crate) fn run(files: &[File]) -> Result<Vec<Outcome>, Box<dyn Error>> {
-    let port53 = program("port53-tested")?;
+    let port53 = beside("port53-tested")?;
     let mut outcomes = Vec::new();
     for (i, file) in files.iter().enumerate() {
         let input = input::read(&file.path, &file.origin, file.scratch()?)?;
@@ -52,7 +53,7 @@ fn one(port53: &Path, input: &Input, file: &File, form: Form) -> Result<Outcome,
 }
 
 /// Makes manifests of a zone. Returns where they are, and how many RRsets were left out.
-pub(crate) fn import(port53: &Path, file: &File) -> Result<(PathBuf, usize), Box<dyn Error>> {
+fn import(port53: &Path, file: &File) -> Result<(PathBuf, usize), Box<dyn Error>> {
     let directory = file.scratch()?.join("manifests");
     let imported = Command::new(port53).arg("import").arg(&file.path).arg("-o").arg(&directory).output()?;
     let said = String::from_utf8_lossy(&imported.stderr).into_owned();

@@ -1,7 +1,7 @@
-//! Real zones in, right answers out: every zone of a directory is imported into a cluster with the operator and
-//! two resolvers at work, every record comes to be served or refused, and every resolver is asked for every RRset
-//! over UDP and TCP. What it says is compared with the input as an independent reader sees it. With `--dev` each
-//! zone is served by `port53 dev` instead, as it is and again after `port53 import`.
+//! Real zones in, right answers out: every zone of a directory is imported by `port53 import --apply` into a cluster
+//! with the operator and two resolvers at work, every record comes to be served or refused, and every resolver is
+//! asked for every RRset over UDP and TCP. What it says is compared with the input as an independent reader sees it.
+//! With `--dev` each zone is served by `port53 dev` instead, as it is and again after `port53 import`.
 //!
 //! What may be missing is known beforehand from the input alone: names with CNAME and other data, and, as
 //! manifests, what only signing makes. Whatever else is not answered as it stands in the file is a failure, and
@@ -14,7 +14,7 @@
 //! | `ask` | every question, and what came of them |
 //! | `cluster` | zones through the API server |
 //! | `dev` | zones through `port53 dev` |
-//! | `objects` | manifests into a cluster, and their statuses |
+//! | `objects` | what the statuses say |
 //! | `table` | what is printed |
 
 mod ask;
@@ -79,15 +79,6 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     };
     table::print(&outcomes);
     Ok(outcomes.iter().all(|outcome| outcome.failures.is_empty()))
-}
-
-/// A program that is built beside this one.
-fn program(name: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let program = std::env::current_exe()?.with_file_name(name);
-    if !program.is_file() {
-        return Err(format!("{name} is not built: run make acceptance").into());
-    }
-    Ok(program)
 }
 
 fn plain(file: &Path, scratch: &Path) -> Result<File, Box<dyn Error>> {

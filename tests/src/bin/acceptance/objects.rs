@@ -1,22 +1,18 @@
-//! Manifests into a cluster, and what their statuses say.
+//! What the statuses of the objects of a zone say.
 
 use crate::PATIENCE;
-use crate::input::Key;
-use futures::StreamExt;
-use kube::api::{ApiResource, ListParams, Patch, PatchParams};
+use crate::input::{Input, Key};
+use kube::api::{ApiResource, ListParams};
 use kube::core::DynamicObject;
 use kube::{Api, Client, ResourceExt};
-use port53_cli::yaml;
+use port53_cli::convert;
 use port53_crds::{DNSRecord, Zone};
 use port53_zone::{Name, name, rdata};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Requests at once.
-const AT_ONCE: usize = 32;
 const POLL: Duration = Duration::from_millis(250);
 
 /// The Zones and DNSRecords of a namespace.
@@ -35,14 +31,21 @@ pub(crate) struct Said {
     waiting: Vec<String>,
 }
 
-/// A zone whose objects were applied.
-pub(crate) struct Applied {
+/// A zone that was imported.
+pub(crate) struct Imported {
     /// The name of its Zone.
     zone: String,
     apex: Name,
+    /// How many DNSRecords there have to be.
     records: usize,
-    /// What the API server refused.
-    pub(crate) refused: Vec<String>,
+}
+
+impl Imported {
+    /// Of a zone with so many DNSRecords.
+    pub(crate) fn new(input: &Input, records: usize) -> Result<Self, Box<dyn Error>> {
+        let apex = Name::from_octets(input.apex.clone().into())?;
+        Ok(Imported { zone: convert::zone_object_name(&apex), apex, records })
+    }
 }
 
 impl Objects {
@@ -54,34 +57,15 @@ impl Objects {
         }
     }
 
-    /// Applies the manifests of one zone on the server's side: the Zone, and when that is Ready its records.
-    pub(crate) async fn apply(&self, directory: &Path) -> Result<Applied, Box<dyn Error>> {
-        let objects = read(directory)?;
-        let (zones, records): (Vec<&Value>, Vec<&Value>) =
-            objects.iter().partition(|object| object["kind"] == "Zone");
-        let [zone] = zones[..] else { return Err(format!("{} Zones, not one", zones.len()).into()) };
-        let domain = zone["spec"]["domain"].as_str().ok_or("a Zone without a domain")?;
-        let name = text(&zone["metadata"]["name"]);
-        let apex = name::parse_absolute(domain)?;
-        apply(&self.zones, zone).await?;
-        self.zone_is_ready(&name).await?;
-        let refused = futures::stream::iter(&records)
-            .map(|record| async { apply(&self.records, record).await.err() })
-            .buffer_unordered(AT_ONCE)
-            .filter_map(|refused| async { refused });
-        let refused = refused.collect::<Vec<String>>().await;
-        Ok(Applied { zone: name, apex, records: records.len(), refused })
-    }
-
     /// Waits until every record of a zone is served or rejected, and the Zone is Ready.
-    pub(crate) async fn settle(&self, applied: &Applied) -> Result<(), Box<dyn Error>> {
-        let expected = applied.records - applied.refused.len();
+    pub(crate) async fn settle(&self, imported: &Imported) -> Result<(), Box<dyn Error>> {
+        let expected = imported.records;
         let (mut until, mut last) = (Instant::now() + PATIENCE, 0);
         loop {
-            let said = self.said(applied).await?;
+            let said = self.said(imported).await?;
             let settled = said.served + said.rejected.len();
             if settled == expected {
-                return self.zone_is_ready(&applied.zone).await;
+                return self.zone_is_ready(&imported.zone).await;
             }
             if settled > last {
                 (last, until) = (settled, Instant::now() + PATIENCE);
@@ -90,7 +74,7 @@ impl Objects {
                 let some: Vec<_> = said.waiting.iter().take(5).map(String::as_str).collect();
                 return Err(format!(
                     "zone {}: {settled} of {expected} records are served or rejected, and no more come: {}",
-                    applied.zone,
+                    imported.zone,
                     some.join("; ")
                 )
                 .into());
@@ -100,8 +84,8 @@ impl Objects {
     }
 
     /// What the records of a zone say.
-    pub(crate) async fn said(&self, applied: &Applied) -> Result<Said, Box<dyn Error>> {
-        let params = ListParams::default().fields(&format!("spec.zoneRef.name={}", applied.zone));
+    pub(crate) async fn said(&self, imported: &Imported) -> Result<Said, Box<dyn Error>> {
+        let params = ListParams::default().fields(&format!("spec.zoneRef.name={}", imported.zone));
         let mut said = Said::default();
         for record in self.records.list(&params).await? {
             let generation = record.metadata.generation;
@@ -110,7 +94,7 @@ impl Objects {
                 (Some(ready), _) if ready["status"] == "True" => said.served += 1,
                 (_, Some(accepted)) if accepted["status"] == "False" => {
                     let why = (text(&accepted["reason"]), text(&accepted["message"]));
-                    said.rejected.insert(key(&record, &applied.apex)?, why);
+                    said.rejected.insert(key(&record, &imported.apex)?, why);
                 }
                 (ready, _) => {
                     let message =
@@ -138,24 +122,6 @@ impl Objects {
             tokio::time::sleep(POLL / 5).await;
         }
     }
-}
-
-/// The objects of all manifests of a directory.
-fn read(directory: &Path) -> Result<Vec<Value>, Box<dyn Error>> {
-    let mut objects = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        for document in yaml::documents(&std::fs::read(entry?.path())?) {
-            objects.push(document.map_err(|problem| problem.to_string())?.value);
-        }
-    }
-    Ok(objects)
-}
-
-/// Applies one object; the error says which and why not.
-async fn apply(api: &Api<DynamicObject>, object: &Value) -> Result<(), String> {
-    let name = text(&object["metadata"]["name"]);
-    let applied = api.patch(&name, &PatchParams::apply("acceptance"), &Patch::Apply(object)).await;
-    applied.map(drop).map_err(|error| format!("{name}: {}", port53_client::explain(&error)))
 }
 
 /// A condition of an object for its newest generation.

@@ -79,10 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("give one number of changes, or one for each rate".into());
     }
     let platform = Platform::start(
-        Programs {
-            operator: program("port53-operator-tested")?,
-            resolver: program("port53-resolver-tested")?,
-        },
+        Programs::beside()?,
         Settings {
             // As they are unless a person says otherwise.
             resolver: vec!["--cache-interval=1s".to_owned()],
@@ -139,15 +136,6 @@ async fn client(kubeconfig: &Path) -> Result<kube::Client, Box<dyn Error>> {
     let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(port53_client::client(config)?)
-}
-
-/// A program that is built beside this one. It is asked for by a name that lives as long as the process.
-fn program(name: &str) -> Result<&'static str, Box<dyn Error>> {
-    let program = std::env::current_exe()?.with_file_name(name);
-    if !program.is_file() {
-        return Err(format!("{name} is not built: run make bench-propagation").into());
-    }
-    Ok(String::leak(program.into_os_string().into_string().map_err(|_| "a path that is no UTF-8")?))
 }
 
 fn now() -> Moment {

@@ -1,6 +1,8 @@
 //! `port53 export`: a zone as it is published in a cluster, or as it would be served from a directory, as a
 //! master file or as manifests.
 
+mod manifests;
+
 use std::error::Error;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -13,17 +15,16 @@ use super::{DEFAULT_NAMESPACE, Ended, NO_SALT, Outcome, read};
 use crate::args::{ClusterArgs, Export, ExportFormat};
 use crate::cluster::published::Version;
 use crate::cluster::{self, Cluster};
-use crate::convert::{self, ZoneData};
 use crate::judge::{Standing, zone_text};
 use crate::report::{self, Color, Style};
+use manifests::Objects;
 
 /// A zone that was found.
 struct Exported {
     apex: Name,
     soa: Soa,
     content: Content,
-    /// Of the manifests.
-    namespace: String,
+    objects: Objects,
 }
 
 pub(super) fn run(arguments: Export, color: Color) -> Outcome {
@@ -31,7 +32,7 @@ pub(super) fn run(arguments: Export, color: Color) -> Outcome {
     let style = Style::of(color, &io::stderr());
     let zone = match path {
         Some(path) => of_directory(&path, &zone, &cluster, style)?,
-        None => cluster::run(of_cluster(&zone, &cluster))??,
+        None => cluster::run(of_cluster(&zone, &cluster, format))??,
     };
     write(zone, format)?;
     Ok(Ended::Well)
@@ -53,33 +54,32 @@ fn of_directory(
         let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
         return Err(format!("there is no zone {}: there is {there}", name::display(&apex)).into());
     };
-    let namespace = namespace.to_owned();
-    Ok(Exported { apex, soa: found.soa, content: found.applied.content, namespace })
+    let objects = Objects::of_directory(&directory, &found.holder, namespace);
+    Ok(Exported { apex, soa: found.soa, content: found.applied.content, objects })
 }
 
-async fn of_cluster(zone: &str, arguments: &ClusterArgs) -> Result<Exported, String> {
+async fn of_cluster(zone: &str, arguments: &ClusterArgs, format: ExportFormat) -> Result<Exported, String> {
     let cluster = Cluster::connect(arguments).await?;
     let found = cluster.find(zone).await?;
-    let (head, Version { soa, content }) = cluster.published(&found).await?;
+    let (head, version) = cluster.published(&found).await?;
     if head.state == HeadState::Withdrawn {
         eprintln!("{} is withdrawn: this is what was published last", found.domain());
     }
-    Ok(Exported { apex: head.apex, soa, content, namespace: head.holder.namespace })
+    let objects = match format {
+        ExportFormat::Master => Objects::none(&head.holder.namespace),
+        ExportFormat::Manifests => Objects::of_cluster(&cluster, &found, &head, &version).await?,
+    };
+    let Version { soa, content } = version;
+    Ok(Exported { apex: head.apex, soa, content, objects })
 }
 
 fn write(zone: Exported, format: ExportFormat) -> io::Result<()> {
-    let Exported { apex, soa, content, namespace } = zone;
-    let rrsets = content.iter().map(|(rrset, _)| rrset);
+    let Exported { apex, soa, content, objects } = zone;
     let mut out = BufWriter::new(io::stdout().lock());
     match format {
-        ExportFormat::Master => master::write(&mut out, &apex, &soa, rrsets)?,
+        ExportFormat::Master => master::write(&mut out, &apex, &soa, content.iter().map(|(rrset, _)| rrset))?,
         ExportFormat::Manifests => {
-            let data = ZoneData { rrsets: rrsets.collect(), apex, soa };
-            let converted = convert::manifests(&data, &convert::Options { namespace: Some(namespace) });
-            for (rrset, reason) in &converted.refused {
-                eprintln!("left out: {}: {reason}", name::display(&rrset.name));
-            }
-            out.write_all(convert::render(&converted.objects).as_bytes())?;
+            out.write_all(manifests::text(apex, soa, &content, &objects).as_bytes())?
         }
     }
     out.flush()
