@@ -21,9 +21,9 @@ use crate::place::Place;
 use crate::{explain, jittered};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
+use kube::Error;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use kube::core::{DynamicObject, PartialObjectMeta};
-use kube::Error;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -343,10 +343,7 @@ impl<K: Clone> Following<K> {
     }
 }
 
-async fn within<T>(
-    patience: Duration,
-    request: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
+async fn within<T>(patience: Duration, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let late = |_| Error::Service("the API server does not answer".into());
     timeout(patience, request).await.map_err(late)?
 }

@@ -10,7 +10,7 @@ use port53_tests::resolver::{Resolver, Settings, grant};
 const WWW: &str = "www.example.com A";
 
 /// How a resolver of `namespace` is started, with the rights of one.
-fn settings(cluster: &Cluster, namespace: &str) -> Settings {
+pub(crate) fn settings(cluster: &Cluster, namespace: &str) -> Settings {
     let user = User::service_account(namespace, "resolver");
     grant(cluster, namespace, &user);
     Settings {
