@@ -7,8 +7,10 @@
 //! | `zones` | grants, delegation, child zones; deleted, kept, restored |
 //! | `hands` | heads, revisions and slices edited and deleted by hand |
 //! | `faults` | the operator killed, the API server gone and back in time, rights and definitions missing; pruning |
+//! | `between` | the operator killed between two of its writes |
 //! | `guards` | what a person decides: removals held, rollback |
 
+mod between;
 mod cli;
 mod faults;
 mod guards;
