@@ -121,11 +121,11 @@ fn slices_and_revisions_cannot_be_edited() {
     platform.say(&question, "NoError 192.0.2.1");
 }
 
-/// Deleted, and before it is stored again another is there under its name.
+/// Somebody made one of the serial that comes next, and it never changes.
 #[test]
-fn a_revision_that_is_replaced_by_another_stops_no_publication() {
+fn a_revision_that_is_in_the_way_of_the_next_stops_no_publication() {
     let platform = shared();
-    let (namespace, domain, question) = www(platform, "replaced");
+    let (namespace, domain, question) = www(platform, "in-the-way");
     let serial = || platform.head(&domain).expect("a head")["spec"]["serial"].as_u64().expect("a serial");
     let before = serial();
     // That of the serial to come, with the content of the one that is there.
