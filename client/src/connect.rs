@@ -13,6 +13,9 @@ use tower::{BoxError, ServiceBuilder};
 const CONNECT: Duration = Duration::from_secs(10);
 /// A connection over which nothing comes is probed after this long: a watch may be silent for a minute.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// Between probes that are not answered, and after how many of them the connection is lost.
+const PROBE: Duration = Duration::from_secs(5);
+const PROBES: u32 = 3;
 
 /// Whether this process was told of a cluster: by KUBECONFIG, by the file where kubectl looks for it, or by
 /// being in a pod.
@@ -48,6 +51,8 @@ pub fn client(config: Config) -> Result<Client, Error> {
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT));
     tcp.set_keepalive(Some(KEEPALIVE));
+    tcp.set_keepalive_interval(Some(PROBE));
+    tcp.set_keepalive_retries(Some(PROBES));
     let tls = config.rustls_https_connector_with_connector(tcp)?;
     let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(tls);
     let service = ServiceBuilder::new()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connect` | a client with what the library's own lacks, and its errors in words |
 //! | [`watch`] | lists and watches; when to list again |
+//! | `place` | how far a watch came, and whether it may go on from there. Pure |
 //! | `fetch` | a checkpoint out of slices that are fetched one by one |
 //! | `program` | what every program of ours does at its ends |
 //! | [`slices`] | fetching them from a namespace, with patience |
@@ -12,6 +13,7 @@
 
 mod connect;
 mod fetch;
+mod place;
 mod program;
 pub mod slices;
 pub mod watch;

@@ -1,20 +1,29 @@
 //! Following the objects of one kind: lists, watches, and when to list again.
 //!
 //! A list is read to its end, then a watch goes on from its resourceVersion. A watch that ends is taken up
-//! where it ended; one that says "gone" (410), that shows a resourceVersion lower than one before, or that
-//! shows nothing for two minutes although bookmarks come each minute, is followed by a new list. So is a lost
-//! connection when the API server that comes back is behind what was seen: after a restore of etcd it would
-//! leave out events without a word.
+//! where it ended. A new list follows one
+//! - that says "gone" (410), or ends with any other error of the API server;
+//! - that shows a resourceVersion lower than one before;
+//! - that shows nothing for two minutes, although bookmarks come each minute;
+//! - whose connection is lost, unless the API server answers at the first attempt and its past is the one that
+//!   was seen (`place`). One that was away for longer may have another etcd behind it; after a restore it would leave
+//!   out events without a word, and after a restart it remembers no older version anyway.
+//!
+//! What fails is tried again within seconds, without end: followers are few.
+//!
+//! A streaming list that the API server refuses (WatchList is off by default in 1.33) is replaced by a plain one, as
+//! long as the connection lasts.
 //!
 //! Objects come as plain JSON, so that one that cannot be read is that one's affair and never the end of a list.
 //! The library's watcher lists again on 410 only and shows no bookmarks; hence this loop over its raw calls.
 
+use crate::place::Place;
 use crate::{explain, jittered};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
+use kube::Error;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use kube::core::{DynamicObject, PartialObjectMeta};
-use kube::{Error, ResourceExt};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,11 +33,13 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Bookmarks come about once a minute: a watch that is silent for longer is not to be trusted.
 const SILENCE: Duration = Duration::from_secs(120);
-/// How long a request may take to begin to be answered, and a page of a list to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a request may take to begin to be answered.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long a page of a list may take to come.
+const PAGE: Duration = Duration::from_secs(30);
 /// The first pause after a failure; each that follows is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// Marks the bookmark after the last object of a streaming list.
 const END_OF_LIST: &str = "k8s.io/initial-events-end";
 
@@ -89,15 +100,10 @@ pub struct Follower<K> {
 struct Following<K> {
     this: Follower<K>,
     place: Place,
-}
-
-/// How far was heard.
-#[derive(Debug, Default)]
-struct Place {
-    /// Where a watch goes on; nothing when a list is needed.
-    from: Option<String>,
-    /// The highest resourceVersion seen.
-    highest: Option<u64>,
+    /// Whether a watch was accepted since the connection was lost last.
+    is_connected: bool,
+    /// Whether a streaming list was refused since then.
+    refuses_streams: bool,
 }
 
 /// Why following was interrupted.
@@ -136,14 +142,14 @@ impl<K: Clone> Follower<K> {
     }
 
     async fn follow_from(self, place: Place) {
-        let mut following = Following { this: self, place };
+        let mut following = Following { this: self, place, is_connected: false, refuses_streams: false };
         let mut pause = FIRST_PAUSE;
         loop {
             let begun = Instant::now();
             let Err(Interruption::Lost(why)) = following.follow().await else { return };
             // What ran for a while is a new failure, not the last one again.
             pause = if begun.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
-            if following.send(What::Lost(why)).await.is_err() {
+            if following.is_lost(why).await.is_err() {
                 return;
             }
             sleep(jittered(pause)).await;
@@ -159,11 +165,11 @@ impl<K: Clone> Follower<K> {
         };
         match self.part {
             Part::Whole => {
-                let list = in_time(self.api.list(params)).await?;
+                let list = within(PAGE, self.api.list(params)).await?;
                 Ok(page(list.items, list.metadata))
             }
             Part::Metadata => {
-                let list = in_time(self.api.list_metadata(params)).await?;
+                let list = within(PAGE, self.api.list_metadata(params)).await?;
                 Ok(page(list.items.into_iter().map(without_data).collect(), list.metadata))
             }
         }
@@ -175,9 +181,9 @@ impl<K: Clone> Follower<K> {
         from: &str,
     ) -> Result<BoxStream<'static, Result<WatchEvent<DynamicObject>, Error>>, Error> {
         match self.part {
-            Part::Whole => Ok(in_time(self.api.watch(params, from)).await?.boxed()),
+            Part::Whole => Ok(within(ANSWER, self.api.watch(params, from)).await?.boxed()),
             Part::Metadata => {
-                let events = in_time(self.api.watch_metadata(params, from)).await?;
+                let events = within(ANSWER, self.api.watch_metadata(params, from)).await?;
                 Ok(events.map(|event| event.map(event_without_data)).boxed())
             }
         }
@@ -188,28 +194,40 @@ impl<K: Clone> Following<K> {
     async fn follow(&mut self) -> Result<(), Interruption> {
         self.notice_a_restore().await?;
         loop {
-            if self.place.from.is_none() {
-                self.this.lists.fetch_add(1, Ordering::Relaxed);
-                if self.this.streaming_list {
+            match self.place.from().map(str::to_owned) {
+                Some(from) => self.watch(WatchParams::default(), from).await?,
+                None if self.this.streaming_list && !self.refuses_streams => {
                     self.watch(WatchParams::streaming_lists(), "0".to_owned()).await?;
-                    continue;
                 }
-                self.list().await?;
-            }
-            if let Some(from) = self.place.from.clone() {
-                self.watch(WatchParams::default(), from).await?;
+                None => self.list().await?,
             }
         }
     }
 
-    /// Whether the API server that is to be followed on is behind what it, or the one before, has shown.
+    /// Takes note that the connection is lost, and tells.
+    async fn is_lost(&mut self, why: String) -> Result<(), Interruption> {
+        if !std::mem::take(&mut self.is_connected) {
+            // It was tried, and the API server was not there: who knows what it comes back with.
+            self.place.needs_a_list();
+        }
+        self.refuses_streams = false;
+        self.send(What::Lost(why)).await
+    }
+
+    /// Whether the API server that is to be followed on has another past than it, or the one before, has shown.
     async fn notice_a_restore(&mut self) -> Result<(), Interruption> {
-        if self.place.from.is_none() {
+        if self.place.from().is_none() {
             return Ok(());
         }
-        let now = self.this.page(&ListParams::default().limit(1)).await?;
-        self.place.sees(&now.version);
+        let now = within(ANSWER, self.this.page(&self.place.check())).await?;
+        self.place.found(now.objects.first().map(|object| &object.metadata), &now.version);
         Ok(())
+    }
+
+    async fn list_begins(&mut self) -> Result<(), Interruption> {
+        self.this.lists.fetch_add(1, Ordering::Relaxed);
+        self.place.list_begins();
+        self.send(What::ListBegins).await
     }
 
     /// Lists to the end.
@@ -217,7 +235,7 @@ impl<K: Clone> Following<K> {
         let mut params = ListParams::default().limit(self.this.page);
         loop {
             if params.continue_token.is_none() {
-                self.send(What::ListBegins).await?;
+                self.list_begins().await?;
             }
             let page = match self.this.page(&params).await {
                 // The list was compacted away while it was read: from the beginning, at a later version.
@@ -228,6 +246,7 @@ impl<K: Clone> Following<K> {
                 other => other?,
             };
             for object in page.objects {
+                self.place.lists(&object.metadata);
                 self.send(What::Object(lean(object))).await?;
             }
             match page.next {
@@ -245,13 +264,20 @@ impl<K: Clone> Following<K> {
         let begun = Instant::now();
         let mut events = match self.this.events(&params, &from).await {
             Err(Error::Api(status)) if status.code == 410 => {
-                self.place.from = None;
+                self.place.needs_a_list();
+                return Ok(());
+            }
+            Err(Error::Api(status)) if params.send_initial_events && matches!(status.code, 400 | 422) => {
+                let what = self.this.api.resource_url();
+                tracing::info!(what, "the API server refuses streaming lists: plain lists are asked for");
+                self.refuses_streams = true;
                 return Ok(());
             }
             other => pin!(other?),
         };
+        self.is_connected = true;
         match params.send_initial_events {
-            true => self.send(What::ListBegins).await?,
+            true => self.list_begins().await?,
             false => self.send(What::Following).await?,
         }
         let heard = self.hear(events.as_mut(), params.send_initial_events).await?;
@@ -276,21 +302,19 @@ impl<K: Clone> Following<K> {
                 Ok(None) => return Ok(heard),
                 Err(_) => {
                     tracing::warn!(what = self.this.api.resource_url(), "a watch is silent: listing again");
-                    self.place.from = None;
+                    self.place.needs_a_list();
                     return Ok(heard);
                 }
             };
             heard += 1;
             match event? {
                 WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                    let version = object.resource_version().unwrap_or_default();
+                    self.place.goes_past(&object.metadata, true);
                     self.send(What::Object(lean(object))).await?;
-                    self.place.goes_to(version);
                 }
                 WatchEvent::Deleted(object) => {
-                    let version = object.resource_version().unwrap_or_default();
+                    self.place.goes_past(&object.metadata, false);
                     self.send(What::Deleted(lean(object))).await?;
-                    self.place.goes_to(version);
                 }
                 WatchEvent::Bookmark(bookmark) => {
                     if bookmark.metadata.annotations.contains_key(END_OF_LIST) {
@@ -302,13 +326,12 @@ impl<K: Clone> Following<K> {
                         self.place.goes_to(bookmark.metadata.resource_version);
                     }
                 }
-                WatchEvent::Error(status) if status.code == 410 => {
-                    self.place.from = None;
-                    return Ok(heard);
+                WatchEvent::Error(status) => {
+                    self.place.needs_a_list();
+                    return if status.code == 410 { Ok(heard) } else { Err(Error::Api(status).into()) };
                 }
-                WatchEvent::Error(status) => return Err(Error::Api(status).into()),
             }
-            if self.place.from.is_none() && !is_list {
+            if self.place.from().is_none() && !is_list {
                 return Ok(heard);
             }
         }
@@ -320,45 +343,9 @@ impl<K: Clone> Following<K> {
     }
 }
 
-impl Place {
-    /// A list or a restart of time: what it shows is where we are, be it lower than before.
-    fn begins_at(&mut self, version: String) {
-        let number = version.parse().ok();
-        if is_lower(number, self.highest) {
-            tracing::warn!(version, "the API server went back in time");
-        }
-        self.highest = number;
-        self.from = Some(version).filter(|version| !version.is_empty());
-    }
-
-    /// An event: the watch goes on after it, unless time went backwards.
-    fn goes_to(&mut self, version: String) {
-        // Before the end of a streaming list there is no place to go on from, and versions come in any order.
-        if self.from.is_some() && self.sees(&version) {
-            self.from = Some(version).filter(|version| !version.is_empty());
-        }
-    }
-
-    /// Whether time goes forward at `version`. When it does not, a list is needed.
-    fn sees(&mut self, version: &str) -> bool {
-        let number = version.parse().ok();
-        if is_lower(number, self.highest) {
-            self.from = None;
-            return false;
-        }
-        self.highest = number.or(self.highest);
-        true
-    }
-}
-
-/// Versions of etcd are numbers that grow. What is not a number cannot be compared.
-fn is_lower(number: Option<u64>, highest: Option<u64>) -> bool {
-    number.zip(highest).is_some_and(|(number, highest)| number < highest)
-}
-
-async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+async fn within<T>(patience: Duration, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let late = |_| Error::Service("the API server does not answer".into());
-    timeout(PATIENCE, request).await.map_err(late)?
+    timeout(patience, request).await.map_err(late)?
 }
 
 /// Who wrote which field is of no use here, and is most of an object.
@@ -378,43 +365,5 @@ fn event_without_data(event: WatchEvent<PartialObjectMeta<DynamicObject>>) -> Wa
         WatchEvent::Deleted(object) => WatchEvent::Deleted(without_data(object)),
         WatchEvent::Bookmark(bookmark) => WatchEvent::Bookmark(bookmark),
         WatchEvent::Error(status) => WatchEvent::Error(status),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_that_goes_backwards_asks_for_a_list() {
-        let mut place = Place::default();
-        place.begins_at("100".to_owned());
-        place.goes_to("105".to_owned());
-        assert_eq!(place.from.as_deref(), Some("105"));
-        place.goes_to("105".to_owned());
-        place.goes_to("104".to_owned());
-        assert_eq!(place.from, None);
-        // What a list says is where time is now.
-        place.begins_at("50".to_owned());
-        place.goes_to("51".to_owned());
-        assert_eq!(place.from.as_deref(), Some("51"));
-        assert!(!place.sees("49"));
-    }
-
-    #[test]
-    fn versions_that_are_no_numbers_are_not_compared() {
-        let mut place = Place::default();
-        place.begins_at("b".to_owned());
-        place.goes_to("a".to_owned());
-        assert_eq!(place.from.as_deref(), Some("a"));
-        place.goes_to(String::new());
-        assert_eq!(place.from, None);
-    }
-
-    #[test]
-    fn events_of_a_streaming_list_are_no_place_to_go_on_from() {
-        let mut place = Place::default();
-        place.goes_to("7".to_owned());
-        assert_eq!((place.from, place.highest), (None, None));
     }
 }

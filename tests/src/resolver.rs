@@ -100,7 +100,12 @@ impl Resolver {
 
     /// Whether it keeps a zone on its disk at this moment.
     pub fn has_on_disk(&self, zone: &str) -> bool {
-        self.dir.path().join("cache").join(format!("{zone}.zone")).join("manifest").is_file()
+        self.on_disk(zone).join("manifest").is_file()
+    }
+
+    /// Where it keeps a zone.
+    pub fn on_disk(&self, zone: &str) -> PathBuf {
+        self.dir.path().join("cache").join(format!("{zone}.zone"))
     }
 
     /// The answer to `owner TYPE`, asked once over UDP.

@@ -9,7 +9,7 @@ use kube::core::{Selector, SelectorExt};
 use port53_client::watch::What;
 
 use super::confirm::Resolver;
-use crate::index::{Key, key};
+use crate::index::{Kept, Noted, Shelf};
 
 /// The label by which an EndpointSlice says its Service.
 const SERVICE: &str = "kubernetes.io/service-name";
@@ -20,82 +20,69 @@ const PORT: &str = "dns";
 #[derive(Debug)]
 pub struct Endpoints {
     selector: Selector,
-    slices: BTreeMap<Key, Vec<Resolver>>,
-    /// While a list is read: what it had so far.
-    listing: Option<BTreeMap<Key, Vec<Resolver>>>,
-    is_whole: bool,
+    slices: Shelf<Slice>,
+}
+
+/// What counts of an EndpointSlice.
+#[derive(Debug, PartialEq)]
+struct Slice {
+    labels: BTreeMap<String, String>,
+    /// One for each address that is ready.
+    resolvers: Vec<Resolver>,
 }
 
 impl Endpoints {
     /// Those that have the labels of `selector`.
     pub fn new(selector: Selector) -> Self {
-        Endpoints { selector, slices: BTreeMap::new(), listing: None, is_whole: false }
+        Endpoints { selector, slices: Shelf::default() }
     }
 
     /// Takes note of what was told. Says whether a resolver came or went.
     pub fn note(&mut self, what: What) -> bool {
         let before = self.resolvers();
-        match what {
-            What::ListBegins => self.listing = Some(BTreeMap::new()),
-            What::Object(object) => {
-                let key = key(&object.metadata);
-                let resolvers = self.read(*object);
-                match &mut self.listing {
-                    Some(listing) => listing.insert(key, resolvers),
-                    None => self.slices.insert(key, resolvers),
-                };
-            }
-            What::Listed => {
-                self.is_whole = true;
-                if let Some(listed) = self.listing.take() {
-                    self.slices = listed;
-                }
-            }
-            What::Deleted(object) => drop(self.slices.remove(&key(&object.metadata))),
-            What::Following | What::Lost(_) => {}
-        }
-        self.resolvers() != before
+        self.slices.note(what) != Noted::Nothing && self.resolvers() != before
     }
 
     /// Whether they were listed to the end.
     pub fn are_whole(&self) -> bool {
-        self.is_whole
+        self.slices.is_whole()
     }
 
     /// The resolvers, each once.
     pub fn resolvers(&self) -> Vec<Resolver> {
-        let mut all: Vec<Resolver> = self.slices.values().flatten().cloned().collect();
+        let selected = self.slices.iter().filter(|(_, slice)| self.selector.matches(&slice.labels));
+        let mut all: Vec<Resolver> = selected.flat_map(|(_, slice)| slice.resolvers.clone()).collect();
         all.sort();
         all.dedup();
         all
     }
+}
 
-    fn read(&self, object: DynamicObject) -> Vec<Resolver> {
-        let labels = object.metadata.labels.clone().unwrap_or_default();
-        if !self.selector.matches(&labels) {
-            return Vec::new();
-        }
-        let slice: EndpointSlice = match serde_json::to_value(object).and_then(serde_json::from_value) {
-            Ok(slice) => slice,
-            Err(error) => {
-                tracing::warn!("an EndpointSlice cannot be read and is left out: {error}");
-                return Vec::new();
-            }
-        };
+impl Kept for Slice {
+    type Status = ();
+
+    fn read(object: DynamicObject) -> Result<(Self, Option<()>), String> {
+        let slice = serde_json::to_value(object).and_then(serde_json::from_value::<EndpointSlice>);
+        let slice = slice.map_err(|error| error.to_string())?;
+        let labels = slice.metadata.labels.clone().unwrap_or_default();
         let nameserver = labels.get(SERVICE).cloned().unwrap_or_default();
-        let ports = slice.ports.unwrap_or_default();
-        let is_udp = |protocol: &Option<String>| protocol.as_deref() == Some("UDP");
-        let named = ports.iter().find(|port| port.name.as_deref() == Some(PORT) && is_udp(&port.protocol));
-        let port = named.or_else(|| ports.iter().find(|port| is_udp(&port.protocol)));
-        let Some(port) = port.and_then(|port| u16::try_from(port.port?).ok()) else { return Vec::new() };
-        let ready = slice.endpoints.into_iter().filter(|endpoint| {
-            endpoint.conditions.as_ref().is_none_or(|conditions| conditions.ready.unwrap_or(true))
-        });
-        ready
-            .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
-            .map(|ip| Resolver { nameserver: nameserver.clone(), address: SocketAddr::new(ip, port) })
-            .collect()
+        Ok((Slice { labels, resolvers: resolvers(slice, &nameserver) }, None))
     }
+}
+
+fn resolvers(slice: EndpointSlice, nameserver: &str) -> Vec<Resolver> {
+    let ports = slice.ports.unwrap_or_default();
+    let is_udp = |protocol: &Option<String>| protocol.as_deref() == Some("UDP");
+    let named = ports.iter().find(|port| port.name.as_deref() == Some(PORT) && is_udp(&port.protocol));
+    let port = named.or_else(|| ports.iter().find(|port| is_udp(&port.protocol)));
+    let Some(port) = port.and_then(|port| u16::try_from(port.port?).ok()) else { return Vec::new() };
+    let ready = slice.endpoints.into_iter().filter(|endpoint| {
+        endpoint.conditions.as_ref().is_none_or(|conditions| conditions.ready.unwrap_or(true))
+    });
+    ready
+        .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
+        .map(|ip| Resolver { nameserver: nameserver.to_owned(), address: SocketAddr::new(ip, port) })
+        .collect()
 }
 
 #[cfg(test)]
@@ -126,5 +113,21 @@ mod tests {
         other.metadata.labels = None;
         assert!(!endpoints.note(What::Object(other)));
         assert!(endpoints.note(What::Deleted(slice("ns1-a", true, "10.0.0.1"))));
+    }
+
+    #[test]
+    fn those_that_a_whole_list_has_not_are_gone() {
+        let mut endpoints = Endpoints::new(Selector::default());
+        endpoints.note(What::ListBegins);
+        endpoints.note(What::Object(slice("ns1-a", true, "10.0.0.1")));
+        endpoints.note(What::Object(slice("ns1-b", true, "10.0.0.2")));
+        assert!(!endpoints.are_whole());
+        endpoints.note(What::Listed);
+        assert!(endpoints.are_whole());
+        endpoints.note(What::ListBegins);
+        endpoints.note(What::Object(slice("ns1-b", true, "10.0.0.2")));
+        assert_eq!(endpoints.resolvers().len(), 2);
+        assert!(endpoints.note(What::Listed));
+        assert_eq!(endpoints.resolvers().len(), 1);
     }
 }

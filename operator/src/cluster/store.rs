@@ -1,7 +1,8 @@
 //! What is published, as objects: heads, revisions and slices of one namespace.
 //!
 //! A head is written over the version that is known, or not at all. Slices and revisions never change: that one
-//! is there already is as good as having written it. They are deleted only as the very object that was seen.
+//! is there already is as good as having written it, once it was seen to be the same. A slice that is not what its
+//! name says is replaced. They are deleted only as the very object that was seen.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use kube::{Api, Client, Error, ResourceExt};
 use port53_client::slices::Slices;
 use port53_client::{explain, is_passing};
 use port53_crds::{ZoneHead, ZoneRevision, ZoneSlice};
-use port53_store::{Head, Revision, head_object_name, slice_object};
+use port53_store::{Head, Revision, head_object_name, read_slice, slice_object};
 use port53_zone::Name;
 use port53_zone::content::{Digest, Slice};
 use tokio::time::timeout;
@@ -118,7 +119,7 @@ impl Store {
         }
     }
 
-    /// Writes slices. Those that are there stay.
+    /// Writes slices. Those that are there stay, if they are what their names say.
     ///
     /// # Errors
     /// The first.
@@ -127,12 +128,21 @@ impl Store {
             let object = slice_object(&self.namespace, &digest, &slice);
             async move {
                 match in_time(self.slices.create(&PostParams::default(), &object)).await {
-                    Ok(_) | Err(WriteError::Conflict) => Ok(()),
-                    Err(error) => Err(error),
+                    Err(WriteError::Conflict) => self.replace_unless_right(&digest, &object).await,
+                    written => written.map(drop),
                 }
             }
         });
         stream::iter(writes).buffer_unordered(SLICES).try_collect().await
+    }
+
+    /// A slice of that name is there. Who made it may not have been an operator.
+    async fn replace_unless_right(&self, digest: &Digest, object: &ZoneSlice) -> Result<(), WriteError> {
+        let there = in_time(self.slices.get(&object.name_any())).await?;
+        let Err(why) = read_slice(&there) else { return Ok(()) };
+        tracing::warn!("a ZoneSlice was replaced by another, and is stored again: {why}");
+        self.delete_slice(digest, &there.uid().unwrap_or_default()).await?;
+        in_time(self.slices.create(&PostParams::default(), object)).await.map(drop)
     }
 
     /// Deletes a revision, as the object that was seen.

@@ -142,6 +142,7 @@ impl Engine {
         };
         zone.work = Work::Idle;
         zone.version = Some(assembly.version);
+        zone.is_stored_wrong = matches!(assembly.source, Source::Revisions { .. });
         if std::mem::take(&mut zone.is_delayed) {
             // What was not said of it is to be said.
             self.published.remove(&apex);

@@ -86,8 +86,11 @@ impl Library {
 }
 
 impl Engine {
-    /// The slices of a content that are not stored.
+    /// The slices of a content that are not stored; all of them where some are not what their names say.
     pub(super) fn slices_to_store(&self, content: &Content) -> Vec<(Digest, Slice)> {
+        if self.zones.get(content.apex()).is_some_and(|zone| zone.is_stored_wrong) {
+            return content.slices().collect();
+        }
         let namespace = self.store.namespace();
         content.slices_beyond(|digest| self.index.slices.has(namespace, digest)).collect()
     }
@@ -95,6 +98,9 @@ impl Engine {
     /// Takes note of what was stored here, before the watch tells of it.
     pub(super) fn is_stored(&mut self, slices: &[Digest], revision: Revision, uid: String) {
         self.slices_are_stored(slices);
+        if let Some(zone) = self.zones.get_mut(&revision.apex) {
+            zone.is_stored_wrong = false;
+        }
         let key = (self.store.namespace().to_owned(), revision.checkpoint.revision.clone());
         let stored = Stored { revision, created: wall().as_second(), uid };
         self.library.revisions.insert(key.clone(), stored.clone());

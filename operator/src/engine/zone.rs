@@ -65,6 +65,8 @@ pub(crate) struct ZoneState {
     pub(crate) is_passed_over: bool,
     /// Whether what is published could not be read yet, and nobody waits for it.
     pub(crate) is_delayed: bool,
+    /// Whether slices were found that are not what their names say: the next content is stored whole.
+    pub(crate) is_stored_wrong: bool,
 }
 
 /// What is being done to the head.
@@ -181,6 +183,7 @@ impl ZoneState {
             rejected: 0,
             is_passed_over: false,
             is_delayed: false,
+            is_stored_wrong: false,
         }
     }
 

@@ -90,8 +90,7 @@ pub(super) fn etcd(ports: Ports, dir: &Path, settings: &Settings) -> Command {
 /// kube-apiserver on that etcd.
 ///
 /// No controller-manager makes service accounts, so that no pod may be asked to have one; and loopback is no
-/// address for the endpoints of the service `kubernetes`, so they are left out. Streaming lists, which a resolver may
-/// be told to ask for, are there in every version that is supported, but only in 1.33 not by default.
+/// address for the endpoints of the service `kubernetes`, so they are left out.
 pub(super) fn api_server(ports: Ports, pki: &Pki, settings: &Settings) -> Command {
     let (certificate, key) = pki.server_files();
     let (tokens, tokens_key) = pki.token_files();
@@ -103,7 +102,6 @@ pub(super) fn api_server(ports: Ports, pki: &Pki, settings: &Settings) -> Comman
         .args(["--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16"])
         .args(["--authorization-mode=RBAC", "--allow-privileged=true"])
         .arg("--disable-admission-plugins=ServiceAccount")
-        .arg("--feature-gates=WatchList=true")
         .arg("--service-account-issuer=https://kubernetes.default.svc")
         .arg(flag("service-account-key-file", tokens))
         .arg(flag("service-account-signing-key-file", tokens_key))

@@ -5,10 +5,12 @@
 //! | `fixtures` | the API server refuses what `port53 check` refuses, in the same words |
 //! | `control_plane` | the cluster of these tests itself: stopped, started, gone back in time; users and rights |
 //! | `resolver` | resolvers follow heads and slices, whatever becomes of these and of the API server |
+//! | `follower` | a follower, when the API server's past is not what was seen |
 //! | `published` | a zone as an operator would publish it |
 
 mod control_plane;
 mod fixtures;
+mod follower;
 mod published;
 #[path = "../../../cli/tests/fixtures/mod.rs"]
 mod reader;

@@ -10,7 +10,7 @@ use port53_tests::resolver::{Resolver, Settings, grant};
 const WWW: &str = "www.example.com A";
 
 /// How a resolver of `namespace` is started, with the rights of one.
-fn settings(cluster: &Cluster, namespace: &str) -> Settings {
+pub(crate) fn settings(cluster: &Cluster, namespace: &str) -> Settings {
     let user = User::service_account(namespace, "resolver");
     grant(cluster, namespace, &user);
     Settings {
@@ -208,6 +208,37 @@ fn a_resolver_without_rights_answers_from_its_disk_and_follows_when_it_has_them_
     resolver.comes_to_say(WWW, "NoError 192.0.2.2");
     assert_eq!(resolver.metric("port53_slices_fetched_total"), 0);
     eventually("readiness", || is_ready(&resolver));
+}
+
+/// No room for what comes next: it is answered, readiness and a metric say so, and a restart has what was kept.
+#[test]
+fn a_full_disk_stops_no_answer_and_is_said() {
+    let cluster = cluster::shared();
+    let namespace = cluster.create_namespace("full");
+    let mut zone = Published::new(cluster, &namespace, "example.com", 10);
+    let settings = settings(cluster, &namespace);
+    let mut resolver = Resolver::start(&settings);
+    eventually("the disk", || resolver.has_on_disk("example.com").then_some(()).ok_or("nothing".to_owned()));
+    // What is written first is written there: ENOSPC, whatever rights this process has.
+    let full = resolver.on_disk("example.com").join("manifest.tmp");
+    std::os::unix::fs::symlink("/dev/full", &full).expect("a link");
+    zone.publish("www", "192.0.2.2");
+    resolver.comes_to_say(WWW, "NoError 192.0.2.2");
+    eventually("a reason", || {
+        let text = resolver.get("/readyz?verbose");
+        if text.contains("No space left on device") { Ok(()) } else { Err(text) }
+    });
+    eventually("readiness", || is_ready(&resolver));
+    assert_eq!(resolver.metric("port53_disk_writable"), 0);
+    resolver.restart(&settings);
+    resolver.comes_to_say(WWW, "NoError 192.0.2.2");
+    std::fs::remove_file(&full).expect("it goes");
+    zone.publish("www", "192.0.2.3");
+    resolver.comes_to_say(WWW, "NoError 192.0.2.3");
+    eventually("it is written", || match resolver.metric("port53_disk_writable") {
+        1 => Ok(()),
+        _ => Err(resolver.get("/readyz?verbose")),
+    });
 }
 
 #[test]

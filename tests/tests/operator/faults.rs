@@ -4,6 +4,7 @@
 use crate::{programs, record, zone};
 use port53_tests::eventually;
 use port53_tests::platform::{NAMESPACE, Platform, Settings};
+use port53_tests::resolver::Resolver;
 
 fn start() -> Platform {
     Platform::start(programs(), Settings::default())
@@ -137,6 +138,85 @@ fn the_api_server_may_go_expire_its_watches_and_go_back_in_time() {
     platform.apply(&hosts(&namespace, 1..=2, 6));
     platform.comes_to("dnsrecord", &namespace, "h1", "Ready=True Served");
     platform.say(&www_a, "NoError 192.0.6.1");
+}
+
+/// A record that is stored and that the operator cannot read was not removed, also when it never could read it.
+#[test]
+fn a_record_that_cannot_be_read_after_a_restart_stays_in_service() {
+    let mut platform = start();
+    let (namespace, domain) = platform.place("unreadable");
+    platform.apply(&(zone(&namespace, "here", &domain) + &hosts(&namespace, 1..=3, 2)));
+    for n in 1..=3 {
+        platform.comes_to("dnsrecord", &namespace, &format!("h{n}"), "Ready=True Served");
+    }
+    platform.kill_operator();
+    // A definition that lets everything in, as one of a later version might let in what this one does not know.
+    let schema = r#"[
+        {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema",
+         "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+        {"op": "remove", "path": "/spec/versions/0/selectableFields"}
+    ]"#;
+    let patch = |what: &[&str], type_: &str, patch: &str| {
+        platform.cluster.kubectl(&[&["patch"], what, &["--type", type_, "-p", patch]].concat())
+    };
+    let done = patch(&["crd", "dnsrecords.port53.dev"], "json", schema);
+    assert!(done.success, "{done:?}");
+    let h1 = ["dnsrecord", "h1", "-n", &namespace];
+    eventually("it is stored", || match patch(&h1, "merge", r#"{"spec":{"values":7}}"#) {
+        done if done.success => Ok(()),
+        done => Err(done.stderr),
+    });
+    platform.start_operator();
+    platform.apply(&(hosts(&namespace, 2..=2, 3) + &hosts(&namespace, 4..=4, 2)));
+    platform.comes_to("dnsrecord", &namespace, "h2", "Ready=True Served");
+    platform.comes_to("dnsrecord", &namespace, "h4", "Ready=True Served");
+    platform.say(&format!("h1.{domain} A"), "NoError 192.0.2.1");
+    platform.say(&format!("h2.{domain} A"), "NoError 192.0.3.2");
+    let output = platform.operator_output();
+    let is_said = |line: &str| line.contains("cannot be read") && line.contains("h1");
+    assert!(output.lines().any(is_said), "{output}");
+    // One that is removed goes, and so does this one when it is.
+    platform.kubectl(&format!("delete dnsrecord h3 -n {namespace}"));
+    platform.come_to_say(&format!("h3.{domain} A"), "NXDomain");
+    platform.say(&format!("h1.{domain} A"), "NoError 192.0.2.1");
+    platform.kubectl(&format!("delete dnsrecord h1 -n {namespace}"));
+    platform.come_to_say(&format!("h1.{domain} A"), "NXDomain");
+}
+
+/// While no operator is there to store it again, a slice is deleted and made anew with other octets.
+#[test]
+fn a_slice_that_is_replaced_is_noticed_by_its_digest_and_put_right() {
+    let mut platform = start();
+    let (namespace, domain) = platform.place("octets");
+    platform.apply(&(zone(&namespace, "here", &domain) + &hosts(&namespace, 1..=3, 2)));
+    for n in 1..=3 {
+        platform.comes_to("dnsrecord", &namespace, &format!("h{n}"), "Ready=True Served");
+    }
+    let wanted = serial(&platform, &domain);
+    eventually("a checkpoint", || {
+        let name = format!("{domain}.{wanted}");
+        platform.get("zonerevision", NAMESPACE, &name).map(drop).ok_or(name)
+    });
+    platform.kill_operator();
+    for slice in platform.kubectl(&format!("get zoneslices -n {NAMESPACE} -o name")).lines() {
+        let (_, name) = slice.split_once('/').expect("KIND/NAME");
+        let mut other = platform.get("zoneslice", NAMESPACE, name).expect("it is there");
+        platform.kubectl(&format!("delete {slice} -n {NAMESPACE}"));
+        other["metadata"] = serde_json::json!({"name": name, "namespace": NAMESPACE});
+        other["spec"]["data"] = "AAAA".into();
+        platform.apply(&other.to_string());
+    }
+    let h1_a = format!("h1.{domain} A");
+    platform.say(&h1_a, "NoError 192.0.2.1");
+    let settings = platform.resolver_settings();
+    let new = Resolver::start(&settings);
+    new.comes_to_say(&h1_a, "ServFail");
+    platform.say(&h1_a, "NoError 192.0.2.1");
+    platform.start_operator();
+    new.comes_to_say(&h1_a, "NoError 192.0.2.1");
+    platform.apply(&hosts(&namespace, 1..=1, 3));
+    platform.comes_to("dnsrecord", &namespace, "h1", "Ready=True Served");
+    new.comes_to_say(&h1_a, "NoError 192.0.3.1");
 }
 
 /// It starts, says what it lacks in one line, and tries again.

@@ -102,3 +102,52 @@ fn slices_and_revisions_that_are_deleted_are_stored_again() {
     edit(platform, &namespace, "192.0.2.2");
     platform.say(&question, "NoError 192.0.2.2");
 }
+
+/// What never changes cannot be edited: the API server says what to do instead.
+#[test]
+fn slices_and_revisions_cannot_be_edited() {
+    let platform = shared();
+    let (_, domain, question) = www(platform, "unchanged");
+    let head = platform.head(&domain).expect("a head");
+    let checkpoint = &head["spec"]["checkpoint"];
+    let refused = |kind: &str, name: &Value, patch: &str| {
+        let name = name.as_str().expect("a name");
+        let done =
+            platform.cluster.kubectl(&["patch", kind, name, "-n", NAMESPACE, "--type=merge", "-p", patch]);
+        assert!(!done.success && done.stderr.contains("is immutable: create one"), "{done:?}");
+    };
+    refused("zonerevision", &checkpoint["revision"], r#"{"spec":{"rrsets":7}}"#);
+    refused("zoneslice", &checkpoint["root"], r#"{"spec":{"data":"AAAA"}}"#);
+    platform.say(&question, "NoError 192.0.2.1");
+}
+
+/// Somebody made one of the serial that comes next, and it never changes.
+#[test]
+fn a_revision_that_is_in_the_way_of_the_next_stops_no_publication() {
+    let platform = shared();
+    let (namespace, domain, question) = www(platform, "in-the-way");
+    let serial = || platform.head(&domain).expect("a head")["spec"]["serial"].as_u64().expect("a serial");
+    let before = serial();
+    // That of the serial to come, with the content of the one that is there.
+    let head = platform.head(&domain).expect("a head");
+    let name = head["spec"]["checkpoint"]["revision"].as_str().expect("a name");
+    let mut foreign = platform.get("zonerevision", NAMESPACE, name).expect("it is there");
+    foreign["metadata"] =
+        serde_json::json!({"name": format!("{domain}.{}", before + 1), "namespace": NAMESPACE});
+    foreign["spec"]["serial"] = (before + 1).into();
+    platform.apply(&foreign.to_string());
+    edit(platform, &namespace, "192.0.2.2");
+    platform.say(&question, "NoError 192.0.2.2");
+    edit(platform, &namespace, "192.0.2.3");
+    platform.say(&question, "NoError 192.0.2.3");
+    // A checkpoint comes all the same.
+    eventually("a checkpoint of what is published", || {
+        let name = format!("{domain}.{}", serial());
+        let Some(revision) = platform.get("zonerevision", NAMESPACE, &name) else { return Err(name) };
+        let head = platform.head(&domain).expect("a head");
+        match revision["spec"]["digest"] == head["spec"]["digest"] {
+            true => Ok(()),
+            false => Err(format!("{name} is not what is published")),
+        }
+    });
+}

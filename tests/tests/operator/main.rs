@@ -8,8 +8,10 @@
 //! | `hands` | heads, revisions and slices edited and deleted by hand |
 //! | `faults` | the operator killed, the API server gone and back in time, rights and definitions missing; pruning |
 //! | `starts` | heads that were edited while no operator looked |
+//! | `between` | the operator killed between two of its writes |
 //! | `guards` | what a person decides: removals held, rollback |
 
+mod between;
 mod cli;
 mod faults;
 mod guards;

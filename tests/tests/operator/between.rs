@@ -1,0 +1,239 @@
+//! The operator killed between two of its writes: each on purpose.
+//!
+//! Slices, then the revision over them, then the head, then statuses; and pruning beside. It is forbidden to write what
+//! comes next, so it stands exactly there; then it is killed, allowed again, and started. Each has a cluster of its
+//! own.
+
+use crate::{programs, record, zone};
+use port53_tests::eventually;
+use port53_tests::platform::{NAMESPACE, Platform, Settings};
+
+const RIGHTS: &str = include_str!("../../src/rights.yaml");
+const OPERATOR: &str = "system:serviceaccount:port53:operator";
+
+/// A zone of which `www` is answered, and where the operator stands when it may not write the next.
+struct Stage {
+    platform: Platform,
+    namespace: String,
+    domain: String,
+}
+
+impl Stage {
+    fn start(operator: &[&str]) -> Self {
+        let operator = operator.iter().map(|&argument| argument.to_owned()).collect();
+        let platform = Platform::start(programs(), Settings { operator, ..Settings::default() });
+        let (namespace, domain) = platform.place("between");
+        let stage = Stage { platform, namespace, domain };
+        stage.platform.apply(&zone(&stage.namespace, "here", &stage.domain));
+        stage.publish(1);
+        stage
+    }
+
+    fn write(&self, n: u8) {
+        let spec = format!("name: www, type: A, values: [192.0.2.{n}]");
+        self.platform.apply(&record(&self.namespace, "www", "here", &spec));
+    }
+
+    fn publish(&self, n: u8) {
+        self.write(n);
+        self.is_served(n);
+    }
+
+    #[track_caller]
+    fn is_served(&self, n: u8) {
+        self.platform.comes_to("dnsrecord", &self.namespace, "www", "Ready=True Served");
+        self.says(n);
+    }
+
+    #[track_caller]
+    fn says(&self, n: u8) {
+        self.platform.say(&format!("www.{} A", self.domain), &format!("NoError 192.0.2.{n}"));
+    }
+
+    fn head(&self, field: &str) -> serde_json::Value {
+        self.platform.head(&self.domain).expect("a head")["spec"][field].clone()
+    }
+
+    fn serial(&self) -> u64 {
+        self.head("serial").as_u64().expect("a serial")
+    }
+
+    /// Waits until what is published is a checkpoint as well.
+    #[track_caller]
+    fn is_kept(&self) {
+        let name = format!("{}.{}", self.domain, self.serial());
+        let kept = || self.platform.get("zonerevision", NAMESPACE, &name);
+        eventually("a checkpoint", || kept().map(drop).ok_or_else(|| format!("no {name}")));
+    }
+
+    fn names(&self, kind: &str) -> Vec<String> {
+        let names = self.platform.kubectl(&format!("get {kind} -n {NAMESPACE} -o name"));
+        names.lines().map(str::to_owned).collect()
+    }
+
+    /// Forbids the operator `verb` on `what`: the rule that grants it is given without.
+    #[track_caller]
+    fn forbid(&self, verb: &str, what: &str, rule: &str, without: &str) {
+        assert!(RIGHTS.contains(rule), "{rule}");
+        self.platform.apply(&RIGHTS.replace(rule, without));
+        self.may(verb, what, "no");
+    }
+
+    fn may(&self, verb: &str, what: &str, expected: &str) {
+        let (resource, part) = what.split_once('/').unwrap_or((what, ""));
+        let resource = format!("{resource}.port53.dev");
+        let part = format!("--subresource={part}");
+        let arguments = ["auth", "can-i", verb, &resource, &part, "-n", NAMESPACE, "--as", OPERATOR];
+        eventually(what, || match self.platform.cluster.kubectl(&arguments) {
+            said if said.stdout.trim() == expected => Ok(()),
+            said => Err(format!("{said:?}")),
+        });
+    }
+
+    /// Waits until the operator says that it is forbidden to, and kills it there.
+    #[track_caller]
+    fn killed_there(&mut self, said: &str) {
+        eventually(said, || {
+            let output = self.platform.operator_output();
+            let is_so = |line: &str| line.contains(said) && line.contains("forbids it");
+            if output.lines().any(is_so) { Ok(()) } else { Err(format!("in:\n{output}")) }
+        });
+        self.platform.kill_operator();
+    }
+
+    /// Allows everything again, and starts the operator.
+    fn goes_on(&mut self, verb: &str, what: &str) {
+        self.platform.apply(RIGHTS);
+        self.may(verb, what, "yes");
+        self.platform.start_operator();
+    }
+}
+
+const HEADS: &str = "resources: [zoneheads], verbs: [get, list, watch, create, update]";
+const STORED: &str = "resources: [zonerevisions, zoneslices], verbs: [get, list, watch, create, delete]";
+const STATUSES: &str = "resources: [zones/status, dnsrecords/status], verbs: [patch]";
+
+#[test]
+fn before_the_head_is_written() {
+    let mut stage = Stage::start(&[]);
+    let serial = stage.serial();
+    stage.forbid("update", "zoneheads", HEADS, "resources: [zoneheads], verbs: [get, list, watch]");
+    stage.write(2);
+    stage.killed_there("may not be published");
+    assert_eq!(stage.serial(), serial);
+    stage.says(1);
+    stage.goes_on("update", "zoneheads");
+    stage.is_served(2);
+    assert!(stage.serial() > serial);
+}
+
+/// A zone that is new has its slices and its revision before its head.
+#[test]
+fn between_slices_and_revision() {
+    let mut stage = Stage::start(&[]);
+    // What is stored from here on is of the second.
+    stage.is_kept();
+    let slices = stage.names("zoneslices");
+    let rule = "resources: [zonerevisions], verbs: [get, list, watch, delete]}\n\
+                - {apiGroups: [port53.dev], resources: [zoneslices], verbs: [get, list, watch, create, delete]";
+    stage.forbid("create", "zonerevisions", STORED, rule);
+    let (second, domain) = stage.platform.place("second");
+    let www = record(&second, "www", "here", "name: www, type: A, values: [192.0.2.7]");
+    stage.platform.apply(&(zone(&second, "here", &domain) + &www));
+    stage.killed_there("may not be published");
+    assert_eq!(stage.names("zoneslices").len(), slices.len() + 1);
+    assert!(!stage.names("zonerevisions").iter().any(|name| name.contains(&domain)));
+    assert!(stage.platform.head(&domain).is_none());
+    stage.goes_on("create", "zonerevisions");
+    stage.platform.comes_to("dnsrecord", &second, "www", "Ready=True Served");
+    stage.platform.say(&format!("www.{domain} A"), "NoError 192.0.2.7");
+    stage.says(1);
+}
+
+#[test]
+fn between_revision_and_head() {
+    let mut stage = Stage::start(&[]);
+    stage.forbid("create", "zoneheads", HEADS, "resources: [zoneheads], verbs: [get, list, watch, update]");
+    let (second, domain) = stage.platform.place("second");
+    let www = |n: u8| record(&second, "www", "here", &format!("name: www, type: A, values: [192.0.2.{n}]"));
+    stage.platform.apply(&(zone(&second, "here", &domain) + &www(7)));
+    stage.killed_there("may not be published");
+    let revisions = |stage: &Stage| {
+        let names = stage.names("zonerevisions");
+        names.into_iter().filter(|name| name.contains(&domain)).collect::<Vec<_>>()
+    };
+    let before = revisions(&stage);
+    assert!(!before.is_empty());
+    assert!(stage.platform.head(&domain).is_none());
+    // What was stored for it is not what is wanted by then.
+    stage.platform.apply(&www(8));
+    stage.goes_on("create", "zoneheads");
+    stage.platform.comes_to("dnsrecord", &second, "www", "Ready=True Served");
+    stage.platform.say(&format!("www.{domain} A"), "NoError 192.0.2.8");
+    let of = |name: &str| name.rsplit_once('.').and_then(|(_, serial)| serial.parse::<u64>().ok());
+    let head = stage.platform.head(&domain).expect("a head");
+    let highest = before.iter().filter_map(|name| of(name)).max();
+    assert!(head["spec"]["serial"].as_u64() > highest, "{} after {before:?}", head["spec"]["serial"]);
+}
+
+/// What is published and answered is told by the next process, and not published again.
+#[test]
+fn between_head_and_statuses() {
+    let mut stage = Stage::start(&[]);
+    stage.forbid("patch", "dnsrecords/status", STATUSES, "resources: [zones/status], verbs: [patch]");
+    stage.write(2);
+    stage.platform.come_to_say(&format!("www.{} A", stage.domain), "NoError 192.0.2.2");
+    stage.killed_there("a status cannot be written");
+    let (serial, head) = (stage.serial(), stage.platform.head(&stage.domain));
+    stage.goes_on("patch", "dnsrecords/status");
+    stage.is_served(2);
+    assert_eq!(stage.serial(), serial);
+    assert_eq!(head, stage.platform.head(&stage.domain));
+}
+
+/// Stored beside the head, and no head has taken it up.
+#[test]
+fn between_a_checkpoint_and_the_head_that_takes_it_up() {
+    let mut stage = Stage::start(&[]);
+    stage.publish(2);
+    stage.is_kept();
+    stage.platform.kill_operator();
+    let (serial, before) = (stage.serial(), stage.head("checkpoint")["serial"].as_u64().expect("a serial"));
+    // It is taken up after half a minute without a change.
+    assert!(before < serial, "{before} is not below {serial}");
+    stage.platform.start_operator();
+    stage.publish(3);
+    stage.platform.restart_resolver(0);
+    stage.platform.come_to_say(&format!("www.{} A", stage.domain), "NoError 192.0.2.3");
+    // Both are kept, and what they say is stored.
+    for serial in [before, serial] {
+        let name = format!("{}.{serial}", stage.domain);
+        let revision = stage.platform.get("zonerevision", NAMESPACE, &name).expect("it is kept");
+        let root = revision["spec"]["root"].as_str().expect("a root");
+        assert!(stage.platform.get("zoneslice", NAMESPACE, root).is_some(), "{root} of {name}");
+    }
+}
+
+/// Revisions are gone and the slices that they alone named are not.
+#[test]
+fn while_it_prunes() {
+    let mut stage = Stage::start(&["--prune-interval=1s", "--history-octets=1"]);
+    let rule = "resources: [zonerevisions], verbs: [get, list, watch, create, delete]}\n\
+                - {apiGroups: [port53.dev], resources: [zoneslices], verbs: [get, list, watch, create]";
+    stage.forbid("delete", "zoneslices", STORED, rule);
+    for n in 2..=4 {
+        stage.publish(n);
+        stage.is_kept();
+    }
+    stage.killed_there("what is not needed stays for now");
+    let slices = stage.names("zoneslices").len();
+    stage.says(4);
+    stage.goes_on("delete", "zoneslices");
+    eventually("it goes on", || match stage.names("zoneslices").len() {
+        less if less < slices => Ok(()),
+        same => Err(format!("{same} of {slices}")),
+    });
+    stage.publish(5);
+    stage.platform.restart_resolver(0);
+    stage.platform.come_to_say(&format!("www.{} A", stage.domain), "NoError 192.0.2.5");
+}
