@@ -66,6 +66,14 @@ impl Question {
         Question { text: text.to_owned(), message, end }
     }
 
+    /// The same with DO: signatures and proofs are wanted (RFC 3225). There must be an OPT.
+    pub fn with_proofs(mut self) -> Self {
+        self.message.edns.iter_mut().for_each(|edns| {
+            edns.set_dnssec_ok(true);
+        });
+        self
+    }
+
     /// Asks once; a lost packet is an error. On loopback none is lost.
     ///
     /// # Errors

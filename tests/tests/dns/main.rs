@@ -10,6 +10,7 @@ mod dnames;
 mod negatives;
 mod random;
 mod root;
+mod signed;
 mod sizes;
 mod table;
 mod values;

@@ -5,6 +5,7 @@
 //! hold: the transport sets the limit.
 
 mod lookup;
+mod proofs;
 mod qname;
 mod query;
 mod sections;

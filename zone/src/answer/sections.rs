@@ -7,7 +7,8 @@
 //! What does not fit is cut at the border of an RRset with TC set, but for additional records, which are
 //! left out; the glue that a referral needs is not such (RFC 9471).
 
-use super::lookup::{Outcome, lookup};
+use super::lookup::{Found, Node, Outcome, lookup};
+use super::proofs::{self, Prover};
 use super::qname::QName;
 use super::query::Query;
 use super::writer::{Flags, Full, Owner, Section, Writer};
@@ -30,7 +31,9 @@ pub(crate) fn fill(
     query: &Query,
 ) -> (u16, Flags) {
     let flags = Flags { authoritative: true, truncated: false };
-    let mut response = Response { writer, image, apex_labels, rcode: NOERROR, flags };
+    let wants_proofs = query.edns.is_some_and(|edns| edns.dnssec_ok);
+    let prover = if wants_proofs { Prover::new(image, apex_labels) } else { None };
+    let mut response = Response { writer, image, apex_labels, prover, rcode: NOERROR, flags };
     response.flags.truncated = response.chain(query).is_err();
     (response.rcode, response.flags)
 }
@@ -39,6 +42,8 @@ struct Response<'r, 'w, 'i> {
     writer: &'r mut Writer<'w>,
     image: &'i Image,
     apex_labels: usize,
+    /// Where the zone is signed, and who asks wants to see it.
+    prover: Option<Prover<'i>>,
     /// Of the last lookup. It holds whether what that lookup found fits or not.
     rcode: u16,
     flags: Flags,
@@ -79,9 +84,10 @@ impl<'i> Response<'_, '_, 'i> {
         is_first: bool,
         dnames: &mut [Option<*const u8>],
     ) -> Result<Next, Full> {
-        match lookup(self.image, self.apex_labels, name, qtype) {
+        let Found { outcome, node } = lookup(self.image, self.apex_labels, name, qtype);
+        match outcome {
             Outcome::Answer(rrset) => {
-                self.writer.rrset(Section::Answer, owner, &rrset)?;
+                self.answer(name, owner, &node, &rrset)?;
                 self.targets_addresses(name, owner, &rrset);
                 Ok(None)
             }
@@ -89,29 +95,56 @@ impl<'i> Response<'_, '_, 'i> {
                 self.soa(Section::Answer, owner, self.image.soa().ttl)?;
                 Ok(None)
             }
-            Outcome::Any { owner: node, is_apex } => {
-                self.any(owner, node, is_apex)?;
+            Outcome::Any { owner: there, is_apex } => {
+                self.any(owner, there, is_apex)?;
                 Ok(None)
             }
             Outcome::Alias(cname) => {
-                self.writer.rrset(Section::Answer, owner, &cname)?;
+                self.answer(name, owner, &node, &cname)?;
                 Ok(self.inside_zone(cname.values().next().and_then(QName::parse)))
             }
-            Outcome::Dname { labels, dname } => self.dname(name, owner, qtype, labels, &dname, dnames),
+            Outcome::Dname { labels, dname } => {
+                self.dname(name, owner, qtype, (labels, &node), &dname, dnames)
+            }
             Outcome::Referral { labels, ns } => {
                 self.flags.authoritative = !is_first;
-                self.referral(name.suffix(labels), &ns)?;
+                self.referral(name, labels, &node, &ns)?;
                 Ok(None)
             }
             Outcome::NoData => {
                 self.negative()?;
+                if let Some(prover) = &mut self.prover {
+                    prover.no_data(self.writer, name, &node)?;
+                }
                 Ok(None)
             }
             Outcome::NameError => {
                 self.rcode = NXDOMAIN;
                 self.negative()?;
+                if let (Some(prover), Node::Missing { encloser }) = (&mut self.prover, &node) {
+                    prover.name_error(self.writer, name, *encloser)?;
+                }
                 Ok(None)
             }
+        }
+    }
+
+    /// An RRset of the answer, with what proves it where that is wanted.
+    fn answer(
+        &mut self,
+        name: &QName,
+        owner: Owner<'_>,
+        node: &Node<'i>,
+        rrset: &RRsetRef<'i>,
+    ) -> Result<(), Full> {
+        let Some(prover) = &mut self.prover else { return self.writer.rrset(Section::Answer, owner, rrset) };
+        match node {
+            Node::Owner(at) => proofs::signed(self.writer, Section::Answer, owner, *at, rrset),
+            Node::Wildcard { encloser, owner: Some(at) } => {
+                proofs::signed(self.writer, Section::Answer, owner, *at, rrset)?;
+                prover.wildcard(self.writer, name, *encloser)
+            }
+            _ => self.writer.rrset(Section::Answer, owner, rrset),
         }
     }
 
@@ -122,13 +155,13 @@ impl<'i> Response<'_, '_, 'i> {
         name: &QName,
         owner: Owner<'_>,
         qtype: Rtype,
-        labels: usize,
+        (labels, node): (usize, &Node<'i>),
         dname: &RRsetRef<'i>,
         dnames: &mut [Option<*const u8>],
     ) -> Result<Next, Full> {
         let this = Some(dname.records.as_ptr());
         if !dnames.contains(&this) {
-            self.writer.rrset(Section::Answer, Owner::Name(name.suffix(labels)), dname)?;
+            self.answer(name, Owner::Name(name.suffix(labels)), node, dname)?;
         }
         if let Some(place) = dnames.last_mut() {
             *place = this;
@@ -174,13 +207,27 @@ impl<'i> Response<'_, '_, 'i> {
     }
 
     fn soa(&mut self, section: Section, owner: Owner<'_>, ttl: u32) -> Result<(), Full> {
-        self.writer.record(section, owner, Rtype::SOA, ttl, self.image.soa_rdata())
+        self.writer.record(section, owner, Rtype::SOA, ttl, self.image.soa_rdata())?;
+        if self.prover.is_none() {
+            return Ok(());
+        }
+        proofs::signatures(self.writer, section, owner, self.image.find_relative(&[]), Rtype::SOA, ttl)
     }
 
     /// The NS of the cut, and the addresses of those nameservers that this zone knows: in-domain glue is
     /// needed, so without room for it the response is truncated (RFC 9471 §3.1); sibling glue is not.
-    fn referral(&mut self, cut: &[u8], ns: &RRsetRef<'i>) -> Result<(), Full> {
+    fn referral(
+        &mut self,
+        name: &QName,
+        labels: usize,
+        node: &Node<'i>,
+        ns: &RRsetRef<'i>,
+    ) -> Result<(), Full> {
+        let cut = name.suffix(labels);
         self.writer.rrset(Section::Authority, Owner::Name(cut), ns)?;
+        if let (Some(prover), Node::Owner(owner)) = (&mut self.prover, node) {
+            prover.delegation(self.writer, name, labels, *owner)?;
+        }
         for in_domain in [true, false] {
             for target in ns.values().take(GREATEST_TARGETS) {
                 let Some(target) = QName::parse(target) else { continue };
@@ -188,7 +235,7 @@ impl<'i> Response<'_, '_, 'i> {
                     continue;
                 }
                 for rtype in [Rtype::A, Rtype::AAAA] {
-                    let Some(glue) = self.glue(&target, rtype) else { continue };
+                    let Some((_, glue)) = self.glue(&target, rtype) else { continue };
                     let result = self.writer.rrset(Section::Additional, Owner::Name(target.wire()), &glue);
                     if in_domain {
                         result?;
@@ -200,11 +247,12 @@ impl<'i> Response<'_, '_, 'i> {
     }
 
     /// The addresses of a name at or below a delegation, as they stand in the zone.
-    fn glue(&self, target: &QName, rtype: Rtype) -> Option<RRsetRef<'i>> {
+    fn glue(&self, target: &QName, rtype: Rtype) -> Option<(OwnerRef<'i>, RRsetRef<'i>)> {
         if !self.is_in_zone(target) {
             return None;
         }
-        self.image.find(target.relative(self.apex_labels, target.labels()), target.hash())?.rrset(rtype)
+        let owner = self.image.find(target.relative(self.apex_labels, target.labels()), target.hash())?;
+        Some((owner, owner.rrset(rtype)?))
     }
 
     /// Addresses of the targets of NS, MX, SRV, SVCB and HTTPS that this zone is authoritative for or holds as
@@ -235,10 +283,14 @@ impl<'i> Response<'_, '_, 'i> {
                 (&target, Owner::Name(target.wire()))
             };
             for rtype in types.into_iter().flatten() {
-                if let Some(found) = self.glue(target, rtype)
-                    && self.writer.rrset(Section::Additional, owner, &found).is_err()
-                {
+                let Some((at, found)) = self.glue(target, rtype) else { continue };
+                if self.writer.rrset(Section::Additional, owner, &found).is_err() {
                     return;
+                }
+                if self.prover.is_some() {
+                    // Left out where there is no room, and nobody is told to ask again (RFC 4035 §3.1.1).
+                    let (section, ttl) = (Section::Additional, found.ttl());
+                    let _ = proofs::signatures(self.writer, section, owner, Some(at), rtype, ttl);
                 }
             }
         }

@@ -100,6 +100,24 @@ impl<'a> Writer<'a> {
         self.all_or_nothing(section, 1, |writer| writer.record_parts(owner, rtype, ttl, value))
     }
 
+    /// Writes a record for each value, or none of them.
+    pub(crate) fn records<'v>(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        rtype: Rtype,
+        ttl: u32,
+        values: impl Iterator<Item = &'v [u8]> + Clone,
+    ) -> Result<(), Full> {
+        let count = values.clone().count() as u16;
+        self.all_or_nothing(section, count, |writer| {
+            for value in values {
+                writer.record_parts(owner, rtype, ttl, value)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Fills in the header and the OPT record, and returns the length of the message.
     pub(crate) fn finish(
         mut self,

@@ -16,17 +16,20 @@
 
 mod hash;
 mod index;
+mod nsec3;
 mod paged;
 mod zones;
 
 pub use zones::{ZoneState, Zones};
 
 pub(crate) use hash::{child_hash, root_hash};
+pub(crate) use nsec3::{Nsec3, owner as nsec3_owner};
 
 use crate::content::{Applied, Content, Leaf, OwnerRef};
 use crate::name::{KeyBuffer, Name};
 use crate::rdata::Rdata;
 use crate::rrset::Soa;
+use domain::base::iana::Rtype;
 use index::Index;
 use paged::Paged;
 use std::sync::Arc;
@@ -43,6 +46,18 @@ pub struct Image {
     /// Hash of the apex; the hashes of owners are chained to it.
     apex_hash: u64,
     exact: Option<Exact>,
+    proofs: Proofs,
+}
+
+/// How a zone that is signed proves that something is not there.
+#[derive(Clone)]
+pub(crate) enum Proofs {
+    /// It is not signed.
+    None,
+    /// By the order of names (RFC 4035 §3.1.3).
+    Nsec,
+    /// By the order of their hashes (RFC 5155 §7.2).
+    Nsec3(Nsec3),
 }
 
 /// The exact index and the numbering of leaves that it speaks of.
@@ -58,7 +73,8 @@ impl Image {
     pub fn new(content: Content, soa: Soa) -> Self {
         let apex_hash = hash::hash_below(root_hash(), content.apex().as_slice());
         let soa_rdata = soa.rdata();
-        let mut image = Image { content, soa, soa_rdata, apex_hash, exact: None };
+        let proofs = Proofs::of(&content);
+        let mut image = Image { content, soa, soa_rdata, apex_hash, exact: None, proofs };
         image.exact = image.index_of_all();
         image
     }
@@ -67,7 +83,8 @@ impl Image {
     pub fn with(&self, applied: Applied, soa: Soa) -> Self {
         let Applied { content, removed, added } = applied;
         let soa_rdata = soa.rdata();
-        let mut image = Image { content, soa, soa_rdata, apex_hash: self.apex_hash, exact: None };
+        let proofs = Proofs::of(&content);
+        let mut image = Image { content, soa, soa_rdata, apex_hash: self.apex_hash, exact: None, proofs };
         image.exact = match &self.exact {
             None => image.index_of_all(),
             Some(exact) => {
@@ -104,7 +121,11 @@ impl Image {
         let exact = self.exact.as_ref().map_or(0, |exact| {
             exact.index.memory_octets() + exact.leaves.len() * size_of::<Option<Arc<Leaf>>>()
         });
-        self.content.memory_octets() + exact
+        let proofs = match &self.proofs {
+            Proofs::Nsec3(chain) => chain.memory_octets(),
+            Proofs::None | Proofs::Nsec => 0,
+        };
+        self.content.memory_octets() + exact + proofs
     }
 
     /// The owner `relative` (labels relative to the apex in wire form, any case), whose hash is `hash`.
@@ -123,6 +144,16 @@ impl Image {
         }
     }
 
+    /// The owner `relative`, whose hash is not known. No allocation.
+    pub(crate) fn find_relative(&self, relative: &[u8]) -> Option<OwnerRef<'_>> {
+        self.find(relative, hash::hash_below(self.apex_hash, relative))
+    }
+
+    /// How it proves that something is not there.
+    pub(crate) fn proofs(&self) -> &Proofs {
+        &self.proofs
+    }
+
     fn index_of_all(&self) -> Option<Exact> {
         self.content.leaves().nth(LEAVES_WITHOUT_INDEX)?;
         let mut exact = Exact { index: Index::new(), leaves: Paged::new(), free: Vec::new() };
@@ -136,6 +167,18 @@ impl Image {
 impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Image({} {})", self.apex().fmt_with_dot(), self.soa.serial)
+    }
+}
+
+impl Proofs {
+    fn of(content: &Content) -> Self {
+        let apex = content.leaf_for(&[]).and_then(|leaf| leaf.find(&[]));
+        match apex {
+            Some(apex) if apex.rrset(Rtype::RRSIG).is_none() => Proofs::None,
+            Some(apex) if apex.rrset(Rtype::NSEC).is_some() => Proofs::Nsec,
+            Some(_) => Nsec3::of(content).map_or(Proofs::None, Proofs::Nsec3),
+            None => Proofs::None,
+        }
     }
 }
 
