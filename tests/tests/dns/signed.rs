@@ -118,7 +118,7 @@ fn signed_zones_are_answered_as_most_peers_do() {
             let Some(most) = most else { continue };
             agreed += 1;
             let got = ask(&mut us);
-            if got != *most {
+            if got != *most && !(apex.contains("-nsec.") && proves_more(&text, &got, most)) {
                 wrong.push(format!("{question}\n    most peers {most}\n    ours       {got}"));
             }
         }
@@ -161,6 +161,12 @@ fn delv_validates_every_answer() {
             ("~", "A", "negative response, fully validated"),
         ] {
             let said = delv(ours.address(), &anchor, apex, &absolute(name, apex), rtype);
+            // What a span of opt-out covers may be an unsigned delegation (RFC 5155 §9.2): nothing is proved.
+            let expected = match (apex.contains("opt-out"), name.starts_with("x.") || name.starts_with("y."))
+            {
+                (true, true) if expected == "fully validated" => "unsigned answer",
+                _ => expected,
+            };
             if !said.lines().any(|line| line.trim_start_matches("; ") == expected) {
                 wrong.push(format!("{} {rtype}: not {expected}:\n{said}", absolute(name, apex)));
             }
@@ -173,6 +179,13 @@ fn delv_validates_every_answer() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// RFC 4592 §4.9: below `odd` stands a wildcard without records, for there is a name below it. That it exists, and that
+/// there is no name error, only the NSEC around it shows, which NSD and Knot leave out; a validator needs it.
+fn proves_more(question: &str, got: &Normal, most: &Normal) -> bool {
+    let same = Normal { authority: most.authority.clone(), ..got.clone() };
+    question.starts_with("x.odd.") && same == *most && got.authority.is_superset(&most.authority)
 }
 
 fn absolute(name: &str, apex: &str) -> String {

@@ -34,7 +34,7 @@ pub(crate) fn fill(
     let wants_proofs = query.edns.is_some_and(|edns| edns.dnssec_ok);
     let prover = if wants_proofs { Prover::new(image, apex_labels) } else { None };
     let mut response = Response { writer, image, apex_labels, prover, rcode: NOERROR, flags };
-    response.flags.truncated = response.chain(query).is_err();
+    response.flags.truncated = response.chain(query).and_then(|()| response.proofs()).is_err();
     (response.rcode, response.flags)
 }
 
@@ -88,6 +88,7 @@ impl<'i> Response<'_, '_, 'i> {
         match outcome {
             Outcome::Answer(rrset) => {
                 self.answer(name, owner, &node, &rrset)?;
+                self.proofs()?;
                 self.targets_addresses(name, owner, &rrset);
                 Ok(None)
             }
@@ -114,7 +115,7 @@ impl<'i> Response<'_, '_, 'i> {
             Outcome::NoData => {
                 self.negative()?;
                 if let Some(prover) = &mut self.prover {
-                    prover.no_data(self.writer, name, &node)?;
+                    prover.no_data(name, &node);
                 }
                 Ok(None)
             }
@@ -122,11 +123,16 @@ impl<'i> Response<'_, '_, 'i> {
                 self.rcode = NXDOMAIN;
                 self.negative()?;
                 if let (Some(prover), Node::Missing { encloser }) = (&mut self.prover, &node) {
-                    prover.name_error(self.writer, name, *encloser)?;
+                    prover.name_error(name, *encloser);
                 }
                 Ok(None)
             }
         }
+    }
+
+    /// The proofs that were gathered. They follow the whole answer and come before anything additional.
+    fn proofs(&mut self) -> Result<(), Full> {
+        self.prover.as_mut().map_or(Ok(()), |prover| prover.write(self.writer))
     }
 
     /// An RRset of the answer, with what proves it where that is wanted.
@@ -141,8 +147,8 @@ impl<'i> Response<'_, '_, 'i> {
         match node {
             Node::Owner(at) => proofs::signed(self.writer, Section::Answer, owner, *at, rrset),
             Node::Wildcard { encloser, owner: Some(at) } => {
-                proofs::signed(self.writer, Section::Answer, owner, *at, rrset)?;
-                prover.wildcard(self.writer, name, *encloser)
+                prover.wildcard(name, *encloser);
+                proofs::signed(self.writer, Section::Answer, owner, *at, rrset)
             }
             _ => self.writer.rrset(Section::Answer, owner, rrset),
         }
@@ -226,8 +232,9 @@ impl<'i> Response<'_, '_, 'i> {
         let cut = name.suffix(labels);
         self.writer.rrset(Section::Authority, Owner::Name(cut), ns)?;
         if let (Some(prover), Node::Owner(owner)) = (&mut self.prover, node) {
-            prover.delegation(self.writer, name, labels, *owner)?;
+            prover.delegation(name, labels, *owner);
         }
+        self.proofs()?;
         for in_domain in [true, false] {
             for target in ns.values().take(GREATEST_TARGETS) {
                 let Some(target) = QName::parse(target) else { continue };
