@@ -95,8 +95,21 @@ fn zones() -> Zones {
     let many = (0..2_000).map(|i| format!("host-{i} A 192.0.2.7"));
     let small = image("small.test", of("small.test").into_iter().chain(wide.clone()));
     let large = image("large.test", of("large.test").into_iter().chain(wide).chain(many));
+    let signature = |of: &str| format!("@ RRSIG {of} 13 2 1 20300101000000 20200101000000 1 APEX. AAAA");
+    let nsec = [signature("SOA"), signature("NSEC"), "@ NSEC APEX. NS SOA RRSIG NSEC".to_owned()];
+    let hash = "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom";
+    let nsec3 = [
+        signature("SOA"),
+        "@ NSEC3PARAM 1 0 3 aabb".to_owned(),
+        format!("{hash} NSEC3 1 1 3 aabb {hash} NS SOA RRSIG"),
+        format!("{hash} RRSIG NSEC3 13 3 1 20300101000000 20200101000000 1 APEX. AAAA"),
+    ];
+    let proved = |apex: &str, proofs: &[String]| {
+        image(apex, of(apex).into_iter().chain(proofs.iter().map(|line| line.replace("APEX", apex))))
+    };
+    let (by_names, by_hashes) = (proved("nsec.test", &nsec), proved("nsec3.test", &nsec3));
     let assembling = (name::parse_absolute("later.test").expect("a name"), ZoneState::Assembling);
-    [small, large, assembling]
+    [small, large, by_names, by_hashes, assembling]
         .into_iter()
         .fold(Zones::default(), |zones, (apex, state)| zones.put(&apex, state))
 }
@@ -119,7 +132,7 @@ fn no_answer_allocates() {
     let mut out = vec![0; 65_535];
     let label = "x".repeat(63);
     let mut queries: Vec<(String, Vec<u8>)> = Vec::new();
-    for apex in ["small.test", "large.test"] {
+    for apex in ["small.test", "large.test", "nsec.test", "nsec3.test"] {
         let long = format!("{label}.{label}.{label}.{}.long.{apex}", "x".repeat(30));
         for owner in [
             "@",
