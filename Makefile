@@ -40,6 +40,10 @@ bench-dev: ## how long a saved change takes until port53 dev answers it
 	$(CARGO) build --release --package port53-tests --bins
 	$(CARGO) run --release --package port53-tests --bin bench_dev
 
+.PHONY: bench-plan
+bench-plan: ## how long the operator's plan takes when one record of 10,000 changed
+	$(CARGO) bench --package port53-operator --bench plan
+
 # How many changes at which rates a second; one number of changes, or one for each rate.
 CHANGES ?= 2000
 RATES ?= 1,10

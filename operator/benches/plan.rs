@@ -15,6 +15,9 @@ use port53_zone::Name;
 use port53_zone::rules::Limits;
 use serde_json::{Value, json};
 
+#[global_allocator]
+static ALLOCATOR: port53_operator::program::Allocator = port53_operator::program::Allocator;
+
 fn main() {
     let sizes: Vec<usize> = std::env::args().filter_map(|text| text.parse().ok()).collect();
     let [zones, records, plans] = sizes[..] else { return measure(20, 10_000, 300) };

@@ -17,6 +17,10 @@ use crate::cluster::follow::{self, Watches};
 use crate::config::{Arguments, LogFormat};
 use crate::engine::{Engine, Settings};
 
+/// What the program allocates with. A plan is mostly small allocations, and a third cheaper than with the allocator of
+/// glibc (`make bench-plan`).
+pub use mimalloc::MiMalloc as Allocator;
+
 /// Messages on their way from the watches.
 const QUEUE: usize = 4096;
 /// How often it is looked for a cluster that cannot be found.

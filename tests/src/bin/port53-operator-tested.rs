@@ -5,6 +5,9 @@ use port53_operator::config::Arguments;
 use port53_operator::program;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: program::Allocator = program::Allocator;
+
 fn main() -> ExitCode {
     program::run(Arguments::parse())
 }
