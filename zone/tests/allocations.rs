@@ -1,6 +1,6 @@
 //! No allocation on the path of a query: every kind of answer is given while a counting allocator looks on.
 
-use port53_zone::answer::{Settings, Transport, respond};
+use port53_zone::answer::{Asked, Settings, Transport, respond};
 use port53_zone::content::Content;
 use port53_zone::image::{Image, ZoneState, Zones};
 use port53_zone::rrset::{RRset, Soa};
@@ -112,6 +112,10 @@ fn query(owner: &str, rtype: u16, edns: bool) -> Vec<u8> {
     message
 }
 
+fn asked(transport: Transport) -> Asked {
+    Asked::new(transport, [192, 0, 2, 100].into(), 1_700_000_000_000)
+}
+
 #[test]
 fn no_answer_allocates() {
     let zones = zones();
@@ -167,12 +171,12 @@ fn no_answer_allocates() {
         queries.push((what.into(), message));
     }
     // The key of the hashes is drawn with the first name.
-    respond(&zones, &settings, Transport::Udp, &good, &mut out);
+    respond(&zones, &settings, &asked(Transport::Udp), &good, &mut out);
     let mut rcodes = [0; 17];
     for (what, message) in &queries {
         for transport in [Transport::Udp, Transport::Tcp] {
             let before = allocations();
-            let responded = respond(&zones, &settings, transport, message, &mut out);
+            let responded = respond(&zones, &settings, &asked(transport), message, &mut out);
             let after = allocations();
             assert_eq!(after - before, 0, "{what} over {transport:?}");
             if let Some(responded) = responded {

@@ -4,25 +4,19 @@
 //! [`writer`]. No allocation, no lock, no log line. The caller brings the buffer and says what it may
 //! hold: the transport sets the limit.
 
+mod asked;
 mod lookup;
 mod qname;
 mod query;
 mod sections;
 mod writer;
 
+pub use asked::{Asked, Transport};
+
 use crate::image::{ZoneState, Zones};
 use domain::base::iana::Rtype;
 use query::{Edns, Header, Parsed, Query, Verdict};
 use writer::{Flags, Writer};
-
-/// How a query came, which decides how large its response may be.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Transport {
-    /// At most what the client takes, and never more than [`Settings::udp_limit`].
-    Udp,
-    /// As large as the buffer, 65,535 octets at most.
-    Tcp,
-}
 
 /// What may be set about answering.
 #[derive(Clone, Debug)]
@@ -68,39 +62,39 @@ const CLASS_IN: u16 = 1;
 const LEAST_UDP: u16 = 512;
 
 /// Writes the response to `query` into `out` (at least 512 octets; what TCP may need is 65,535). `None`
-/// when there must be no response.
+/// when there must be no response. `asked` is what is known of the query beside its octets.
 pub fn respond(
     zones: &Zones,
     settings: &Settings,
-    transport: Transport,
+    asked: &Asked,
     query: &[u8],
     out: &mut [u8],
 ) -> Option<Responded> {
     let Parsed { header, verdict, query, edns } = query::parse(query)?;
     Some(match (verdict, &query) {
-        (Verdict::Query, Some(query)) => respond_to_query(zones, settings, transport, header, query, out),
+        (Verdict::Query, Some(query)) => respond_to_query(zones, settings, asked, header, query, out),
         (Verdict::OtherOpcode, _) => without_question(settings, header, NOTIMP, edns, out),
         (_, None) => without_question(settings, header, FORMERR, edns, out),
-        (_, Some(query)) => without_answer(settings, transport, header, query, FORMERR, out),
+        (_, Some(query)) => without_answer(settings, asked, header, query, FORMERR, out),
     })
 }
 
 fn respond_to_query(
     zones: &Zones,
     settings: &Settings,
-    transport: Transport,
+    asked: &Asked,
     header: Header,
     query: &Query,
     out: &mut [u8],
 ) -> Responded {
     if let Some(rcode) = refusal(zones, query) {
-        return without_answer(settings, transport, header, query, rcode, out);
+        return without_answer(settings, asked, header, query, rcode, out);
     }
     match find_zone(zones, query) {
-        None => without_answer(settings, transport, header, query, REFUSED, out),
-        Some((_, ZoneState::Assembling)) => without_answer(settings, transport, header, query, SERVFAIL, out),
+        None => without_answer(settings, asked, header, query, REFUSED, out),
+        Some((_, ZoneState::Assembling)) => without_answer(settings, asked, header, query, SERVFAIL, out),
         Some((apex_labels, ZoneState::Serving(image))) => {
-            let mut writer = begin(settings, transport, query, out);
+            let mut writer = begin(settings, asked, query, out);
             let (rcode, flags) = sections::fill(&mut writer, image, apex_labels, query);
             end(writer, settings, header, query, rcode, flags)
         }
@@ -141,8 +135,8 @@ fn find_zone<'z>(zones: &'z Zones, query: &Query) -> Option<(usize, &'z ZoneStat
     }
 }
 
-fn begin<'a>(settings: &Settings, transport: Transport, query: &'a Query, out: &'a mut [u8]) -> Writer<'a> {
-    let limit = match transport {
+fn begin<'a>(settings: &Settings, asked: &Asked, query: &'a Query, out: &'a mut [u8]) -> Writer<'a> {
+    let limit = match asked.transport {
         Transport::Tcp => usize::from(u16::MAX),
         Transport::Udp => {
             let theirs = query.edns.map_or(LEAST_UDP, |edns| edns.payload.max(LEAST_UDP));
@@ -167,13 +161,13 @@ fn end(
 
 fn without_answer(
     settings: &Settings,
-    transport: Transport,
+    asked: &Asked,
     header: Header,
     query: &Query,
     rcode: u16,
     out: &mut [u8],
 ) -> Responded {
-    end(begin(settings, transport, query, out), settings, header, query, rcode, Flags::default())
+    end(begin(settings, asked, query, out), settings, header, query, rcode, Flags::default())
 }
 
 /// A response to what has no question that could be repeated: a header, and an OPT if there was one.

@@ -65,9 +65,13 @@ fn query(question: &str, edns_payload: Option<u16>) -> Vec<u8> {
     message
 }
 
+fn asked(transport: Transport) -> Asked {
+    Asked::new(transport, [192, 0, 2, 100].into(), 1_700_000_000_000)
+}
+
 fn ask(zones: &Zones, question: &str, transport: Transport, edns: Option<u16>) -> (Responded, Vec<u8>) {
     let mut out = vec![0; 65_535];
-    let responded = respond(zones, &Settings::default(), transport, &query(question, edns), &mut out);
+    let responded = respond(zones, &Settings::default(), &asked(transport), &query(question, edns), &mut out);
     let responded = responded.expect("a response");
     out.truncate(responded.len);
     (responded, out)
@@ -333,7 +337,8 @@ fn what_is_no_question() {
     let zones = zones([zone("example", "www A 192.0.2.1")]);
     let respond_to = |message: &[u8]| {
         let mut out = [0; 512];
-        respond(&zones, &Settings::default(), Transport::Udp, message, &mut out).map(|r| (r.rcode, r.len))
+        respond(&zones, &Settings::default(), &asked(Transport::Udp), message, &mut out)
+            .map(|r| (r.rcode, r.len))
     };
     let good = query("www.example A", Some(1232));
     let changed = |change: &dyn Fn(&mut Vec<u8>)| {
