@@ -178,6 +178,7 @@ impl Arguments {
         let answering = Answering {
             answer: answer::Settings {
                 udp_limit: udp_limit.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(1232),
+                ..answer::Settings::default()
             },
         };
         Ok(Config {

@@ -22,15 +22,17 @@ const GREATEST_CHAIN: usize = 16;
 /// Targets whose addresses are added to one response.
 const GREATEST_TARGETS: usize = 128;
 
-/// Fills the sections for `query`, whose name is in the zone of `image`. Returns rcode and flags.
+/// Fills the sections for `query`, whose name is in the zone of `image`. Returns rcode and flags. With
+/// `minimal_any`, ANY gets one RRset of those there (RFC 8482 §4.1).
 pub(crate) fn fill(
     writer: &mut Writer<'_>,
     image: &Image,
     apex_labels: usize,
     query: &Query,
+    minimal_any: bool,
 ) -> (u16, Flags) {
     let flags = Flags { authoritative: true, truncated: false };
-    let mut response = Response { writer, image, apex_labels, rcode: NOERROR, flags };
+    let mut response = Response { writer, image, apex_labels, minimal_any, rcode: NOERROR, flags };
     response.flags.truncated = response.chain(query).is_err();
     (response.rcode, response.flags)
 }
@@ -39,6 +41,7 @@ struct Response<'r, 'w, 'i> {
     writer: &'r mut Writer<'w>,
     image: &'i Image,
     apex_labels: usize,
+    minimal_any: bool,
     /// Of the last lookup. It holds whether what that lookup found fits or not.
     rcode: u16,
     flags: Flags,
@@ -159,8 +162,13 @@ impl<'i> Response<'_, '_, 'i> {
         if is_apex {
             self.soa(Section::Answer, owner, self.image.soa().ttl)?;
         }
+        let most = match self.minimal_any {
+            true => usize::from(!is_apex),
+            false => usize::MAX,
+        };
         node.into_iter()
             .flat_map(|node| node.rrsets())
+            .take(most)
             .try_for_each(|rrset| self.writer.rrset(Section::Answer, owner, &rrset))
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Responses are read back by the `domain` crate's own parser, pointers and all.
 
+mod compliance;
 mod edges;
+mod edns;
+mod limits;
 mod messages;
 
 use super::*;
@@ -349,7 +352,7 @@ fn what_is_no_question() {
     assert_eq!(respond_to(&good).expect("a response").0, NOERROR);
     assert_eq!(respond_to(&good[..11]), None);
     assert_eq!(changed(&|m| m[2] |= 0x80), None, "a response is never answered");
-    assert_eq!(changed(&|m| m[2] |= 0x20), Some((NOTIMP, 23)), "opcode NOTIFY, and an OPT for an OPT");
+    assert_eq!(changed(&|m| m[2] |= 0x20), Some((NOTIMP, 29)), "opcode NOTIFY, and an OPT for an OPT");
     assert_eq!(changed(&|m| m[5] = 2), Some((FORMERR, 12)), "RFC 9619");
     assert_eq!(changed(&|m| m[5] = 0), Some((FORMERR, 12)), "RFC 9619");
     assert_eq!(changed(&|m| m[12] = 0xc0), Some((FORMERR, 12)), "a pointer in the question");
