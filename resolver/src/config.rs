@@ -5,12 +5,15 @@
 
 use crate::health::ASSEMBLY_GRACE;
 use crate::kubernetes::Source;
+use crate::limits::Answering;
 use crate::metrics::ZONES_WITH_METRICS;
 use crate::serve::{Drain, Settings, TcpLimits};
+use arc_swap::ArcSwap;
 use port53_zone::answer;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Answers for the zones in its disk cache, and for those that a source gives it.
@@ -172,6 +175,12 @@ impl Arguments {
         let tcp = TcpLimits::default();
         let drain = Drain::default();
         // Nothing is wrong, so every value is there and the defaults below are never taken.
+        let answering = Answering {
+            answer: answer::Settings {
+                udp_limit: udp_limit.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(1232),
+                ..answer::Settings::default()
+            },
+        };
         Ok(Config {
             listen,
             health_listen: health_listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8053))),
@@ -180,9 +189,7 @@ impl Arguments {
             cache_interval: cache_interval.unwrap_or(Duration::from_secs(1)),
             udp_threads: udp_threads.filter(|&threads| threads > 0).unwrap_or_else(cores),
             serve: Settings {
-                answer: answer::Settings {
-                    udp_limit: udp_limit.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(1232),
-                },
+                answering: Arc::new(ArcSwap::from_pointee(answering)),
                 tcp: TcpLimits {
                     connections: connections.unwrap_or(tcp.connections),
                     idle: idle.unwrap_or(tcp.idle),
@@ -304,7 +311,7 @@ mod tests {
         assert!(listen.iter().all(|address: &SocketAddr| address.port() != config.health_listen.port()));
         assert_eq!(config.serve.drain.quiet, Duration::from_secs(5));
         assert_eq!(config.serve.drain.most, Duration::from_secs(30));
-        assert_eq!(config.serve.answer.udp_limit, 1232);
+        assert_eq!(config.serve.answering.load().answer.udp_limit, 1232);
         assert_eq!(config.assembly_grace, ASSEMBLY_GRACE);
         assert_eq!(config.zone_metrics, ZONES_WITH_METRICS);
         assert!(config.udp_threads >= 1);

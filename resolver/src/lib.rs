@@ -15,6 +15,7 @@
 //! | [`source`] | the handle by which a source gives zones and changes; what is known of each zone |
 //! | [`kubernetes`] | the source in a cluster: heads and slices of one namespace |
 //! | [`serve`] | sockets, the UDP loop, TCP connections, the graceful stop |
+//! | [`limits`] | what is answered to whom: settings that may change, one gate a UDP thread |
 //! | [`disk`] | the cache of what is served, written behind and read at start |
 //! | [`traffic`] | counters, one set a thread |
 //! | [`health`] | when this process is ready, and the query it asks itself |
@@ -28,6 +29,7 @@ pub mod disk;
 pub mod health;
 pub mod http;
 pub mod kubernetes;
+pub mod limits;
 pub mod metrics;
 pub mod program;
 pub mod serve;

@@ -1,6 +1,6 @@
 //! No allocation on the path of a query: every kind of answer is given while a counting allocator looks on.
 
-use port53_zone::answer::{Settings, Transport, respond};
+use port53_zone::answer::{Asked, Secrets, Settings, Text, Transport, respond};
 use port53_zone::content::Content;
 use port53_zone::image::{Image, ZoneState, Zones};
 use port53_zone::rrset::{RRset, Soa};
@@ -125,10 +125,50 @@ fn query(owner: &str, rtype: u16, edns: bool) -> Vec<u8> {
     message
 }
 
+fn asked(transport: Transport) -> Asked {
+    Asked::new(transport, [192, 0, 2, 100].into(), 1_700_000_000_000)
+}
+
+/// Every option that is known, cookies of every kind, and a query for a cookie.
+fn with_options(settings: &Settings, zones: &Zones) -> Vec<(String, Vec<u8>)> {
+    let with = |mut message: Vec<u8>, cookie: &[u8]| {
+        let mut options = vec![0, 3, 0, 0, 0, 11, 0, 0, 0, 12, 0, 0, 0, 19, 0, 0, 0, 8, 0, 4, 0, 1, 0, 0];
+        options.extend([0, 10, 0, cookie.len() as u8]);
+        options.extend_from_slice(cookie);
+        let length_at = message.len() - 1;
+        message[length_at] = options.len() as u8;
+        message.extend(options);
+        message
+    };
+    let question = || query("www.small.test", 1, true);
+    let mut out = vec![0; 65_535];
+    let first = with(question(), &[7; 8]);
+    let made = respond(zones, settings, &asked(Transport::Udp), &first, &mut out).expect("a response");
+    let cookie_at = out[..made.len].windows(4).position(|four| four == [0, 10, 0, 24]).expect("a cookie");
+    let valid = out[cookie_at + 4..cookie_at + 28].to_vec();
+    let cookies = [&[7; 8][..], &valid, &[7; 24], &[7; 30], &[7; 5]];
+    let mut all: Vec<_> =
+        cookies.iter().map(|cookie| (format!("cookie {cookie:?}"), with(question(), cookie))).collect();
+    let mut no_question = question();
+    no_question.drain(12..no_question.len() - 11);
+    no_question[5] = 0;
+    all.extend(
+        cookies.iter().map(|cookie| ("a query for a cookie".into(), with(no_question.clone(), cookie))),
+    );
+    all
+}
+
 #[test]
 fn no_answer_allocates() {
     let zones = zones();
-    let settings = Settings::default();
+    let text = |text| Text::new(text).expect("short");
+    let settings = Settings {
+        cookies: Secrets::new(&[[1; 16], [2; 16]]),
+        nsid: text("ns1"),
+        chaos_version: text("1"),
+        chaos_id: text("ns1"),
+        ..Settings::default()
+    };
     let mut out = vec![0; 65_535];
     let label = "x".repeat(63);
     let mut queries: Vec<(String, Vec<u8>)> = Vec::new();
@@ -179,13 +219,21 @@ fn no_answer_allocates() {
         message[at] = octet;
         queries.push((what.into(), message));
     }
+    let mut chaos = query("version.bind", 16, true);
+    let class_at = chaos.len() - 12;
+    chaos[class_at] = 3;
+    queries.push(("CHAOS".into(), chaos));
+    queries.extend(with_options(&settings, &zones));
     // The key of the hashes is drawn with the first name.
-    respond(&zones, &settings, Transport::Udp, &good, &mut out);
-    let mut rcodes = [0; 17];
+    respond(&zones, &settings, &asked(Transport::Udp), &good, &mut out);
+    let mut rcodes = [0; 24];
     for (what, message) in &queries {
-        for transport in [Transport::Udp, Transport::Tcp] {
+        for (transport, is_limited) in
+            [(Transport::Udp, false), (Transport::Udp, true), (Transport::Tcp, false)]
+        {
+            let asked = Asked { is_limited, is_encrypted: true, keepalive: Some(100), ..asked(transport) };
             let before = allocations();
-            let responded = respond(&zones, &settings, transport, message, &mut out);
+            let responded = respond(&zones, &settings, &asked, message, &mut out);
             let after = allocations();
             assert_eq!(after - before, 0, "{what} over {transport:?}");
             if let Some(responded) = responded {
@@ -193,8 +241,9 @@ fn no_answer_allocates() {
             }
         }
     }
-    // Every kind of answer was among them: NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, BADVERS.
-    for rcode in [0, 1, 2, 3, 4, 5, 6, 16] {
+    // Every kind of answer was among them: NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, BADVERS,
+    // BADCOOKIE.
+    for rcode in [0, 1, 2, 3, 4, 5, 6, 16, 23] {
         assert!(rcodes[rcode] > 0, "rcode {rcode}: {rcodes:?}");
     }
     let before = allocations();

@@ -12,6 +12,7 @@ mod udp;
 
 pub use listen::{BindError, Listeners};
 
+use crate::limits;
 use crate::traffic::Traffic;
 use arc_swap::ArcSwap;
 use port53_zone::answer;
@@ -26,8 +27,8 @@ use tokio_util::sync::CancellationToken;
 /// What may be set about serving. Every limit has a safe default.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Sizes of answers.
-    pub answer: answer::Settings,
+    /// What is answered, and to whom.
+    pub answering: limits::Shared,
     /// Limits on TCP connections.
     pub tcp: TcpLimits,
     /// The graceful stop.
@@ -169,7 +170,7 @@ fn start(
         let worker = udp::Worker::new(
             socket,
             zones.clone(),
-            settings.answer.clone(),
+            settings.answering.clone(),
             traffic.worker(answer::Transport::Udp),
             stop.clone(),
         )

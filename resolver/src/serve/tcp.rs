@@ -8,11 +8,13 @@
 
 use super::Settings;
 use super::connections::{Connections, Slot};
+use crate::limits;
 use crate::traffic::{self, Closed, Traffic};
 use arc_swap::ArcSwap;
-use port53_zone::answer::{self, Transport};
+use port53_zone::answer::{self, Asked, Transport};
 use port53_zone::image::Zones;
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -66,11 +68,11 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             biased;
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, client)) => {
                     shared.traffic.connection_opened();
                     // Places are given in the order of arrival, whichever task runs first.
                     let slot = shared.connections.enter();
-                    open.spawn(serve(stream, slot, shared.clone()));
+                    open.spawn(serve(stream, client.ip(), slot, shared.clone()));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a TCP connection could not be accepted");
@@ -85,10 +87,11 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while open.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, slot: Slot, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, client: IpAddr, slot: Slot, shared: Arc<Shared>) {
     // Answers are small and wait for nothing.
     let _ = stream.set_nodelay(true);
-    let mut connection = Connection { stream, shared: &shared, input: Vec::new(), output: Vec::new() };
+    let mut connection =
+        Connection { stream, client, shared: &shared, input: Vec::new(), output: Vec::new() };
     let reason = tokio::select! {
         reason = connection.run(&slot) => reason,
         () = slot.evicted() => Closed::Evicted,
@@ -98,6 +101,7 @@ async fn serve(stream: TcpStream, slot: Slot, shared: Arc<Shared>) {
 
 struct Connection<'a> {
     stream: TcpStream,
+    client: IpAddr,
     shared: &'a Shared,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -183,9 +187,10 @@ impl Connection<'_> {
         counters.received();
         SCRATCH.with_borrow_mut(|scratch| {
             let zones = self.shared.zones.load();
-            let settings = &self.shared.settings.answer;
+            let settings = self.shared.settings.answering.load();
+            let asked = Asked::new(Transport::Tcp, self.client, limits::milliseconds());
             let query = &self.input[message];
-            let Some(made) = answer::respond(&zones, settings, Transport::Tcp, query, scratch) else {
+            let Some(made) = answer::respond(&zones, &settings.answer, &asked, query, scratch) else {
                 counters.unanswered();
                 return;
             };

@@ -4,10 +4,10 @@
 //! that was asked is taken from the packet (PKTINFO), so that the reply comes from it, and handing it back
 //! to the kernel costs one small allocation.
 
+use crate::limits::{self, Gate, Outcome};
 use crate::traffic;
 use arc_swap::ArcSwap;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg};
-use port53_zone::answer::{self, Transport};
 use port53_zone::image::Zones;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
@@ -32,7 +32,7 @@ pub(super) struct Worker {
     socket: UdpSocket,
     wildcard: bool,
     zones: Arc<ArcSwap<Zones>>,
-    settings: answer::Settings,
+    gate: Gate,
     counters: Arc<traffic::Worker>,
     stop: Arc<AtomicBool>,
 }
@@ -58,13 +58,13 @@ impl Worker {
     pub(super) fn new(
         socket: UdpSocket,
         zones: Arc<ArcSwap<Zones>>,
-        settings: answer::Settings,
+        answering: limits::Shared,
         counters: Arc<traffic::Worker>,
         stop: Arc<AtomicBool>,
     ) -> io::Result<Self> {
         socket.set_read_timeout(Some(LOOK_UP))?;
         let wildcard = socket.local_addr()?.ip().is_unspecified();
-        Ok(Worker { socket, wildcard, zones, settings, counters, stop })
+        Ok(Worker { socket, wildcard, zones, gate: Gate::new(answering), counters, stop })
     }
 
     /// Answers until told to stop. A panic costs one packet.
@@ -104,9 +104,10 @@ impl Worker {
         }
         let query = &buffers.query[..len];
         let zones = self.zones.load();
-        match answer::respond(&zones, &self.settings, Transport::Udp, query, &mut buffers.response) {
-            None => self.counters.unanswered(),
-            Some(made) => {
+        let now = limits::milliseconds();
+        match self.gate.answer(&zones, peer.address.ip(), now, query, &mut buffers.response) {
+            Outcome::Unanswered => self.counters.unanswered(),
+            Outcome::Answered(made) => {
                 if self.reply(&buffers.response[..made.len], &peer).is_err() {
                     self.counters.send_failed();
                 }

@@ -1,44 +1,34 @@
 //! From the octets of a query to the octets of its response.
 //!
 //! Parse, find the zone, look up, fill the sections, encode: [`query`], [`lookup`], [`sections`],
-//! [`writer`]. No allocation, no lock, no log line. The caller brings the buffer and says what it may
+//! [`writer`]. What is said beside the sections (OPT and its options, cookies, how large the response may be)
+//! is [`reply`]'s. No allocation, no lock, no log line. The caller brings the buffer and says what it may
 //! hold: the transport sets the limit.
 
+mod asked;
+mod chaos;
+mod cookie;
 mod lookup;
+mod opt;
 mod proofs;
 mod qname;
 mod query;
+mod reply;
 mod sections;
+mod settings;
 mod writer;
 
-use crate::image::{ZoneState, Zones};
+pub use asked::{Asked, Transport};
+pub use cookie::{Cookie, Secret, Secrets};
+pub use settings::{GREATEST_TEXT, Settings, Text};
+
+use crate::image::{Image, ZoneState, Zones};
 use domain::base::iana::Rtype;
-use query::{Edns, Header, Parsed, Query, Verdict};
-use writer::{Flags, Writer};
+use opt::ExtendedError;
+use query::{Query, Verdict};
+use reply::Reply;
 
-/// How a query came, which decides how large its response may be.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Transport {
-    /// At most what the client takes, and never more than [`Settings::udp_limit`].
-    Udp,
-    /// As large as the buffer, 65,535 octets at most.
-    Tcp,
-}
-
-/// What may be set about answering.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The largest UDP response in octets, 512 to 4096. 1232 fits every path of IPv6 (RFC 9715 §3.2).
-    pub udp_limit: u16,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings { udp_limit: 1232 }
-    }
-}
-
-/// What was answered, for the metrics.
+/// What was answered, for the metrics and for the limits on how often.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Responded {
     /// Octets of the response at the start of the buffer.
@@ -49,6 +39,28 @@ pub struct Responded {
     pub qtype: u16,
     /// Whether TC was set.
     pub truncated: bool,
+    /// What kind of answer it is.
+    pub kind: Kind,
+    /// Responses of one kind with the same number are alike: answers by their name; what has no answer by its
+    /// zone, so that random names below it count together. It means nothing outside this process.
+    pub alike: u64,
+    /// What the query's cookie says of its sender.
+    pub cookie: Cookie,
+}
+
+/// Kinds of responses.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Kind {
+    /// Records that were asked for.
+    Answer,
+    /// The name has none of that type.
+    NoData,
+    /// There is no such name.
+    NameError,
+    /// Others are to be asked.
+    Referral,
+    /// Anything that is not from a zone.
+    Error,
 }
 
 #[cfg(test)]
@@ -63,68 +75,106 @@ const REFUSED: u16 = 5;
 const YXDOMAIN: u16 = 6;
 const NOTAUTH: u16 = 9;
 const BADVERS: u16 = 16;
+const BADCOOKIE: u16 = 23;
 
 const CLASS_IN: u16 = 1;
-/// The least that a message over UDP can always be (RFC 1035 §4.2.1).
-const LEAST_UDP: u16 = 512;
+const CLASS_CHAOS: u16 = 3;
 
 /// Writes the response to `query` into `out` (at least 512 octets; what TCP may need is 65,535). `None`
-/// when there must be no response.
+/// when there must be no response. `asked` is what is known of the query beside its octets.
 pub fn respond(
     zones: &Zones,
     settings: &Settings,
-    transport: Transport,
+    asked: &Asked,
     query: &[u8],
     out: &mut [u8],
 ) -> Option<Responded> {
-    let Parsed { header, verdict, query, edns } = query::parse(query)?;
-    Some(match (verdict, &query) {
-        (Verdict::Query, Some(query)) => respond_to_query(zones, settings, transport, header, query, out),
-        (Verdict::OtherOpcode, _) => without_question(settings, header, NOTIMP, edns, out),
-        (_, None) => without_question(settings, header, FORMERR, edns, out),
-        (_, Some(query)) => without_answer(settings, transport, header, query, FORMERR, out),
+    let parsed = query::parse(query)?;
+    let mut reply = Reply::new(settings, asked, &parsed, query.len());
+    Some(match (parsed.verdict, &parsed.query) {
+        (Verdict::OtherOpcode, _) => {
+            reply.says(ExtendedError::NotSupported);
+            reply.without_question(NOTIMP, out)
+        }
+        (Verdict::CookieOnly, _) if reply.cookie() == Cookie::Invalid => {
+            reply.without_question(BADCOOKIE, out)
+        }
+        (Verdict::CookieOnly, _) if reply.cookie() != Cookie::None => reply.without_question(NOERROR, out),
+        (_, None) => reply.without_question(FORMERR, out),
+        (Verdict::Query, Some(query)) => respond_to_query(zones, reply, query, out),
+        (_, Some(query)) => reply.without_answer(query, FORMERR, out),
     })
 }
 
-fn respond_to_query(
-    zones: &Zones,
-    settings: &Settings,
-    transport: Transport,
-    header: Header,
-    query: &Query,
-    out: &mut [u8],
-) -> Responded {
-    if let Some(rcode) = refusal(zones, query) {
-        return without_answer(settings, transport, header, query, rcode, out);
+fn respond_to_query(zones: &Zones, mut reply: Reply<'_>, query: &Query, out: &mut [u8]) -> Responded {
+    if let Some((rcode, why)) = refusal(zones, query) {
+        why.into_iter().for_each(|why| reply.says(why));
+        return reply.without_answer(query, rcode, out);
+    }
+    if reply.must_prove_address() {
+        return reply.prove_address(query, out);
+    }
+    if query.qclass == CLASS_CHAOS {
+        return chaos::respond(reply, query, out);
     }
     match find_zone(zones, query) {
-        None => without_answer(settings, transport, header, query, REFUSED, out),
-        Some((_, ZoneState::Assembling)) => without_answer(settings, transport, header, query, SERVFAIL, out),
+        None => {
+            reply.says(ExtendedError::NotAuthoritative);
+            reply.without_answer(query, REFUSED, out)
+        }
+        Some((_, ZoneState::Assembling)) => {
+            reply.says(ExtendedError::NotReady);
+            reply.without_answer(query, SERVFAIL, out)
+        }
         Some((apex_labels, ZoneState::Serving(image))) => {
-            let mut writer = begin(settings, transport, query, out);
-            let (rcode, flags) = sections::fill(&mut writer, image, apex_labels, query);
-            end(writer, settings, header, query, rcode, flags)
+            respond_from_zone(reply, image, apex_labels, query, out)
         }
     }
 }
 
-/// What is not answered, whatever is in the zones.
-fn refusal(zones: &Zones, query: &Query) -> Option<u16> {
+fn respond_from_zone(
+    mut reply: Reply<'_>,
+    image: &Image,
+    apex_labels: usize,
+    query: &Query,
+    out: &mut [u8],
+) -> Responded {
+    reply.zone_version(apex_labels, image.soa().serial);
+    let minimal_any = reply.is_over_udp();
+    let mut writer = reply.begin(query, out);
+    let (rcode, flags) = sections::fill(&mut writer, image, apex_labels, query, minimal_any);
+    let (name, zone) = (query.name.hash(), query.name.hashes()[apex_labels]);
+    let (kind, alike) = match rcode {
+        NXDOMAIN => (Kind::NameError, zone),
+        _ if !flags.authoritative => (Kind::Referral, zone),
+        _ if writer.has_answer() => (Kind::Answer, name),
+        _ => (Kind::NoData, zone),
+    };
+    let made = reply.end(writer, query, rcode, flags);
+    Responded { kind, alike, ..made }
+}
+
+/// What is not answered, whatever is in the zones, and what may be said of it (RFC 8914).
+fn refusal(zones: &Zones, query: &Query) -> Option<(u16, Option<ExtendedError>)> {
     if query.edns.is_some_and(|edns| edns.version != 0) {
-        return Some(BADVERS);
+        return Some((BADVERS, None));
     }
-    if query.qclass != CLASS_IN {
-        return Some(REFUSED);
+    if query.qclass != CLASS_IN && query.qclass != CLASS_CHAOS {
+        return Some((REFUSED, Some(ExtendedError::NotSupported)));
     }
     match query.qtype {
         // Zone transfers are not offered by this function; RFC 5936 §2.2.1 has an rcode for each reason.
         Rtype::AXFR | Rtype::IXFR => {
-            let is_apex = find_zone(zones, query).is_some_and(|(labels, _)| labels == query.name.labels());
-            Some(if is_apex { REFUSED } else { NOTAUTH })
+            let is_apex = query.qclass == CLASS_IN
+                && find_zone(zones, query).is_some_and(|(labels, _)| labels == query.name.labels());
+            Some(match is_apex {
+                true => (REFUSED, Some(ExtendedError::Prohibited)),
+                false => (NOTAUTH, Some(ExtendedError::NotAuthoritative)),
+            })
         }
-        // NXNAME: RFC 9824 §3.5.
-        Rtype::OPT | Rtype::TSIG | Rtype::TKEY | Rtype::NXNAME => Some(FORMERR),
-        Rtype::MAILA | Rtype::MAILB => Some(NOTIMP),
+        Rtype::NXNAME => Some((FORMERR, Some(ExtendedError::InvalidQueryType))),
+        Rtype::OPT | Rtype::TSIG | Rtype::TKEY => Some((FORMERR, None)),
+        Rtype::MAILA | Rtype::MAILB => Some((NOTIMP, Some(ExtendedError::NotSupported))),
         _ => None,
     }
 }
@@ -140,70 +190,4 @@ fn find_zone<'z>(zones: &'z Zones, query: &Query) -> Option<(usize, &'z ZoneStat
         }
         found => found,
     }
-}
-
-fn begin<'a>(settings: &Settings, transport: Transport, query: &'a Query, out: &'a mut [u8]) -> Writer<'a> {
-    let limit = match transport {
-        Transport::Tcp => usize::from(u16::MAX),
-        Transport::Udp => {
-            let theirs = query.edns.map_or(LEAST_UDP, |edns| edns.payload.max(LEAST_UDP));
-            usize::from(theirs.min(our_payload(settings)))
-        }
-    };
-    Writer::new(out, limit, &query.name, query.qtype, query.qclass, query.edns.is_some())
-}
-
-fn end(
-    writer: Writer<'_>,
-    settings: &Settings,
-    header: Header,
-    query: &Query,
-    rcode: u16,
-    flags: Flags,
-) -> Responded {
-    let edns: Option<(Edns, u16)> = query.edns.map(|theirs| (theirs, our_payload(settings)));
-    let len = writer.finish(header, rcode, flags, edns);
-    Responded { len, rcode, qtype: query.qtype.to_int(), truncated: flags.truncated }
-}
-
-fn without_answer(
-    settings: &Settings,
-    transport: Transport,
-    header: Header,
-    query: &Query,
-    rcode: u16,
-    out: &mut [u8],
-) -> Responded {
-    end(begin(settings, transport, query, out), settings, header, query, rcode, Flags::default())
-}
-
-/// A response to what has no question that could be repeated: a header, and an OPT if there was one.
-fn without_question(
-    settings: &Settings,
-    header: Header,
-    rcode: u16,
-    edns: Option<Edns>,
-    out: &mut [u8],
-) -> Responded {
-    let flags = 0x8000
-        | u16::from(header.opcode) << 11
-        | u16::from(header.recursion_desired) << 8
-        | u16::from(header.checking_disabled) << 4
-        | rcode;
-    out[..query::HEADER].fill(0);
-    out[..2].copy_from_slice(&header.id);
-    out[2..4].copy_from_slice(&flags.to_be_bytes());
-    let mut len = query::HEADER;
-    if let Some(theirs) = edns {
-        let opt = writer::opt(theirs, our_payload(settings), rcode);
-        out[query::HEADER - 1] = 1;
-        out[len..len + opt.len()].copy_from_slice(&opt);
-        len += opt.len();
-    }
-    Responded { len, rcode, qtype: 0, truncated: false }
-}
-
-/// What is offered to clients, and the most that is sent over UDP.
-fn our_payload(settings: &Settings) -> u16 {
-    settings.udp_limit.max(LEAST_UDP)
 }

@@ -23,17 +23,19 @@ const GREATEST_CHAIN: usize = 16;
 /// Targets whose addresses are added to one response.
 const GREATEST_TARGETS: usize = 128;
 
-/// Fills the sections for `query`, whose name is in the zone of `image`. Returns rcode and flags.
+/// Fills the sections for `query`, whose name is in the zone of `image`. Returns rcode and flags. With
+/// `minimal_any`, ANY gets one RRset of those there (RFC 8482 §4.1).
 pub(crate) fn fill(
     writer: &mut Writer<'_>,
     image: &Image,
     apex_labels: usize,
     query: &Query,
+    minimal_any: bool,
 ) -> (u16, Flags) {
     let flags = Flags { authoritative: true, truncated: false };
     let wants_proofs = query.edns.is_some_and(|edns| edns.dnssec_ok);
     let prover = if wants_proofs { Prover::new(image, apex_labels) } else { None };
-    let mut response = Response { writer, image, apex_labels, prover, rcode: NOERROR, flags };
+    let mut response = Response { writer, image, apex_labels, prover, minimal_any, rcode: NOERROR, flags };
     response.flags.truncated = response.chain(query).and_then(|()| response.proofs()).is_err();
     (response.rcode, response.flags)
 }
@@ -44,6 +46,7 @@ struct Response<'r, 'w, 'i> {
     apex_labels: usize,
     /// Where the zone is signed, and who asks wants to see it.
     prover: Option<Prover<'i>>,
+    minimal_any: bool,
     /// Of the last lookup. It holds whether what that lookup found fits or not.
     rcode: u16,
     flags: Flags,
@@ -195,8 +198,21 @@ impl<'i> Response<'_, '_, 'i> {
     }
 
     fn any(&mut self, owner: Owner<'_>, node: Option<OwnerRef<'i>>, is_apex: bool) -> Result<(), Full> {
+        if self.minimal_any {
+            let first = node.and_then(|node| Some((node, node.rrsets().next()?)));
+            return match first {
+                _ if is_apex => self.soa(Section::Answer, owner, self.image.soa().ttl),
+                Some((node, rrset)) if self.prover.is_some() => {
+                    proofs::signed(self.writer, Section::Answer, owner, node, &rrset)
+                }
+                Some((_, rrset)) => self.writer.rrset(Section::Answer, owner, &rrset),
+                None => Ok(()),
+            };
+        }
         if is_apex {
-            self.soa(Section::Answer, owner, self.image.soa().ttl)?;
+            // Its signatures are among those of the apex.
+            let (ttl, value) = (self.image.soa().ttl, self.image.soa_rdata());
+            self.writer.record(Section::Answer, owner, Rtype::SOA, ttl, value)?;
         }
         node.into_iter()
             .flat_map(|node| node.rrsets())

@@ -2,7 +2,10 @@
 //!
 //! Responses are read back by the `domain` crate's own parser, pointers and all.
 
+mod compliance;
 mod edges;
+mod edns;
+mod limits;
 mod messages;
 
 use super::*;
@@ -65,9 +68,13 @@ fn query(question: &str, edns_payload: Option<u16>) -> Vec<u8> {
     message
 }
 
+fn asked(transport: Transport) -> Asked {
+    Asked::new(transport, [192, 0, 2, 100].into(), 1_700_000_000_000)
+}
+
 fn ask(zones: &Zones, question: &str, transport: Transport, edns: Option<u16>) -> (Responded, Vec<u8>) {
     let mut out = vec![0; 65_535];
-    let responded = respond(zones, &Settings::default(), transport, &query(question, edns), &mut out);
+    let responded = respond(zones, &Settings::default(), &asked(transport), &query(question, edns), &mut out);
     let responded = responded.expect("a response");
     out.truncate(responded.len);
     (responded, out)
@@ -333,7 +340,8 @@ fn what_is_no_question() {
     let zones = zones([zone("example", "www A 192.0.2.1")]);
     let respond_to = |message: &[u8]| {
         let mut out = [0; 512];
-        respond(&zones, &Settings::default(), Transport::Udp, message, &mut out).map(|r| (r.rcode, r.len))
+        respond(&zones, &Settings::default(), &asked(Transport::Udp), message, &mut out)
+            .map(|r| (r.rcode, r.len))
     };
     let good = query("www.example A", Some(1232));
     let changed = |change: &dyn Fn(&mut Vec<u8>)| {
@@ -344,7 +352,7 @@ fn what_is_no_question() {
     assert_eq!(respond_to(&good).expect("a response").0, NOERROR);
     assert_eq!(respond_to(&good[..11]), None);
     assert_eq!(changed(&|m| m[2] |= 0x80), None, "a response is never answered");
-    assert_eq!(changed(&|m| m[2] |= 0x20), Some((NOTIMP, 23)), "opcode NOTIFY, and an OPT for an OPT");
+    assert_eq!(changed(&|m| m[2] |= 0x20), Some((NOTIMP, 29)), "opcode NOTIFY, and an OPT for an OPT");
     assert_eq!(changed(&|m| m[5] = 2), Some((FORMERR, 12)), "RFC 9619");
     assert_eq!(changed(&|m| m[5] = 0), Some((FORMERR, 12)), "RFC 9619");
     assert_eq!(changed(&|m| m[12] = 0xc0), Some((FORMERR, 12)), "a pointer in the question");

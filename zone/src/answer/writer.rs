@@ -5,8 +5,9 @@
 //! RFC 1035, which may be compressed (RFC 3597 §4). They are compressed against the question and against
 //! a few names written before.
 
+use super::opt;
 use super::qname::QName;
-use super::query::{Edns, HEADER, Header};
+use super::query::{HEADER, Header};
 use crate::content::RRsetRef;
 use crate::rdata;
 use domain::base::iana::Rtype;
@@ -31,8 +32,6 @@ pub(crate) enum Section {
     Additional,
 }
 
-/// Octets of the OPT record that is kept room for.
-const OPT: usize = 11;
 /// Pointers reach 14 bits (RFC 1035 §4.1.4).
 const GREATEST_POINTER: usize = 0x3fff;
 /// Names written before that later ones are compressed against.
@@ -43,6 +42,8 @@ pub(crate) struct Writer<'a> {
     out: &'a mut [u8],
     at: usize,
     limit: usize,
+    /// Octets of the OPT that is kept room for beyond `limit`.
+    opt: usize,
     question: &'a QName,
     counts: [u16; 3],
     /// Offset of a suffix in the message and its uncompressed length.
@@ -51,17 +52,17 @@ pub(crate) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Begins a message of at most `limit` octets with the question; room for OPT is set aside when
-    /// `edns`. `out` must hold at least 512 octets: a question always fits.
+    /// Begins a message of at most `limit` octets with the question; room for an OPT of `opt` octets is set
+    /// aside. `out` must hold at least 512 octets: a question always fits.
     pub(crate) fn new(
         out: &'a mut [u8],
         limit: usize,
         question: &'a QName,
         qtype: Rtype,
         qclass: u16,
-        edns: bool,
+        opt: usize,
     ) -> Self {
-        let limit = limit.min(out.len()) - if edns { OPT } else { 0 };
+        let limit = limit.min(out.len()) - opt;
         let wire = question.wire();
         let end = HEADER + wire.len();
         out[..HEADER].fill(0);
@@ -69,7 +70,7 @@ impl<'a> Writer<'a> {
         out[end..end + 2].copy_from_slice(&qtype.to_int().to_be_bytes());
         out[end + 2..end + 4].copy_from_slice(&qclass.to_be_bytes());
         let remembered = [(0, 0); REMEMBERED];
-        Writer { out, at: end + 4, limit, question, counts: [0; 3], remembered, remembered_len: 0 }
+        Writer { out, at: end + 4, limit, opt, question, counts: [0; 3], remembered, remembered_len: 0 }
     }
 
     /// Writes all records of `rrset`, or none of them.
@@ -118,17 +119,32 @@ impl<'a> Writer<'a> {
         })
     }
 
+    /// Whether there is a record in the answer section.
+    pub(crate) fn has_answer(&self) -> bool {
+        self.counts[Section::Answer as usize] > 0
+    }
+
+    /// Writes a text of class CHAOS for the question, to be forgotten at once.
+    pub(crate) fn chaos_text(&mut self, text: &[u8]) -> Result<(), Full> {
+        let length = text.len() as u8;
+        self.all_or_nothing(Section::Answer, 1, |writer| {
+            writer.octets(&[0xc0, HEADER as u8, 0, 16, 0, 3, 0, 0, 0, 0, 0, length + 1, length])?;
+            writer.octets(text)
+        })
+    }
+
     /// Fills in the header and the OPT record, and returns the length of the message.
     pub(crate) fn finish(
         mut self,
         header: Header,
         rcode: u16,
         flags: Flags,
-        edns: Option<(Edns, u16)>,
+        opt: Option<&[u8]>,
+        is_padded: bool,
     ) -> usize {
-        if let Some((theirs, our_payload)) = edns {
-            self.limit += OPT;
-            if self.octets(&opt(theirs, our_payload, rcode)).is_ok() {
+        if let Some(opt) = opt {
+            self.limit += self.opt;
+            if self.octets(opt).is_ok() {
                 self.counts[Section::Additional as usize] += 1;
             }
         }
@@ -147,7 +163,10 @@ impl<'a> Writer<'a> {
         for (i, count) in self.counts.iter().enumerate() {
             self.out[6 + 2 * i..8 + 2 * i].copy_from_slice(&count.to_be_bytes());
         }
-        self.at
+        match opt {
+            Some(opt) if is_padded => opt::pad(self.out, self.at, opt.len()),
+            _ => self.at,
+        }
     }
 
     fn all_or_nothing(
@@ -265,13 +284,6 @@ impl<'a> Writer<'a> {
         self.at = end;
         Ok(())
     }
-}
-
-/// RFC 6891 §6.1.3: the upper eight bits of the rcode, version 0, and DO as it was asked.
-pub(crate) fn opt(theirs: Edns, our_payload: u16, rcode: u16) -> [u8; OPT] {
-    let payload = our_payload.to_be_bytes();
-    let flags = if theirs.dnssec_ok { 0x80 } else { 0 };
-    [0, 0, 41, payload[0], payload[1], (rcode >> 4) as u8, 0, flags, 0, 0, 0]
 }
 
 /// The flags of a response that are the answer's own.
