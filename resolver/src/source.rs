@@ -9,6 +9,10 @@
 //!   one that is in service stays in service when its source says it is assembling it again.
 //! - Never backwards: a lower serial (RFC 1982) is refused unless the caller insists.
 //!
+//! A version that was replaced is freed here and never by those who answer: it is kept until nobody else has it.
+//! [`ArcSwap::swap`] settles with everyone who was reading, so from then on its count says who has it; no one new
+//! can get it. What is still being read at the swap goes with the next change, or when the book is next looked at.
+//!
 //! Beside what is served it keeps a book of what health, metrics and the disk cache want to know. The
 //! book has a lock, which queries never take.
 
@@ -39,6 +43,8 @@ struct Book {
     source: SourceState,
     /// Zones whose copy on disk is behind. `None`: nobody keeps a copy.
     unsaved: Option<BTreeSet<Name>>,
+    /// Versions that were replaced and may still be read.
+    replaced: Vec<Arc<Zones>>,
 }
 
 struct Entry {
@@ -128,6 +134,7 @@ impl Publisher {
             list_complete: false,
             source: SourceState::Starting,
             unsaved: None,
+            replaced: Vec::new(),
         };
         Publisher {
             shared: Arc::new(Shared {
@@ -181,7 +188,7 @@ impl Publisher {
         }
         let now = Instant::now();
         book.entries.insert(apex.clone(), Entry { image: None, known_since: now, updated: now });
-        self.swap(|zones| zones.put(&apex, ZoneState::Assembling));
+        self.swap(&mut book, |zones| zones.put(&apex, ZoneState::Assembling));
     }
 
     /// Stops serving `apex`; questions for it are refused from now on. Says whether it was known.
@@ -189,7 +196,7 @@ impl Publisher {
         let mut book = self.book();
         let known = book.entries.remove(apex).is_some();
         if known {
-            self.swap(|zones| zones.remove(apex));
+            self.swap(&mut book, |zones| zones.remove(apex));
             self.note_unsaved(&mut book, apex);
         }
         known
@@ -212,7 +219,8 @@ impl Publisher {
 
     /// What is known of everything now.
     pub fn overview(&self) -> Overview {
-        let book = self.book();
+        let mut book = self.book();
+        book.free_replaced();
         Overview {
             list_complete: book.list_complete,
             source: book.source.clone(),
@@ -249,6 +257,7 @@ impl Publisher {
             .changed
             .wait_timeout_while(self.book(), patience, nothing)
             .unwrap_or_else(PoisonError::into_inner);
+        book.free_replaced();
         book.unsaved.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
@@ -260,7 +269,7 @@ impl Publisher {
             book.entries.entry(apex.clone()).or_insert(Entry { image: None, known_since: now, updated: now });
         entry.image = Some(image.clone());
         entry.updated = now;
-        self.swap(|zones| zones.put(&apex, ZoneState::Serving(image)));
+        self.swap(book, |zones| zones.put(&apex, ZoneState::Serving(image)));
         if to_disk {
             self.note_unsaved(book, &apex);
         }
@@ -274,9 +283,11 @@ impl Publisher {
     }
 
     /// Replaces what is served. Callers hold the book, so changes never overtake each other.
-    fn swap(&self, change: impl FnOnce(&Zones) -> Zones) {
+    fn swap(&self, book: &mut Book, change: impl FnOnce(&Zones) -> Zones) {
         let next = change(&self.shared.zones.load());
-        self.shared.zones.store(Arc::new(next));
+        let replaced = self.shared.zones.swap(Arc::new(next));
+        book.replaced.push(replaced);
+        book.free_replaced();
     }
 
     /// A panic elsewhere must not stop publication: every change to the book is complete or not begun
@@ -289,6 +300,12 @@ impl Publisher {
 impl Book {
     fn served(&self, apex: &Name) -> Option<u32> {
         Some(self.entries.get(apex)?.image.as_ref()?.soa().serial)
+    }
+
+    /// Frees those replaced versions that nobody reads.
+    fn free_replaced(&mut self) {
+        // To be the only one who has it is known by `get_mut`, which also sees all that readers did before.
+        self.replaced.retain_mut(|zones| Arc::get_mut(zones).is_none());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Counters of queries: one [`Worker`] a thread, summed when someone asks.
 //!
 //! A thread writes only its own counters, so no cache line is shared while queries are answered and
-//! nothing is locked. Labels are bounded: types and rcodes that are not in the tables here are counted
+//! nothing is locked. A UDP thread, the only writer of its counters, does not even need atomic additions. Labels are bounded: types and rcodes that are not in the tables here are counted
 //! as `other`, whatever a client sends.
 
 use port53_zone::answer::Transport;
@@ -116,6 +116,7 @@ pub struct Traffic {
 
 /// The counters of one thread, or of everything that shares one.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Worker {
     transport: Transport,
     /// By type (the last is `other`), then by rcode (the last is `other`).
@@ -145,7 +146,7 @@ pub struct Totals {
     pub received: u64,
     /// Messages that the protocol forbids to answer, such as responses.
     pub unanswered: u64,
-    /// Datagrams from a port that no resolver has (0, echo, chargen).
+    /// Datagrams from a port that no resolver has (0, echo, chargen), or from an address of ours.
     pub bad_source: u64,
     /// Responses that the kernel did not take.
     pub send_failed: u64,
@@ -233,7 +234,7 @@ impl Worker {
         self.unanswered.fetch_add(1, Relaxed);
     }
 
-    /// A datagram came from a port that no resolver has.
+    /// A datagram came from a port that no resolver has, or from an address of ours.
     pub fn bad_source(&self) {
         self.bad_source.fetch_add(1, Relaxed);
     }
@@ -250,13 +251,32 @@ impl Worker {
 
     /// A response was made.
     pub fn answered(&self, qtype: u16, rcode: u16, truncated: bool, took: Duration) {
-        let q = QTYPES.binary_search_by_key(&qtype, |t| t.0).unwrap_or(QTYPES.len());
-        let r = RCODES.binary_search_by_key(&rcode, |t| t.0).unwrap_or(RCODES.len());
-        self.queries[q][r].fetch_add(1, Relaxed);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.latency[LATENCY_BOUNDS.partition_point(|&bound| bound < nanos)].fetch_add(1, Relaxed);
+        let nanos = nanos(took);
+        self.queries[qtype_at(qtype)][rcode_at(rcode)].fetch_add(1, Relaxed);
+        self.latency[latency_at(nanos)].fetch_add(1, Relaxed);
         self.latency_sum.fetch_add(nanos, Relaxed);
         self.truncated.fetch_add(u64::from(truncated), Relaxed);
+    }
+
+    /// Messages came. For a thread that alone writes these counters, as [`Self::made`] and [`Self::sent`].
+    pub fn received_together(&self, count: usize) {
+        add_alone(&self.received, count as u64);
+    }
+
+    /// A response was made, which will be [`Self::sent`].
+    pub fn made(&self, qtype: u16, rcode: u16, truncated: bool) {
+        add_alone(&self.queries[qtype_at(qtype)][rcode_at(rcode)], 1);
+        if truncated {
+            add_alone(&self.truncated, 1);
+        }
+    }
+
+    /// Responses were handed to the system together, `failed` of them in vain, `took` after their queries came.
+    pub fn sent(&self, count: usize, failed: usize, took: Duration) {
+        let (count, nanos) = (count as u64, nanos(took));
+        add_alone(&self.latency[latency_at(nanos)], count);
+        add_alone(&self.latency_sum, nanos.saturating_mul(count));
+        add_alone(&self.send_failed, failed as u64);
     }
 
     fn add_to(&self, totals: &mut Totals, table: &mut [[u64; RCODES.len() + 1]; QTYPES.len() + 1]) {
@@ -276,6 +296,27 @@ impl Worker {
         totals.send_failed += self.send_failed.load(Relaxed);
         totals.panics += self.panics.load(Relaxed);
     }
+}
+
+/// Adds to a counter that no other thread writes; others may read it meanwhile.
+fn add_alone(counter: &AtomicU64, count: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(count), Relaxed);
+}
+
+fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn latency_at(nanos: u64) -> usize {
+    LATENCY_BOUNDS.partition_point(|&bound| bound < nanos)
+}
+
+fn qtype_at(qtype: u16) -> usize {
+    QTYPES.binary_search_by_key(&qtype, |t| t.0).unwrap_or(QTYPES.len())
+}
+
+fn rcode_at(rcode: u16) -> usize {
+    RCODES.binary_search_by_key(&rcode, |t| t.0).unwrap_or(RCODES.len())
 }
 
 fn same(a: Transport, b: Transport) -> bool {
@@ -314,5 +355,21 @@ mod tests {
         assert_eq!((udp.latency[0], udp.latency[LATENCY_BOUNDS.len()]), (2, 100));
         assert_eq!(traffic.totals(Transport::Tcp).queries, [("A", "NOERROR", 1)]);
         assert_eq!(traffic.arrivals(), 3);
+    }
+
+    #[test]
+    fn a_batch_is_counted_as_its_messages_are() {
+        let traffic = Traffic::default();
+        let worker = traffic.worker(Transport::Udp);
+        worker.received_together(4);
+        worker.made(1, 0, false);
+        worker.made(1, 0, false);
+        worker.made(16, 0, true);
+        worker.unanswered();
+        worker.sent(3, 1, Duration::from_nanos(900));
+        let udp = traffic.totals(Transport::Udp);
+        assert_eq!(udp.queries, [("A", "NOERROR", 2), ("TXT", "NOERROR", 1)]);
+        assert_eq!((udp.received, udp.unanswered, udp.truncated, udp.send_failed), (4, 1, 1, 1));
+        assert_eq!((udp.latency[0], udp.latency_sum), (3, 2_700));
     }
 }

@@ -58,6 +58,11 @@ impl Listeners {
         self.tcp.iter().map(|(address, _)| *address).collect()
     }
 
+    /// The sockets for UDP alone.
+    pub fn into_udp(self) -> Vec<UdpSocket> {
+        self.udp.into_iter().map(|(_, socket)| socket).collect()
+    }
+
     #[expect(clippy::type_complexity, reason = "two lists of addressed sockets, used once")]
     pub(super) fn into_parts(self) -> (Vec<(SocketAddr, UdpSocket)>, Vec<(SocketAddr, TcpListener)>) {
         (self.udp, self.tcp)

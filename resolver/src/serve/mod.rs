@@ -5,6 +5,7 @@
 //! returns when it has left gracefully: after `shutdown` everything goes on being answered until nothing
 //! has come for a while, because those who still send here have not heard yet that this address goes.
 
+pub mod batch;
 mod connections;
 mod listen;
 mod tcp;
