@@ -11,6 +11,7 @@ mod negatives;
 mod random;
 mod root;
 mod sizes;
+mod system_calls;
 mod table;
 mod values;
 mod wildcards;
