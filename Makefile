@@ -35,6 +35,20 @@ acceptance-dev: peers ## the same with port53 dev, as master files and as manife
 	$(CARGO) build --package port53-tests --bins
 	$(CARGO) run --quiet --package port53-tests --bin acceptance -- --dev $(ZONES)
 
+# Rounds, and seconds of each measurement in them.
+ROUNDS ?= 5
+SECONDS ?= 5
+
+.PHONY: bench
+bench: peers ## queries a second and what they cost: ours, the peers and an echo server; ROUNDS=, SECONDS=, ZONES=
+	$(CARGO) build --release --package port53-tests --bins
+	$(CARGO) run --release --quiet --package port53-tests --bin bench_answers -- --rounds $(ROUNDS) \
+		--seconds $(SECONDS) --commit $(shell git rev-parse --short HEAD) $(if $(ZONES),--zones $(ZONES))
+
+.PHONY: bench-image
+bench-image: ## octets of an RRset in memory, and the cost of a change and of an answer in a zone of a million
+	$(CARGO) run --release --quiet --package port53-tests --bin bench_image -- --commit $(shell git rev-parse --short HEAD)
+
 .PHONY: bench-dev
 bench-dev: ## how long a saved change takes until port53 dev answers it
 	$(CARGO) build --release --package port53-tests --bins

@@ -105,6 +105,11 @@ impl Process {
         fs::read(&self.output).map(|octets| String::from_utf8_lossy(&octets).into_owned()).unwrap_or_default()
     }
 
+    /// The id of its process, which is that of its process group too.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)))

@@ -12,6 +12,7 @@ mod random;
 mod root;
 mod signed;
 mod sizes;
+mod system_calls;
 mod table;
 mod values;
 mod wildcards;
