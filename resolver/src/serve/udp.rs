@@ -64,7 +64,7 @@ impl Worker {
     ) -> io::Result<Self> {
         socket.set_read_timeout(Some(LOOK_UP))?;
         let wildcard = socket.local_addr()?.ip().is_unspecified();
-        Ok(Worker { socket, wildcard, zones, gate: Gate::new(answering), counters, stop })
+        Ok(Worker { socket, wildcard, zones, gate: Gate::new(answering, counters.clone()), counters, stop })
     }
 
     /// Answers until told to stop. A panic costs one packet.
@@ -106,6 +106,7 @@ impl Worker {
         let zones = self.zones.load();
         let now = limits::milliseconds();
         match self.gate.answer(&zones, peer.address.ip(), now, query, &mut buffers.response) {
+            Outcome::Limited => {}
             Outcome::Unanswered => self.counters.unanswered(),
             Outcome::Answered(made) => {
                 if self.reply(&buffers.response[..made.len], &peer).is_err() {
