@@ -180,6 +180,7 @@ impl Arguments {
                 udp_limit: udp_limit.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(1232),
                 ..answer::Settings::default()
             },
+            ..Answering::default()
         };
         Ok(Config {
             listen,

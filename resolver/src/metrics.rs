@@ -8,7 +8,7 @@ use crate::disk::DiskStatus;
 use crate::health::Health;
 use crate::kubernetes::KubernetesStatus;
 use crate::source::{Publisher, SourceState};
-use crate::traffic::{Closed, LATENCY_BOUNDS, Totals, Traffic};
+use crate::traffic::{COOKIES, Closed, LATENCY_BOUNDS, Totals, Traffic};
 use port53_zone::answer::Transport;
 use port53_zone::name;
 use prometheus_client::collector::Collector;
@@ -84,7 +84,7 @@ impl Metrics {
 
     fn messages(&self, encoder: &mut DescriptorEncoder<'_>, totals: &[(&str, Totals)]) -> Result<(), Error> {
         type Pick = fn(&Totals) -> u64;
-        let counters: [(&str, &str, Pick); 6] = [
+        let counters: [(&str, &str, Pick); 8] = [
             ("port53_messages_received", "Messages received", |t| t.received),
             ("port53_responses_truncated", "Responses with TC", |t| t.truncated),
             ("port53_messages_unanswered", "Messages that must not be answered, such as responses", |t| {
@@ -94,12 +94,31 @@ impl Metrics {
                 t.bad_source
             }),
             ("port53_responses_failed", "Responses that could not be sent", |t| t.send_failed),
+            (
+                "port53_responses_limited",
+                "Responses that were not sent because their client had too many",
+                |t| t.limited,
+            ),
+            ("port53_responses_slipped", "Responses shortened to TC or BADCOOKIE for the same reason", |t| {
+                t.slipped
+            }),
             ("port53_worker_panics", "Times that answering panicked, which is a bug", |t| t.panics),
         ];
         for (name, help, pick) in counters {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for (transport, totals) in totals {
                 counter(&mut metric, &[("transport", *transport)], pick(totals))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cookies(&self, encoder: &mut DescriptorEncoder<'_>, totals: &[(&str, Totals)]) -> Result<(), Error> {
+        let help = "Queries with a DNS cookie, by what it shows";
+        let mut metric = encoder.encode_descriptor("port53_cookies", help, None, MetricType::Counter)?;
+        for (transport, totals) in totals {
+            for ((_, label), count) in COOKIES.iter().zip(totals.cookies) {
+                counter(&mut metric, &[("transport", *transport), ("cookie", *label)], count)?;
             }
         }
         Ok(())
@@ -210,6 +229,7 @@ impl Collector for Metrics {
         let totals = TRANSPORTS.map(|(transport, label)| (label, self.traffic.totals(transport)));
         self.queries(&mut encoder, &totals)?;
         self.messages(&mut encoder, &totals)?;
+        self.cookies(&mut encoder, &totals)?;
         self.connections(&mut encoder)?;
         self.zones(&mut encoder)?;
         self.disk(&mut encoder)?;

@@ -4,7 +4,7 @@
 //! nothing is locked. A UDP thread, the only writer of its counters, does not even need atomic additions. Labels are bounded: types and rcodes that are not in the tables here are counted
 //! as `other`, whatever a client sends.
 
-use port53_zone::answer::Transport;
+use port53_zone::answer::{Cookie, Transport};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,8 +40,8 @@ pub const QTYPES: [(u16, &str); 27] = [
     (257, "CAA"),
 ];
 
-/// The rcodes that have a label of their own (RFC 1035, 2136, 6891).
-pub const RCODES: [(u16, &str); 9] = [
+/// The rcodes that have a label of their own (RFC 1035, 2136, 6891, 7873).
+pub const RCODES: [(u16, &str); 10] = [
     (0, "NOERROR"),
     (1, "FORMERR"),
     (2, "SERVFAIL"),
@@ -51,6 +51,7 @@ pub const RCODES: [(u16, &str); 9] = [
     (6, "YXDOMAIN"),
     (9, "NOTAUTH"),
     (16, "BADVERS"),
+    (23, "BADCOOKIE"),
 ];
 
 /// Upper bounds of the latency histogram, in nanoseconds. Above the last is one more bucket.
@@ -68,6 +69,10 @@ pub const LATENCY_BOUNDS: [u64; 12] = [
     10_000_000,
     100_000_000,
 ];
+
+/// What cookies of queries say, as labels.
+pub const COOKIES: [(Cookie, &str); 3] =
+    [(Cookie::Client, "client-only"), (Cookie::Invalid, "invalid"), (Cookie::Valid, "valid")];
 
 const OTHER: &str = "other";
 
@@ -129,6 +134,10 @@ pub struct Worker {
     bad_source: AtomicU64,
     send_failed: AtomicU64,
     panics: AtomicU64,
+    limited: AtomicU64,
+    slipped: AtomicU64,
+    /// In the order of [`COOKIES`].
+    cookies: [AtomicU64; COOKIES.len()],
 }
 
 /// Sums over all workers of one transport.
@@ -152,6 +161,12 @@ pub struct Totals {
     pub send_failed: u64,
     /// Times a worker had to be begun again.
     pub panics: u64,
+    /// Responses that a client did not get because it had too many.
+    pub limited: u64,
+    /// Responses that were shortened to TC or BADCOOKIE for the same reason.
+    pub slipped: u64,
+    /// Queries with a cookie, in the order of [`COOKIES`].
+    pub cookies: [u64; COOKIES.len()],
 }
 
 impl Traffic {
@@ -221,6 +236,9 @@ impl Worker {
             bad_source: AtomicU64::new(0),
             send_failed: AtomicU64::new(0),
             panics: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
+            slipped: AtomicU64::new(0),
+            cookies: Default::default(),
         }
     }
 
@@ -247,6 +265,23 @@ impl Worker {
     /// The worker panicked and goes on.
     pub fn panicked(&self) {
         self.panics.fetch_add(1, Relaxed);
+    }
+
+    /// A client did not get a response because it had too many.
+    pub fn limited(&self) {
+        self.limited.fetch_add(1, Relaxed);
+    }
+
+    /// A response was shortened because its client had too many.
+    pub fn slipped(&self) {
+        self.slipped.fetch_add(1, Relaxed);
+    }
+
+    /// A query had this cookie.
+    pub fn cookie(&self, cookie: Cookie) {
+        if let Some(at) = COOKIES.iter().position(|(known, _)| *known == cookie) {
+            self.cookies[at].fetch_add(1, Relaxed);
+        }
     }
 
     /// A response was made.
@@ -295,6 +330,11 @@ impl Worker {
         totals.bad_source += self.bad_source.load(Relaxed);
         totals.send_failed += self.send_failed.load(Relaxed);
         totals.panics += self.panics.load(Relaxed);
+        totals.limited += self.limited.load(Relaxed);
+        totals.slipped += self.slipped.load(Relaxed);
+        for (sum, count) in totals.cookies.iter_mut().zip(&self.cookies) {
+            *sum += count.load(Relaxed);
+        }
     }
 }
 

@@ -188,7 +188,9 @@ impl Connection<'_> {
         SCRATCH.with_borrow_mut(|scratch| {
             let zones = self.shared.zones.load();
             let settings = self.shared.settings.answering.load();
-            let asked = Asked::new(Transport::Tcp, self.client, limits::milliseconds());
+            let mut asked = Asked::new(Transport::Tcp, self.client, limits::milliseconds());
+            let idle_tenths = self.shared.settings.tcp.idle.as_millis() / 100;
+            asked.keepalive = u16::try_from(idle_tenths).ok();
             let query = &self.input[message];
             let Some(made) = answer::respond(&zones, &settings.answer, &asked, query, scratch) else {
                 counters.unanswered();
@@ -197,6 +199,7 @@ impl Connection<'_> {
             // A message has at most 65,535 octets, so its length fits.
             self.output.extend_from_slice(&(made.len as u16).to_be_bytes());
             self.output.extend_from_slice(&scratch[..made.len]);
+            counters.cookie(made.cookie);
             counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
         });
     }

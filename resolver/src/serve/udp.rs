@@ -57,7 +57,8 @@ impl Worker {
         socket.set_read_timeout(Some(LOOK_UP))?;
         socket.set_write_timeout(Some(ROOM_TO_SEND))?;
         let address = socket.local_addr()?;
-        Ok(Worker { socket, address, zones, gate: Gate::new(answering), counters, stop })
+        let gate = Gate::new(answering, counters.clone());
+        Ok(Worker { socket, address, zones, gate, counters, stop })
     }
 
     /// Answers until told to stop. A panic costs one packet.
@@ -116,6 +117,7 @@ impl Worker {
             return None;
         }
         match self.gate.answer(zones, received.from.ip(), now, received.octets, out) {
+            Outcome::Limited => None,
             Outcome::Unanswered => {
                 self.counters.unanswered();
                 None
