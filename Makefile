@@ -54,6 +54,11 @@ bench-dev: ## how long a saved change takes until port53 dev answers it
 	$(CARGO) build --release --package port53-tests --bins
 	$(CARGO) run --release --package port53-tests --bin bench_dev
 
+.PHONY: flood
+flood: ## what floods do to a client that behaves; bounded in time, on loopback
+	$(CARGO) build --release --package port53-tests --bin flood --bin port53-resolver-tested
+	$(CARGO) run --release --quiet --package port53-tests --bin flood -- --commit $(shell git rev-parse --short HEAD)
+
 .PHONY: bench-plan
 bench-plan: ## how long the operator's plan takes when one record of 10,000 changed
 	$(CARGO) bench --package port53-operator --bench plan

@@ -9,11 +9,13 @@
 //! | [`normal`] | the normal form of an answer, for comparison |
 //! | [`cluster`] | a real etcd and kube-apiserver |
 //! | [`resolver`] | `port53-resolver` on loopback, following a cluster |
+//! | [`disk_cache`] | a disk cache with given zones |
 //! | [`platform`] | a cluster with the operator and two resolvers at work |
 //! | [`read`] | a master file as Port53 reads it |
 
 pub mod ask;
 pub mod cluster;
+pub mod disk_cache;
 pub mod normal;
 pub mod ours;
 pub mod peer;

@@ -9,7 +9,7 @@
 use clap::Parser;
 use port53_cli::report;
 use port53_resolver::source::Publisher;
-use port53_zone::answer::{self, Transport, respond};
+use port53_zone::answer::{self, Asked, Transport, respond};
 use port53_zone::content::{Change, Content, journal};
 use port53_zone::image::Image;
 use port53_zone::{Name, RRset, Rtype, Soa, name, rdata};
@@ -124,6 +124,7 @@ impl Sized {
     fn answer(&self, count: usize, random: &mut Random) -> Result<f64> {
         let zones = self.publisher.zones();
         let settings = answer::Settings::default();
+        let asked = Asked::new(Transport::Udp, std::net::Ipv4Addr::LOCALHOST.into(), 1_795_536_000_000);
         let queries = (0..count)
             .map(|at| {
                 let number = random.below(self.rrsets);
@@ -139,8 +140,7 @@ impl Sized {
         while at < queries.len() {
             let length = usize::from(queries[at]);
             let query = &queries[at + 1..at + 1 + length];
-            answered +=
-                usize::from(black_box(respond(&zones, &settings, Transport::Udp, query, &mut out)).is_some());
+            answered += usize::from(black_box(respond(&zones, &settings, &asked, query, &mut out)).is_some());
             at += 1 + length;
         }
         let took = cpu_time() - begun;

@@ -3,8 +3,7 @@
 
 use crate::Result;
 use crate::inputs::{Input, Zone};
-use port53_resolver::disk;
-use port53_resolver::source::Publisher;
+use port53_tests::disk_cache;
 use port53_tests::peer::answers_soa;
 use port53_tests::process::{self, Process};
 use port53_zone::content::Content;
@@ -15,7 +14,6 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -126,20 +124,16 @@ fn echoes(address: SocketAddr) -> Result<(), String> {
 
 /// Ours starts as in a pod that is started again: from its disk cache, which is written here.
 fn ours(address: SocketAddr, dir: &Path, zones: &[Zone]) -> Result<Command> {
-    let (publisher, status) = (Publisher::new(), Arc::new(disk::DiskStatus::default()));
     let cache = dir.join("cache");
     fs::create_dir(&cache)?;
-    let loaded = disk::load(&cache, &publisher, &status);
-    let writer = disk::Writer::start(&cache, publisher.clone(), loaded, Duration::ZERO, status.clone())?;
-    for zone in zones {
-        let rrsets = zone.rrsets.iter().map(|rrset| (rrset.clone(), None));
-        let content = Content::build(zone.apex.clone(), [53; 16], rrsets)?;
-        publisher.put(Image::new(content, zone.soa.clone()))?;
-    }
-    writer.finish();
-    if let Some(failure) = status.failure() {
-        return Err(failure.into());
-    }
+    let images: Vec<Image> = zones
+        .iter()
+        .map(|zone| {
+            let rrsets = zone.rrsets.iter().map(|rrset| (rrset.clone(), None));
+            Ok(Image::new(Content::build(zone.apex.clone(), [53; 16], rrsets)?, zone.soa.clone()))
+        })
+        .collect::<Result<_>>()?;
+    disk_cache::write(&cache, images)?;
     let mut command = Command::new(std::env::current_exe()?.with_file_name("port53-resolver-tested"));
     command.args(["--source", "disk", "--udp-threads", "1", "--health-listen", "127.0.0.1:0"]);
     command.args(["--listen", &address.to_string(), "--cache-dir"]).arg(cache);

@@ -1,0 +1,255 @@
+//! The kinds of attack. Each is a thread or two that do one thing until their time is up.
+
+use super::APEX;
+use port53_zone::name;
+use std::fmt;
+use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Sockets of an attack that comes from many addresses.
+const SOURCES: usize = 250;
+/// Connections that a hoard opens at most.
+const HOARD: usize = 4_000;
+/// Packets or connections of one attack at most.
+const MOST: u64 = 50_000_000;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Attack {
+    RandomSubdomains(From),
+    Any(From),
+    Large(From),
+    Malformed(From),
+    ManySources,
+    Connections,
+    SlowWriters,
+    SlowReaders,
+}
+
+/// Where an attack comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum From {
+    /// The /24 of the client that behaves.
+    ItsPrefix,
+    /// Another.
+    Elsewhere,
+}
+
+impl Attack {
+    pub(crate) const ALL: [Attack; 12] = [
+        Attack::RandomSubdomains(From::ItsPrefix),
+        Attack::RandomSubdomains(From::Elsewhere),
+        Attack::Any(From::ItsPrefix),
+        Attack::Any(From::Elsewhere),
+        Attack::Large(From::ItsPrefix),
+        Attack::Large(From::Elsewhere),
+        Attack::Malformed(From::ItsPrefix),
+        Attack::Malformed(From::Elsewhere),
+        Attack::ManySources,
+        Attack::Connections,
+        Attack::SlowWriters,
+        Attack::SlowReaders,
+    ];
+}
+
+impl fmt::Display for Attack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Attack::RandomSubdomains(from) => write!(f, "random subdomains, {from}"),
+            Attack::Any(from) => write!(f, "ANY of the apex, {from}"),
+            Attack::Large(from) => write!(f, "a large TXT, {from}"),
+            Attack::Malformed(from) => write!(f, "malformed packets, {from}"),
+            Attack::ManySources => write!(f, "random subdomains from {SOURCES} networks"),
+            Attack::Connections => write!(f, "connections that say nothing"),
+            Attack::SlowWriters => write!(f, "queries octet by octet"),
+            Attack::SlowReaders => write!(f, "answers that are never read"),
+        }
+    }
+}
+
+impl fmt::Display for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            From::ItsPrefix => "from the client's /24",
+            From::Elsewhere => "from another /24",
+        })
+    }
+}
+
+impl From {
+    fn address(self, number: u8) -> Ipv4Addr {
+        match self {
+            From::ItsPrefix => Ipv4Addr::new(127, 0, 1, number.max(2)),
+            From::Elsewhere => Ipv4Addr::new(127, 66, 6, number.max(2)),
+        }
+    }
+}
+
+/// Threads at their work.
+pub(crate) struct Attackers {
+    threads: Vec<JoinHandle<()>>,
+    work: Arc<Work>,
+}
+
+struct Work {
+    server: SocketAddr,
+    until: Instant,
+    is_over: AtomicBool,
+    sent: AtomicU64,
+}
+
+/// Begins an attack that lasts a little longer than `lasts`.
+pub(crate) fn start(attack: Attack, server: SocketAddr, lasts: Duration) -> Attackers {
+    let until = Instant::now() + lasts + Duration::from_millis(200);
+    let work = Arc::new(Work { server, until, is_over: AtomicBool::new(false), sent: AtomicU64::new(0) });
+    let threads = (0..2).map(|number| {
+        let work = work.clone();
+        std::thread::spawn(move || work.attack(attack, number))
+    });
+    Attackers { threads: threads.collect(), work: work.clone() }
+}
+
+impl Attackers {
+    /// Ends it. Returns how many packets or connections there were.
+    pub(crate) fn end(self) -> u64 {
+        self.work.is_over.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            // One that could not go on has said so.
+            let _ = thread.join();
+        }
+        self.work.sent.load(Ordering::Relaxed)
+    }
+}
+
+impl Work {
+    fn attack(&self, attack: Attack, thread: u8) {
+        let done = match attack {
+            Attack::RandomSubdomains(from) => self.packets(&[from.address(2 + thread)], random_subdomain),
+            Attack::Any(from) => self.packets(&[from.address(2 + thread)], |_| question(APEX, 255)),
+            Attack::Large(from) => {
+                self.packets(&[from.address(2 + thread)], |_| question(&format!("large.{APEX}"), 16))
+            }
+            Attack::Malformed(from) => self.packets(&[from.address(2 + thread)], malformed),
+            Attack::ManySources => {
+                let sources: Vec<Ipv4Addr> =
+                    (0..SOURCES as u8).map(|number| Ipv4Addr::new(127, 100 + thread, number, 9)).collect();
+                self.packets(&sources, random_subdomain)
+            }
+            Attack::Connections => self.connections(thread, |_| Ok(())),
+            Attack::SlowWriters => self.connections(thread, |stream| stream.write_all(&[0])),
+            Attack::SlowReaders => self.connections(thread, fill),
+        };
+        if let Err(error) = done {
+            eprintln!("{attack}: {error}");
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.is_over.load(Ordering::Relaxed)
+            && Instant::now() < self.until
+            && self.sent.load(Ordering::Relaxed) < MOST
+    }
+
+    /// Sends packets as fast as they go, and reads none of the answers.
+    fn packets(&self, sources: &[Ipv4Addr], make: impl Fn(u64) -> Vec<u8>) -> std::io::Result<()> {
+        let sockets: Vec<UdpSocket> =
+            sources.iter().map(|address| UdpSocket::bind((*address, 0))).collect::<Result<_, _>>()?;
+        let mut number: u64 = 0;
+        while self.goes_on() {
+            for _ in 0..64 {
+                number += 1;
+                let socket = &sockets[number as usize % sockets.len()];
+                // A full queue is the point.
+                let _ = socket.send_to(&make(number), self.server);
+            }
+            self.sent.fetch_add(64, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Opens connections, does `more` on each again and again, and opens those anew that were closed.
+    fn connections(
+        &self,
+        thread: u8,
+        more: impl Fn(&mut TcpStream) -> std::io::Result<()>,
+    ) -> std::io::Result<()> {
+        let mut open: Vec<TcpStream> = Vec::new();
+        while self.goes_on() {
+            if open.len() < HOARD / 2
+                && let Ok(mut stream) = self.connect(thread, open.len())
+            {
+                self.sent.fetch_add(1, Ordering::Relaxed);
+                let _ = more(&mut stream);
+                open.push(stream);
+            }
+            let length = open.len();
+            if length > 0 {
+                let place = self.sent.load(Ordering::Relaxed) as usize % length;
+                let is_closed = matches!(
+                    more(&mut open[place]),
+                    Err(error) if error.kind() != ErrorKind::WouldBlock
+                );
+                if is_closed {
+                    open.swap_remove(place);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// From an address for each 200, so that they are as many as a botnet's.
+    fn connect(&self, thread: u8, number: usize) -> std::io::Result<TcpStream> {
+        let from = Ipv4Addr::new(127, 120 + thread, (number / 200) as u8, 1);
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((from, 0)).into())?;
+        socket.connect_timeout(&self.server.into(), Duration::from_millis(100))?;
+        socket.set_nonblocking(true)?;
+        Ok(socket.into())
+    }
+}
+
+/// Queries until nothing more can be written.
+fn fill(stream: &mut TcpStream) -> std::io::Result<()> {
+    let query = question(&format!("large.{APEX}"), 16);
+    let framed = [&(query.len() as u16).to_be_bytes()[..], &query].concat();
+    stream.write(&framed.repeat(100)).map(drop)
+}
+
+fn question(owner: &str, rtype: u16) -> Vec<u8> {
+    let mut message = vec![0x53, 0x53, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    let owner = name::parse_absolute(owner).map(|name| name.as_slice().to_vec());
+    message.extend_from_slice(&owner.unwrap_or_default());
+    message.extend_from_slice(&rtype.to_be_bytes());
+    message.extend_from_slice(&[0, 1, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0]);
+    message
+}
+
+fn random_subdomain(number: u64) -> Vec<u8> {
+    question(&format!("{:x}.{APEX}", mixed(number)), 1)
+}
+
+/// A question of which some octets are others, or missing.
+fn malformed(number: u64) -> Vec<u8> {
+    let mut message = question(&format!("host-1.{APEX}"), 1);
+    let mut chance = mixed(number);
+    for _ in 0..1 + chance % 4 {
+        let length = message.len() as u64;
+        message[(chance % length) as usize] = (chance >> 32) as u8;
+        chance = mixed(chance);
+    }
+    if chance.is_multiple_of(3) {
+        message.truncate((chance >> 8) as usize % message.len());
+    }
+    message
+}
+
+/// SplitMix64.
+fn mixed(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}

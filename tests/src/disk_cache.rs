@@ -1,0 +1,24 @@
+//! A disk cache with given zones, for a resolver that is to answer without an API server.
+
+use port53_resolver::disk;
+use port53_resolver::source::Publisher;
+use port53_zone::image::Image;
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Writes the cache into the empty directory `cache`.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(cache: &Path, zones: impl IntoIterator<Item = Image>) -> Result<(), Box<dyn Error>> {
+    let (publisher, status) = (Publisher::new(), Arc::new(disk::DiskStatus::default()));
+    let loaded = disk::load(cache, &publisher, &status);
+    let writer = disk::Writer::start(cache, publisher.clone(), loaded, Duration::ZERO, status.clone())?;
+    for zone in zones {
+        publisher.put(zone)?;
+    }
+    writer.finish();
+    status.failure().map_or(Ok(()), |failure| Err(failure.into()))
+}
