@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use port53_client::jittered;
 use port53_client::slices::Slices;
-use port53_crds::{HeadState, Holder};
+use port53_crds::{HeadState, Holder, Zone};
 use port53_store::{Head, Revision};
 use port53_zone::content::Content;
 use port53_zone::{Name, Soa, name};
@@ -29,8 +29,8 @@ const RETRY: Duration = Duration::from_secs(3);
 /// What of a zone is being read.
 #[derive(Debug)]
 pub(crate) struct Assembly {
-    /// The resourceVersion of the head.
-    version: String,
+    /// The resourceVersion of the head, where there is one.
+    version: Option<String>,
     source: Source,
     /// Whether an attempt failed: nobody waits for it.
     is_delayed: bool,
@@ -69,12 +69,39 @@ impl Engine {
             zone.serials.extend(found.serial);
         }
         let Found { version, state, .. } = found;
-        let assembly = |source| Assembly { version, source, is_delayed: false };
+        let assembly = |source| Assembly { version: Some(version), source, is_delayed: false };
         match found.head {
             Ok(head) => self.attempt(apex, assembly(Source::Head(Box::new(head))), Duration::ZERO),
             // What cannot be read may still say that the zone is out of service.
-            Err(why) => self.assemble_from_revisions(apex, assembly(Source::Revisions { state }), &why),
+            Err(why) => {
+                let why = format!("its ZoneHead cannot be read: {why}");
+                self.assemble_from_revisions(apex, assembly(Source::Revisions { state }), &why);
+            }
         }
+    }
+
+    /// Whether a zone of which no head says that it serves, although its Zone was never deleted, is being read from its
+    /// revisions: these are older than the Zone only if it is another than they were made for.
+    pub(super) fn is_salvaged(&mut self, apex: &Name, zone: &Zone) -> bool {
+        let Some(state) = self.zones.get_mut(apex) else { return false };
+        if std::mem::replace(&mut state.is_salvaged, true) {
+            return false;
+        }
+        let stored = self.index.revisions.iter().map(|(_, stored)| stored);
+        let newest = stored.filter(|stored| stored.revision.apex == *apex).map(|stored| stored.created).max();
+        let created = crate::objects::created(&zone.metadata);
+        let is_its_own = newest.zip(created).is_some_and(|(newest, created)| created <= newest);
+        if !is_its_own || zone.metadata.deletion_timestamp.is_some() {
+            return false;
+        }
+        let serial = state.serial();
+        state.serials.extend(serial);
+        let version = state.version.clone();
+        let why =
+            if version.is_some() { "its ZoneHead was made to say Withdrawn" } else { "its ZoneHead is gone" };
+        let source = Source::Revisions { state: HeadState::Serving };
+        self.assemble_from_revisions(apex, Assembly { version, source, is_delayed: false }, why);
+        true
     }
 
     /// The revisions are listed: zones may be waiting for them.
@@ -96,10 +123,7 @@ impl Engine {
     }
 
     fn assemble_from_revisions(&mut self, apex: &Name, assembly: Assembly, why: &str) {
-        tracing::error!(
-            "what the ZoneHead of {} says cannot be read, and the newest revision of it is taken: {why}",
-            name::display(apex)
-        );
+        tracing::error!("zone {}: {why}; its newest revision is taken instead", name::display(apex));
         if self.index.revisions.is_whole() {
             return self.attempt(apex, assembly, Duration::ZERO);
         }
@@ -112,6 +136,10 @@ impl Engine {
         let Some(zone) = self.zones.get_mut(apex) else { return };
         zone.work = Work::Assembling(None);
         zone.is_delayed = assembly.is_delayed;
+        zone.reading = match &assembly.source {
+            Source::Head(head) => head.checkpoint.root,
+            Source::Revisions { .. } => None,
+        };
         let mut revisions = Vec::new();
         if matches!(assembly.source, Source::Revisions { .. }) {
             let stored = self.index.revisions.iter().map(|(_, stored)| stored);
@@ -137,11 +165,13 @@ impl Engine {
             Err(Lost::ForNow(why)) => return self.assemble_later(&apex, assembly, &why),
             Err(Lost::ForGood(why)) => {
                 let source = Source::Revisions { state: state_of(&assembly.source) };
+                let why = format!("what its ZoneHead says cannot be read: {why}");
                 return self.assemble_from_revisions(&apex, Assembly { source, ..assembly }, &why);
             }
         };
         zone.work = Work::Idle;
-        zone.version = Some(assembly.version);
+        zone.version = assembly.version;
+        zone.reading = None;
         zone.is_stored_wrong = matches!(assembly.source, Source::Revisions { .. });
         if std::mem::take(&mut zone.is_delayed) {
             // What was not said of it is to be said.

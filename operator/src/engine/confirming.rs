@@ -171,6 +171,8 @@ impl Engine {
         all.dedup();
         tracing::info!(resolvers = all.len(), "the resolvers changed");
         self.resolvers = Arc::from(all);
+        // What was answered before was not asked of all of these.
+        self.zones.values_mut().for_each(|zone| zone.confirming.last = None);
         let zones: Vec<Name> = self.zones.keys().cloned().collect();
         zones.iter().for_each(|apex| self.confirm(apex));
     }

@@ -152,9 +152,10 @@ impl ZoneState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::version::Stored;
+    use crate::engine::version::{Ready, Stored};
+    use crate::engine::zone::Keeping;
     use crate::objects::ObjectRef;
-    use port53_store::Revision;
+    use port53_store::{Checkpoint, Revision};
     use port53_zone::content::{Change, Content};
     use port53_zone::{Name, RRset, Rtype, name, rdata};
     use std::sync::Arc;
@@ -291,6 +292,41 @@ mod tests {
         zone.serials.insert(9);
         let pinned = publish(&mut zone, &outcome(3, 4, 2), &back, 3);
         assert_eq!((pinned.head.soa.serial, pinned.head.pinned, pinned.head.rrsets), (10, Some(1), 3));
+    }
+
+    /// The checkpoint was stored for a journal that the rollback took away.
+    #[test]
+    fn a_checkpoint_from_before_a_rollback_is_not_taken_up_after_it() {
+        let mut zone = serving(3, 1);
+        let old = zone.stored.clone().expect("stored");
+        let second = publish(&mut zone, &outcome(3, 4, 2), &orders(), 1);
+        let back = Orders { rollback: Some(1), ..orders() };
+        let revision = Revision::of(&old.content, old.head.soa.clone(), holder(), 0);
+        zone.rollback = Rollback::Read(Box::new((revision, old.content)));
+        publish(&mut zone, &outcome(4, 4, 2), &back, 2);
+        zone.keeping = Keeping::Stored(Ready {
+            checkpoint: Checkpoint::of(&second.content, 2),
+            content: second.content,
+            covers: 1,
+        });
+        // What people want is meanwhile what the rollback has.
+        let on = publish(&mut zone, &outcome(3, 3, 3), &orders(), 3);
+        assert_eq!(on.base.digest(), on.head.checkpoint.digest);
+        let content = on.head.content(&on.base).expect("a right head");
+        assert_eq!((content.len(), on.head.pinned), (3, None));
+    }
+
+    /// A resolver was seen to be ahead while a version was being written.
+    #[test]
+    fn a_serial_that_was_seen_during_a_publication_is_still_to_be_exceeded() {
+        let mut zone = serving(3, 1);
+        zone.restore = Restore::HigherSerial;
+        zone.serials.extend([50, 1]);
+        let (stored, now) = (zone.stored.clone().expect("stored"), Instant::now());
+        zone.written("v".to_owned(), stored, now, now);
+        assert_eq!(zone.restore, Restore::HigherSerial);
+        assert_eq!(publish(&mut zone, &outcome(3, 3, 1), &orders(), 1).head.soa.serial, 51);
+        assert!(zone.restore == Restore::Nothing && zone.serials.is_empty());
     }
 
     #[test]

@@ -215,12 +215,14 @@ impl Engine {
             tracing::info!(zone = name::display(apex), serial, rrsets, "a zone is published");
         }
         zone.guard = attempt.guard;
+        zone.trouble = None;
         if attempt.released.is_some() {
             zone.spent = attempt.released;
             self.plan.heard(now);
         }
         // What a checkpoint covers is no part of a journal that began again.
-        let begins_again = zone.stored.as_ref().is_none_or(|old| old.head.checkpoint != head.checkpoint);
+        let begins_again = zone.stored.as_ref().is_none_or(|old| old.head.checkpoint != head.checkpoint)
+            || head.pinned.is_some();
         let was_pinned = zone.serving().and_then(|stored| stored.head.pinned);
         let is_pinned = head.pinned;
         zone.keeping = match std::mem::take(&mut zone.keeping) {
@@ -249,17 +251,21 @@ impl Engine {
 
     fn was_not_published(&mut self, apex: &Name, attempt: Box<Attempt>, error: WriteError) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
-        if error != WriteError::Conflict {
-            let (zone, serial) = (name::display(apex), attempt.version.stored.head.soa.serial);
-            tracing::warn!("serial {serial} of {zone} may not be published, and is looked up: {error}");
+        let serial = attempt.version.stored.head.soa.serial;
+        let why = (error != WriteError::Conflict).then(|| error.to_string());
+        if let Some(why) = why.filter(|why| zone.trouble.as_ref() != Some(why)) {
+            let zone_name = name::display(apex);
+            tracing::warn!("serial {serial} of {zone_name} may not be published, and is looked up: {why}");
+            zone.trouble = Some(why);
         }
         // A revision of that serial may be there with another content.
-        if matches!(error, WriteError::Refused(_)) {
-            zone.serials.insert(attempt.version.stored.head.soa.serial);
+        if matches!(error, WriteError::Refused(_)) && attempt.version.first.is_some() {
+            zone.serials.insert(serial);
         }
         zone.failures = zone.failures.saturating_add(1);
         zone.work = Work::Looking(Some(attempt));
         self.look(apex);
+        self.report_zone_of(apex);
     }
 
     /// Has the head of a zone looked up, of which something was heard that cannot be so.
@@ -298,19 +304,22 @@ impl Engine {
             }
         };
         let Work::Looking(attempt) = std::mem::replace(&mut zone.work, Work::Idle) else { return };
-        // What was told while it was not known is older than this.
-        zone.told = None;
-        zone.is_told_gone = false;
+        // What was told meanwhile may be older than this, or newer.
+        let was_told = zone.told.take().is_some() | std::mem::take(&mut zone.is_told_gone);
         let found = there.as_deref().map(Found::looked_up);
         if let (Some(found), Some(attempt)) = (&found, attempt)
             && found.head.as_ref() == Ok(&attempt.version.stored.head)
         {
-            return self.was_published(apex, *attempt, found.version.clone());
+            self.was_published(apex, *attempt, found.version.clone());
+        } else {
+            self.plan.heard(Instant::now());
+            match found {
+                Some(found) if zone.stored.is_none() => self.assemble(apex, found),
+                found => self.head_was_found(apex, found),
+            }
         }
-        self.plan.heard(Instant::now());
-        match found {
-            Some(found) if zone.stored.is_none() => self.assemble(apex, found),
-            found => self.head_was_found(apex, found),
+        if was_told {
+            self.look_up(apex);
         }
     }
 
@@ -377,9 +386,11 @@ impl Engine {
             _ => None,
         };
         let ours = [zone.serial(), on_its_way];
-        if ours.into_iter().flatten().all(|ours| serial::is_newer(seen, ours)) && zone.serials.insert(seen) {
-            let zone_name = name::display(apex);
-            tracing::warn!("a nameserver answers serial {seen} of {zone_name}, above what is published");
+        if ours.into_iter().flatten().all(|ours| serial::is_newer(seen, ours)) {
+            if zone.serials.insert(seen) {
+                let zone_name = name::display(apex);
+                tracing::warn!("a nameserver answers serial {seen} of {zone_name}, above what is published");
+            }
             zone.restore = Restore::HigherSerial;
             self.plan.heard(Instant::now());
         }

@@ -43,7 +43,11 @@ pub(super) struct Library {
     pub(super) below: HashMap<Digest, Below>,
     /// What nothing named when it was last looked.
     pub(super) unnamed: HashSet<Digest>,
-    /// Something went while it was being pruned.
+    /// A look for what is missing is due.
+    restores_soon: bool,
+    /// What was missing is being stored.
+    restoring: bool,
+    /// Something went while it was being pruned or restored.
     pub(super) restores_later: bool,
     /// Pruning was put off or stopped: it goes on soon.
     pub(super) prunes_soon: bool,
@@ -127,7 +131,8 @@ impl Engine {
     /// Stores what is published of a zone.
     pub(super) fn store_checkpoint(&mut self, apex: &Name) {
         let again = Instant::now() + CHECKPOINT_AFTER;
-        let may_store = self.library.may_store_slices();
+        // Pruning goes on: a checkpoint can wait, and comes again and again.
+        let may_store = self.library.pruning.is_none();
         let Some(zone) = self.zones.get_mut(apex) else { return };
         if !matches!(zone.keeping, Keeping::Due) {
             return;
@@ -198,6 +203,10 @@ impl Engine {
             Ended::Pruned(pruned) => self.pruned(pruned),
             Ended::Restored { slices, revisions, result } => {
                 self.library.ended_storing();
+                self.library.restoring = false;
+                if std::mem::take(&mut self.library.restores_later) {
+                    self.restore_after(RESTORE_AFTER);
+                }
                 match result {
                     Ok(()) => {
                         self.slices_are_stored(&slices);
@@ -207,7 +216,7 @@ impl Engine {
                     }
                     Err(error) => {
                         tracing::warn!("what is missing cannot be stored, and it is tried again: {error}");
-                        self.at(Instant::now() + TAKE_UP_AFTER / 10, Timer::Restore);
+                        self.restore_after(TAKE_UP_AFTER / 10);
                     }
                 }
             }
@@ -239,8 +248,10 @@ impl Engine {
                 let serial = revision.soa.serial;
                 tracing::warn!("serial {serial} of {} is not stored yet: {error}", name::display(apex));
                 if matches!(error, WriteError::Refused(_)) {
-                    // The next version has a serial of its own.
+                    // The next version has a serial of its own, and a checkpoint.
                     zone.serials.insert(serial);
+                    zone.keeping = Keeping::Nothing;
+                    return;
                 }
                 zone.keeping = Keeping::Due;
                 self.at(now + TAKE_UP_AFTER / 10, Timer::Checkpoint(apex.clone()));
@@ -267,26 +278,37 @@ impl Engine {
     /// Takes note of a change to what is stored.
     pub(super) fn stored_noted(&mut self, noted: Noted) {
         match noted {
-            Noted::Gone(_) => self.at(Instant::now() + RESTORE_AFTER, Timer::Restore),
+            Noted::Gone(_) => self.restore_after(RESTORE_AFTER),
             Noted::Input if !self.index.is_whole() => {}
             // What is being pruned is no longer to be there.
             Noted::Input | Noted::New(_) if self.library.pruning.is_some() => {}
             Noted::Input | Noted::New(_) if self.library.revisions.len() == self.index.revisions.len() => {}
-            Noted::Input | Noted::New(_) => {
-                for (key, stored) in self.index.revisions.iter() {
-                    self.library.revisions.entry(key.clone()).or_insert_with(|| (**stored).clone());
-                }
-            }
+            Noted::Input | Noted::New(_) => self.remember_what_is_stored(),
             Noted::Nothing | Noted::Status(_) => {}
+        }
+    }
+
+    /// Has it looked for what others deleted: once, however much is told to be gone.
+    pub(super) fn restore_after(&mut self, pause: Duration) {
+        if !std::mem::replace(&mut self.library.restores_soon, true) {
+            self.at(Instant::now() + pause, Timer::Restore);
+        }
+    }
+
+    /// Everything that is stored is to be there from now on.
+    pub(super) fn remember_what_is_stored(&mut self) {
+        for (key, stored) in self.index.revisions.iter() {
+            self.library.revisions.entry(key.clone()).or_insert_with(|| (**stored).clone());
         }
     }
 
     /// Stores again what others deleted, as far as it is known.
     pub(super) fn restore_what_is_missing(&mut self) {
+        self.library.restores_soon = false;
         if !self.is_ready() {
-            return;
+            return self.restore_after(PRUNE_SOON);
         }
-        if self.library.pruning.is_some() {
+        if self.library.pruning.is_some() || self.library.restoring {
             // What it deletes is not missing; it is looked again when that is known.
             self.library.restores_later = true;
             return;
@@ -318,6 +340,7 @@ impl Engine {
             revisions = revisions.len(),
             "what was deleted by another is stored again"
         );
+        self.library.restoring = true;
         self.library.begins_to_store();
         let store = self.store.clone();
         let slices: Vec<(Digest, Slice)> = missing.into_iter().collect();

@@ -109,6 +109,8 @@ pub struct Engine {
     /// Zones whose metadata needs another edit after that.
     edits_put_off: BTreeSet<Key>,
     lost: BTreeMap<Kind, String>,
+    /// Whether that is about to be said.
+    says_lost: bool,
     jobs: JoinSet<Ended>,
     asking: Arc<Semaphore>,
     timers: BTreeSet<(Instant, Timer)>,
@@ -161,6 +163,7 @@ impl Engine {
             edited: BTreeSet::new(),
             edits_put_off: BTreeSet::new(),
             lost: BTreeMap::new(),
+            says_lost: false,
             jobs: JoinSet::new(),
             asking: Arc::new(Semaphore::new(ASKED_AT_ONCE)),
             timers: BTreeSet::from([(now + settings.prune_interval, Timer::Prune)]),
@@ -320,7 +323,8 @@ impl Engine {
     }
 
     fn is_lost(&mut self, kind: Kind, why: String) {
-        if self.lost.insert(kind, why.clone()).as_ref() != Some(&why) {
+        let is_new = self.lost.insert(kind, why.clone()).as_ref() != Some(&why);
+        if is_new && !std::mem::replace(&mut self.says_lost, true) {
             self.at(Instant::now() + LOST_PATIENCE, Timer::SayLost);
         }
     }
@@ -332,7 +336,8 @@ impl Engine {
     }
 
     /// Says what cannot be followed: in one line for each reason.
-    fn say_lost(&self) {
+    fn say_lost(&mut self) {
+        self.says_lost = false;
         let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (kind, why) in &self.lost {
             by_reason.entry(why).or_default().push(kind.to_string());

@@ -1,12 +1,12 @@
 //! Planning: the stages over all that is known, and then a decision for each zone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use port53_crds::{Holder, RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, Zone};
 use port53_store::Revision;
 use port53_zone::content::Change;
-use port53_zone::{Name, name, rules, serial};
+use port53_zone::{Name, Rtype, name, rules, serial};
 
 use super::deciding::{Decision, Orders};
 use super::zone::{Asked, Rollback, ZoneState};
@@ -63,6 +63,7 @@ impl Engine {
         self.plan.number += 1;
         if self.plan.number == 1 {
             self.remember_sizes();
+            self.remember_what_is_stored();
         }
         let withdrawn = self.withdrawn_zones();
         let objects = self.index.objects(&withdrawn);
@@ -132,11 +133,18 @@ impl Engine {
         let orders = self.orders(&holder, &apex);
         let elapsed = self.elapsed(now);
         let zone = self.zones.entry(apex.clone()).or_insert_with(|| ZoneState::new(now));
-        let before = (std::mem::replace(&mut zone.rejected, outcome.rejected as u64), zone.held.clone());
         if !zone.is_idle() {
             zone.is_passed_over = true;
             return;
         }
+        if zone.serving().is_none()
+            && !zone.is_salvaged
+            && let Some(object) = self.index.zones.get(&key_of(&holder)).cloned()
+            && self.is_salvaged(&apex, &object)
+        {
+            return;
+        }
+        let Some(zone) = self.zones.get_mut(&apex) else { return };
         if zone.stored.is_none() && zone.asked != Asked::Answered {
             if zone.asked == Asked::NotYet {
                 zone.asked = Asked::Asking;
@@ -157,6 +165,15 @@ impl Engine {
             self.at(due, Timer::Plan);
             return;
         }
+        let told = |zone: &ZoneState| {
+            let impossible = match &zone.rollback {
+                Rollback::Impossible(serial, _) => Some(*serial),
+                _ => None,
+            };
+            (zone.rejected, zone.held.clone(), impossible)
+        };
+        let before = told(zone);
+        zone.rejected = outcome.rejected as u64;
         match zone.decide(&outcome, &holder, &orders, elapsed) {
             Ok(Decision::Settled) => self.settled(&outcome),
             Ok(Decision::Again(after)) => {
@@ -178,43 +195,71 @@ impl Engine {
                 );
             }
         }
-        if self.zones.get(&apex).is_some_and(|zone| (zone.rejected, &zone.held) != (before.0, &before.1)) {
+        if self.zones.get(&apex).is_some_and(|zone| told(zone) != before) {
             self.report_zone_of(&apex);
         }
     }
 
     /// What is in service stays where what is wanted cannot be known: of a record that is there and cannot be
     /// read, which was not removed; and of a zone below of which it is not known what is published.
-    fn keep_what_is_not_known(&self, outcome: &mut ZoneOutcome, unknown: &[Name]) {
+    fn keep_what_is_not_known(&mut self, outcome: &mut ZoneOutcome, unknown: &[Name]) {
         let unreadable = self.index.records().unreadable();
-        let stored = self.zones.get(&outcome.apex).and_then(|zone| zone.serving());
-        let Some(stored) = stored.filter(|_| !unreadable.is_empty() || !unknown.is_empty()) else { return };
-        outcome.changes.retain(|change| {
-            let is_below = |below: &Name| below.ends_with(&outcome.apex) && change.name().ends_with(below);
-            if unknown.iter().any(is_below) {
-                return false;
-            }
-            let Change::Remove { name, rtype } = change else { return true };
-            let owner = stored.content.owner_of(name, *rtype);
-            let key = owner.as_deref().and_then(|owner| owner.split_once('/'));
-            key.is_none_or(|(namespace, name)| !unreadable.contains(&(namespace.to_owned(), name.to_owned())))
+        let Some(zone) = self.zones.get_mut(&outcome.apex) else { return };
+        zone.kept_back.clear();
+        if unreadable.is_empty() && unknown.is_empty() {
+            return;
+        }
+        let Some(stored) = zone.serving() else { return };
+        let is_kept = |change: &Change| {
+            // DS is the parent's own, whatever the zone below is.
+            let is_below = |below: &Name| {
+                let is_ds = change.name() == below && change.rtype() == Rtype::DS;
+                below.ends_with(&outcome.apex) && change.name().ends_with(below) && !is_ds
+            };
+            let is_unreadable = || {
+                let Change::Remove { name, rtype } = change else { return false };
+                let owner = stored.content.owner_of(name, *rtype);
+                let key = owner.as_deref().and_then(|owner| owner.split_once('/'));
+                key.is_some_and(|(namespace, name)| {
+                    unreadable.contains(&(namespace.to_owned(), name.to_owned()))
+                })
+            };
+            unknown.iter().any(is_below) || is_unreadable()
+        };
+        let stay = outcome.changes.iter().filter(|change| is_kept(change));
+        let stays: BTreeSet<(Name, bool)> =
+            stay.map(|change| (change.name().clone(), change.rtype() == Rtype::DS)).collect();
+        if stays.is_empty() {
+            return;
+        }
+        // What comes at a name where something stays might clash with it.
+        let is_beside = |change: &Change| {
+            stays.iter().any(|(name, is_ds)| name == change.name() && *is_ds == (change.rtype() == Rtype::DS))
+        };
+        let (kept, changes): (Vec<Change>, Vec<Change>) =
+            std::mem::take(&mut outcome.changes).into_iter().partition(is_beside);
+        outcome.changes = changes;
+        let owners = kept.into_iter().filter_map(|change| match change {
+            Change::Put { owner, .. } => owner,
+            Change::Remove { .. } => None,
         });
+        zone.kept_back = owners.collect();
     }
 
     /// What people say of a zone beside its records.
     fn orders(&self, holder: &Holder, apex: &Name) -> Orders {
+        let pinned = || self.zones.get(apex).and_then(|zone| zone.serving()?.head.pinned);
         match self.index.zones.get(&key_of(holder)) {
             Some(zone) => Orders {
                 max_removed_percent: zone.spec.guard.max_removed_percent,
                 released: annotation(zone, RELEASE_ANNOTATION).map(str::to_owned),
-                rollback: annotation(zone, ROLLBACK_ANNOTATION).and_then(|serial| serial.trim().parse().ok()),
+                // One that is no serial releases nothing: the zone stays as it is.
+                rollback: annotation(zone, ROLLBACK_ANNOTATION)
+                    .and_then(|serial| serial.trim().parse().ok().or_else(pinned)),
                 least: zone.spec.soa.initial_serial,
             },
             // Without its Zone everything stays as it is.
-            None => Orders {
-                rollback: self.zones.get(apex).and_then(|zone| zone.serving()?.head.pinned),
-                ..Orders::default()
-            },
+            None => Orders { rollback: pinned(), ..Orders::default() },
         }
     }
 

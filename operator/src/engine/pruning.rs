@@ -56,6 +56,8 @@ impl Engine {
             .revisions
             .iter()
             .filter(|(key, _)| !needed.contains(*key))
+            // What a zone names that is still being read is not known.
+            .filter(|(_, stored)| !self.is_unknown(&stored.revision.apex))
             .map(|(key, stored)| (key.clone(), stored.uid.clone()))
             .take(AT_ONCE)
             .collect();
@@ -121,7 +123,7 @@ impl Engine {
                 Keeping::Storing(ready) | Keeping::Stored(ready) => ready.checkpoint.root,
                 _ => None,
             };
-            of_head.into_iter().chain(ready)
+            of_head.into_iter().chain(ready).chain(zone.reading)
         });
         revisions.chain(zones).collect()
     }
@@ -144,7 +146,7 @@ impl Engine {
         self.library.below = pruned.below;
         self.library.unnamed = pruned.unnamed;
         if std::mem::take(&mut self.library.restores_later) {
-            self.at(Instant::now() + RESTORE_AFTER, Timer::Restore);
+            self.restore_after(RESTORE_AFTER);
         }
         // Whoever waited to store slices may.
         self.plan.heard(Instant::now());
@@ -172,7 +174,15 @@ impl Pruning {
     }
 
     async fn work(self, pruned: &mut Pruned) -> Result<(), String> {
-        let named = named(&self.store.reader, &self.roots, &self.below, &mut pruned.below).await?;
+        let named =
+            named(&self.store.reader, &self.roots, &self.below, &mut pruned.below, &self.stop).await?;
+        let Some(named) = named else {
+            // Cut short: what is known is kept for the next look.
+            for (digest, below) in self.below {
+                pruned.below.entry(digest).or_insert(below);
+            }
+            return Ok(());
+        };
         pruned.unnamed =
             self.slices.iter().map(|(digest, _)| *digest).filter(|digest| !named.contains(digest)).collect();
         for (key, uid) in self.surplus {
@@ -202,16 +212,20 @@ impl Pruning {
 }
 
 /// All slices below `roots`, and the roots. Inner slices that are not `known` are read; leaves need not be, unless
-/// they are a root. All that are named are put into `below`.
+/// they are a root. All that are named are put into `below`. Nothing when it was told to stop.
 async fn named(
     reader: &Slices,
     roots: &[Digest],
     known: &HashMap<Digest, Below>,
     below: &mut HashMap<Digest, Below>,
-) -> Result<HashSet<Digest>, String> {
+    stop: &AtomicBool,
+) -> Result<Option<HashSet<Digest>>, String> {
     let mut named = HashSet::new();
     let mut stack: Vec<Digest> = roots.to_vec();
     while let Some(digest) = stack.pop() {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         if below.contains_key(&digest) || !named.insert(digest) {
             continue;
         }
@@ -233,5 +247,5 @@ async fn named(
         }
         below.insert(digest, of_slice);
     }
-    Ok(named)
+    Ok(Some(named))
 }

@@ -193,6 +193,10 @@ impl Engine {
                 continue;
             }
             let owner: Arc<str> = format!("{}/{}", key.0, key.1).into();
+            if zone.kept_back.contains(&owner) {
+                zone.unpublished.insert(key);
+                continue;
+            }
             let waits = pinned.filter(|_| zone.pinned_owners.contains(&owner));
             told.standing = waits.map_or(Standing::Published(serial), Standing::Pinned);
             match waits {
@@ -339,7 +343,9 @@ impl Engine {
             Some((serial, confirmation)) => Service::Waiting { serial, confirmation },
             None => Service::Unpublished,
         };
-        let note = note(object, zone.map(|zone| &zone.rollback));
+        let trouble = apex.and_then(|apex| self.zones.get(apex)?.trouble.as_deref());
+        let trouble = trouble.map(|why| format!("what changed since is not published: {why}"));
+        let note = note(object, zone.map(|zone| &zone.rollback)).or(trouble);
         let facts = Facts {
             serial: stored.map(|stored| stored.head.soa.serial),
             records: stored.map_or(0, |stored| stored.head.rrsets),

@@ -52,6 +52,8 @@ impl Version {
         // What is withdrawn is not built on.
         let stored = stored.filter(|stored| stored.head.state == HeadState::Serving);
         let Some(stored) = stored else { return Version::first(wish) };
+        // One of before a rollback covers what this journal has not.
+        let ready = ready.filter(|ready| ready.covers <= stored.head.journal.len());
         let (checkpoint, base, covers) = match ready {
             Some(ready) => (ready.checkpoint.clone(), ready.content.clone(), ready.covers),
             None => (stored.head.checkpoint.clone(), stored.base.clone(), 0),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use kube::api::DynamicObject;
 use port53_crds::{HeadState, Holder};
 use port53_store::Revision;
-use port53_zone::content::{Change, Content};
+use port53_zone::content::{Change, Content, Digest};
 use port53_zone::serial;
 
 use super::assembling::Assembly;
@@ -67,6 +67,14 @@ pub(crate) struct ZoneState {
     pub(crate) is_delayed: bool,
     /// Whether slices were found that are not what their names say: the next content is stored whole.
     pub(crate) is_stored_wrong: bool,
+    /// Whether revisions were looked at for want of a head.
+    pub(crate) is_salvaged: bool,
+    /// The top slice of what is being read.
+    pub(crate) reading: Option<Digest>,
+    /// Who owns changes that are kept back, because what they meet is not known.
+    pub(crate) kept_back: BTreeSet<Arc<str>>,
+    /// Why it could not be published, since the last time that it could.
+    pub(crate) trouble: Option<String>,
 }
 
 /// What is being done to the head.
@@ -184,6 +192,10 @@ impl ZoneState {
             is_passed_over: false,
             is_delayed: false,
             is_stored_wrong: false,
+            is_salvaged: false,
+            reading: None,
+            kept_back: BTreeSet::new(),
+            trouble: None,
         }
     }
 
@@ -227,7 +239,10 @@ impl ZoneState {
         self.own.push_back(version.clone());
         self.version = Some(version);
         self.stored = Some(stored);
-        self.restore = Restore::Nothing;
+        // A serial that was seen meanwhile may still be above it.
+        let ours = self.serial();
+        self.serials.retain(|&seen| ours.is_some_and(|ours| serial::is_newer(seen, ours)));
+        self.restore = if self.serials.is_empty() { Restore::Nothing } else { Restore::HigherSerial };
         self.failures = 0;
         self.due = now + (2 * (now - began)).clamp(LEAST_PAUSE, MOST_PAUSE);
     }

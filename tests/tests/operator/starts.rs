@@ -21,7 +21,7 @@ fn patch_head(platform: &Platform, domain: &str, patch: &str) {
 #[test]
 fn what_is_published_and_cannot_be_read_is_taken_from_the_newest_revision() {
     let mut platform = Platform::start(programs(), Settings::default());
-    let places = ["junk", "digest"].map(|name| platform.place(name));
+    let places = ["junk", "digest", "withdrawn", "gone"].map(|name| platform.place(name));
     for (namespace, domain) in &places {
         platform.apply(&(zone(namespace, "here", domain) + &hosts(namespace, 1..21)));
     }
@@ -35,11 +35,19 @@ fn what_is_published_and_cannot_be_read_is_taken_from_the_newest_revision() {
         platform.head(domain).expect("a head")["spec"]["serial"].as_u64().expect("a serial")
     };
     let before: Vec<u64> = places.iter().map(|(_, domain)| serial(&platform, domain)).collect();
-    // The journal of one cannot be read; that of the other makes another content than the digest says.
+    // The journal of one cannot be read; that of the next makes another content than the digest says; one is made to say
+    // Withdrawn, although its Zone is there; and one is deleted.
     let other = platform.head(&places[1].1).expect("a head")["spec"]["checkpoint"]["root"].clone();
-    let damages = [r#"{"spec":{"journal":"AAAA"}}"#, &format!(r#"{{"spec":{{"digest":{other}}}}}"#)];
-    for ((namespace, domain), damage) in places.iter().zip(damages) {
+    let damages = [
+        r#"{"spec":{"journal":"AAAA"}}"#,
+        &format!(r#"{{"spec":{{"digest":{other}}}}}"#),
+        r#"{"spec":{"state":"Withdrawn"}}"#,
+    ];
+    for ((_, domain), damage) in places.iter().zip(damages) {
         patch_head(&platform, domain, damage);
+    }
+    platform.kubectl(&format!("delete zonehead {} -n {NAMESPACE}", places[3].1));
+    for (namespace, _) in &places {
         let fifteen: Vec<String> = (6..21).map(|n| format!("h{n}")).collect();
         platform.kubectl(&format!("delete dnsrecord -n {namespace} {}", fifteen.join(" ")));
         let nonsense = record(namespace, "h1", "here", "name: h1, type: A, values: [nonsense]");
