@@ -3,13 +3,18 @@
 //! Every flag has an environment variable (`--cache-dir` is `PORT53_CACHE_DIR`). Values are taken as text
 //! and checked here together, so that all that is wrong is told in one go.
 
+mod answering;
+mod file;
+mod given;
+
+pub use answering::AnsweringArguments;
+pub use given::{Command, Given};
+
 use crate::health::ASSEMBLY_GRACE;
 use crate::kubernetes::Source;
-use crate::limits::Answering;
 use crate::metrics::ZONES_WITH_METRICS;
 use crate::serve::{Drain, Settings, TcpLimits};
 use arc_swap::ArcSwap;
-use port53_zone::answer;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,7 +23,7 @@ use std::time::Duration;
 
 /// Answers for the zones in its disk cache, and for those that a source gives it.
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "port53-resolver", version)]
+#[command(name = "port53-resolver")]
 pub struct Arguments {
     /// Address and port to answer on, UDP and TCP; as often as needed. A Service maps port 53 to it
     #[arg(long, env = "PORT53_LISTEN", value_delimiter = ',', default_values_t = ["0.0.0.0:5353".to_owned(), "[::]:5353".to_owned()])]
@@ -45,9 +50,9 @@ pub struct Arguments {
     /// Threads (and sockets an address) for UDP; 0 for one a core
     #[arg(long, env = "PORT53_UDP_THREADS", default_value = "0")]
     pub udp_threads: String,
-    /// Largest response over UDP in octets, 512 to 4096
-    #[arg(long, env = "PORT53_UDP_LIMIT", default_value = "1232")]
-    pub udp_limit: String,
+    /// What is answered, and how often
+    #[command(flatten)]
+    pub answering: AnsweringArguments,
     /// TCP connections open at once
     #[arg(long, env = "PORT53_TCP_CONNECTIONS", default_value = "1000")]
     pub tcp_connections: String,
@@ -153,9 +158,9 @@ impl Arguments {
             wrong.add("--drain-quiet", &self.drain_quiet, "is longer than --drain-most: make it shorter");
         }
         let udp_threads = wrong.number("--udp-threads", &self.udp_threads, 0, 1024);
-        let udp_limit = wrong.number("--udp-limit", &self.udp_limit, 512, 4096);
         let connections = wrong.number("--tcp-connections", &self.tcp_connections, 1, 1_000_000);
         let zone_metrics = wrong.number("--zone-metrics", &self.zone_metrics, 0, 10_000_000);
+        let answering = self.answering.check(&mut wrong);
         let log_format = match self.log_format.as_str() {
             "text" => LogFormat::Text,
             "json" => LogFormat::Json,
@@ -175,13 +180,6 @@ impl Arguments {
         let tcp = TcpLimits::default();
         let drain = Drain::default();
         // Nothing is wrong, so every value is there and the defaults below are never taken.
-        let answering = Answering {
-            answer: answer::Settings {
-                udp_limit: udp_limit.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(1232),
-                ..answer::Settings::default()
-            },
-            ..Answering::default()
-        };
         Ok(Config {
             listen,
             health_listen: health_listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8053))),
@@ -225,14 +223,7 @@ impl Wrong {
                 false
             }
         };
-        let streaming_list = match arguments.streaming_list.as_str() {
-            "true" => true,
-            "false" => false,
-            other => {
-                self.add("--streaming-list", other, "is neither: write true or false");
-                false
-            }
-        };
+        let streaming_list = self.truth("--streaming-list", &arguments.streaming_list);
         let namespace = arguments.namespace.clone().filter(|namespace| !namespace.is_empty());
         if let Some(namespace) = &namespace
             && !is_namespace(namespace)
@@ -241,6 +232,13 @@ impl Wrong {
             self.add("--namespace", namespace, what);
         }
         is_in_cluster.then_some(Source { namespace, streaming_list })
+    }
+
+    fn truth(&mut self, flag: &str, text: &str) -> bool {
+        if !matches!(text, "true" | "false") {
+            self.add(flag, text, "is neither: write true or false");
+        }
+        text == "true"
     }
 
     fn address(&mut self, flag: &str, text: &str) -> Option<SocketAddr> {
@@ -298,7 +296,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    fn check(arguments: &[&str]) -> Result<Config, Vec<String>> {
+    pub(super) fn check(arguments: &[&str]) -> Result<Config, Vec<String>> {
         let name = std::iter::once(&"port53-resolver");
         Arguments::try_parse_from(name.chain(arguments)).expect("flags that exist").check()
     }
@@ -342,8 +340,8 @@ mod tests {
             "--namespace",
             "--tcp-idle",
             "--drain-quiet",
-            "--udp-limit",
             "--tcp-connections",
+            "--udp-limit",
             "--log-format",
         ];
         assert_eq!(flags, expected, "{wrong:#?}");

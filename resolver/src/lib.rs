@@ -22,7 +22,8 @@
 //! | [`metrics`] | the counters and states in the form that Prometheus reads |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`program`] | what the binary does, from its settings to its end |
-//! | [`config`] | flags and environment of the binary, checked at once |
+//! | [`config`] | flags, environment and file of the binary, checked at once |
+//! | [`reload`] | reading them again while queries are answered |
 
 pub mod config;
 pub mod disk;
@@ -32,6 +33,7 @@ pub mod kubernetes;
 pub mod limits;
 pub mod metrics;
 pub mod program;
+pub mod reload;
 pub mod serve;
 pub mod source;
 pub mod traffic;

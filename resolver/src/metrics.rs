@@ -7,6 +7,7 @@
 use crate::disk::DiskStatus;
 use crate::health::Health;
 use crate::kubernetes::KubernetesStatus;
+use crate::reload::ReloadStatus;
 use crate::source::{Publisher, SourceState};
 use crate::traffic::{COOKIES, Closed, LATENCY_BOUNDS, Totals, Traffic};
 use port53_zone::answer::Transport;
@@ -39,6 +40,8 @@ pub struct Metrics {
     pub kubernetes: Option<Arc<KubernetesStatus>>,
     /// Readiness.
     pub health: Arc<Health>,
+    /// Settings read again.
+    pub reloads: Arc<ReloadStatus>,
     /// How many zones have metrics of their own.
     pub zones_with_metrics: usize,
 }
@@ -205,6 +208,17 @@ impl Metrics {
 }
 
 impl Metrics {
+    fn reloads(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let help = "Settings read again while running";
+        let mut metric =
+            encoder.encode_descriptor("port53_config_reloads", help, None, MetricType::Counter)?;
+        counter(&mut metric, &[("result", "taken")], self.reloads.done.load(Relaxed))?;
+        counter(&mut metric, &[("result", "refused")], self.reloads.refused.load(Relaxed))?;
+        let help = "1 when the settings last read are in effect, 0 when they are wrong";
+        let mut metric = encoder.encode_descriptor("port53_config_current", help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&u64::from(!self.reloads.is_refused.load(Relaxed)))
+    }
+
     fn kubernetes(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let Some(source) = &self.kubernetes else { return Ok(()) };
         let help = "Zones whose newest ZoneHead is not what is served";
@@ -233,6 +247,7 @@ impl Collector for Metrics {
         self.connections(&mut encoder)?;
         self.zones(&mut encoder)?;
         self.disk(&mut encoder)?;
+        self.reloads(&mut encoder)?;
         self.kubernetes(&mut encoder)
     }
 }

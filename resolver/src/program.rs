@@ -1,23 +1,28 @@
 //! The program: binds, reads the cache, follows its source, serves, and leaves gracefully.
 
-use crate::config::{Arguments, Config, LogFormat};
+use crate::config::{Command, Config, Given, LogFormat};
 use crate::disk::{self, DiskStatus};
 use crate::health::Health;
 use crate::http;
 use crate::kubernetes::{self, KubernetesStatus, Source};
 use crate::metrics::Metrics;
+use crate::reload::{Reload, ReloadStatus, SetLog};
 use crate::serve::{self, Ended, Listeners};
 use crate::source::{Publisher, SourceState};
 use crate::traffic::Traffic;
 use port53_client::{chain, on_signal};
 use std::error::Error;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 
-/// Runs the resolver with these settings to its end.
-pub fn run(arguments: Arguments) -> ExitCode {
-    let config = match arguments.check() {
+/// Runs the resolver to its end, with the settings of command line, environment and file.
+pub fn run() -> ExitCode {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let given = Given::read(&line).unwrap_or_else(|error| error.exit());
+    let config = match given.check() {
         Ok(config) => config,
         Err(wrong) => {
             for line in wrong {
@@ -26,12 +31,16 @@ pub fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    start_log(&config);
+    if given.command == Some(Command::Config) {
+        print!("{}", given.to_file());
+        return ExitCode::SUCCESS;
+    }
+    let set_log = start_log(&config);
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(serve_with(config)));
+        .and_then(|runtime| runtime.block_on(serve_with(config, line, given, set_log)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -41,9 +50,17 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-async fn serve_with(config: Config) -> Result<(), Box<dyn Error>> {
+async fn serve_with(
+    config: Config,
+    line: Vec<OsString>,
+    given: Given,
+    set_log: SetLog,
+) -> Result<(), Box<dyn Error>> {
     // Before anything that takes time: told to leave while it starts, it leaves as gracefully.
     let leave = leave_on_signal()?;
+    let reloads = Arc::new(ReloadStatus::default());
+    let reload = Reload::new(line, given, config.serve.answering.clone(), set_log, reloads.clone())?;
+    tokio::spawn(reload.run());
     let listeners = Listeners::bind(&config.listen, config.udp_threads)?;
     let health_listener = tokio::net::TcpListener::bind(config.health_listen)
         .await
@@ -82,6 +99,7 @@ async fn serve_with(config: Config) -> Result<(), Box<dyn Error>> {
         disk: Some(disk),
         kubernetes,
         health: health.clone(),
+        reloads,
         zones_with_metrics: config.zone_metrics,
     };
     let left = CancellationToken::new();
@@ -117,14 +135,26 @@ fn leave_on_signal() -> std::io::Result<CancellationToken> {
     Ok(leave)
 }
 
-fn start_log(config: &Config) {
+/// Starts the log, and gives a way to change its directives.
+fn start_log(config: &Config) -> SetLog {
     // The directives were checked with the other settings.
-    let filter = tracing_subscriber::EnvFilter::new(&config.log);
+    let filter = EnvFilter::new(&config.log);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr);
+    // The log is there as long as the process, so changing it does not fail.
     match config.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => {
+            let log = log.with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            Box::new(move |directives| drop(handle.reload(EnvFilter::new(directives))))
+        }
+        LogFormat::Json => {
+            let log = log.json().with_filter_reloading();
+            let handle = log.reload_handle();
+            log.init();
+            Box::new(move |directives| drop(handle.reload(EnvFilter::new(directives))))
+        }
     }
 }
