@@ -20,7 +20,7 @@ pub struct AnsweringArguments {
     pub udp_limit: String,
     /// How many times its query a response over UDP may be to an address that no cookie proves, headers
     /// counted; 0 for no limit. Larger ones say TC, and 512 octets are always allowed
-    #[arg(long, env = "PORT53_UDP_RATIO", default_value = "16")]
+    #[arg(long, env = "PORT53_UDP_RATIO", default_value = "24")]
     pub udp_ratio: String,
     /// DNS cookies: true or false
     #[arg(long, env = "PORT53_COOKIES", default_value = "true")]

@@ -13,8 +13,9 @@
 //! needs a fifth takes the place of the one that was idle longest.
 
 use super::prefix::{Prefix, bits, mask};
+use foldhash::fast::RandomState;
 use port53_zone::answer::{Cookie, Responded};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
 /// What may be set about it.
@@ -75,6 +76,7 @@ const RESPONSE: u64 = 1000;
 /// What was sent lately, by one thread.
 pub(super) struct Table {
     sets: Box<[Set]>,
+    /// Drawn anew, so that nobody can choose what shares a set.
     key: RandomState,
 }
 
@@ -96,7 +98,10 @@ struct Bucket {
 
 impl Table {
     pub(super) fn new() -> Self {
-        Table { sets: vec![Set::default(); ENTRIES / TOGETHER].into_boxed_slice(), key: RandomState::new() }
+        Table {
+            sets: vec![Set::default(); ENTRIES / TOGETHER].into_boxed_slice(),
+            key: RandomState::default(),
+        }
     }
 
     /// What becomes of `made` for `client` at `now`, in milliseconds.

@@ -28,7 +28,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             udp_limit: 1232,
-            udp_ratio: 16,
+            udp_ratio: 24,
             cookies: Secrets::default(),
             require_cookies: false,
             nsid: Text::default(),

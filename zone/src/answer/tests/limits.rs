@@ -192,3 +192,70 @@ fn responses_that_are_alike() {
     assert_ne!(kind("www.example A").1, kind("wide.example A").1, "answers are by their name");
     assert_eq!(kind("elsewhere A"), kind("nowhere A"));
 }
+
+/// dns-traps, attacks by packets: a question has nothing that a pointer could point to.
+#[test]
+fn attack_pointers_in_a_question() {
+    let zones = example();
+    for name in
+        [&b"\xc0\x0c"[..], b"\xc0\x00", b"\x03www\xc0\x0c", b"\x03www\xc0\xff", b"\x40", b"\x80\x00", b"\x3f"]
+    {
+        let mut query = question("example", 1, CLASS_IN);
+        query.splice(12..query.len() - 4, name.iter().copied());
+        let said = ask_with(&zones, &Settings::default(), &asked(Transport::Udp), &query);
+        assert_eq!((said.rcode, said.len), (FORMERR, 12), "{name:?}");
+    }
+}
+
+/// Each octet of a query is read once, however many records it says to have and wherever its pointers lead.
+#[test]
+fn attack_queries_that_make_work() {
+    let zones = example();
+    let settings = Settings::default();
+    let mut out = vec![0; 65_535];
+    // As many records as fit, each with a pointer to the pointer before it.
+    let mut chained = question("www.example", 1, CLASS_IN);
+    let (mut records, mut before) = (0u16, 12u16);
+    while chained.len() + 12 <= 0x3fff {
+        let here = chained.len() as u16;
+        chained.extend_from_slice(&(0xc000 | before).to_be_bytes());
+        chained.extend_from_slice(&[0, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
+        (records, before) = (records + 1, here);
+    }
+    chained[10..12].copy_from_slice(&records.to_be_bytes());
+    let responded =
+        respond(&zones, &settings, &asked(Transport::Tcp), &chained, &mut out).expect("a response");
+    assert_eq!(responded.rcode, NOERROR);
+    // Counts that are not true.
+    for at in [4, 6, 8, 10] {
+        let mut query = question("www.example", 1, CLASS_IN);
+        query[at..at + 2].copy_from_slice(&u16::MAX.to_be_bytes());
+        let responded =
+            respond(&zones, &settings, &asked(Transport::Tcp), &query, &mut out).expect("a response");
+        assert_eq!(responded.rcode, FORMERR, "count at {at}");
+    }
+    // As many empty options as fit.
+    let options = [0xff, 0xfd, 0, 0].repeat(16_000);
+    let query = with_opt(question("www.example", 1, CLASS_IN), 1232, 0, 0, &options);
+    let said = ask_with(&zones, &settings, &asked(Transport::Tcp), &query);
+    assert_eq!((said.rcode, said.opt.expect("an OPT").options.len()), (NOERROR, 0));
+}
+
+/// CAMP: a chain ends after sixteen steps, with what was found.
+#[test]
+fn attack_long_chains_of_aliases() {
+    let lines: Vec<String> = (0..40)
+        .map(|i| format!("c{i} CNAME c{}.example.", i + 1))
+        .chain(["c40 A 192.0.2.1".into()])
+        .collect();
+    let zones = zones([zone("example", &lines.join("\n"))]);
+    let answers = |owner: &str| {
+        let mut out = vec![0; 65_535];
+        let query = question(owner, 1, CLASS_IN);
+        respond(&zones, &Settings::default(), &asked(Transport::Tcp), &query, &mut out).expect("a response");
+        u16::from_be_bytes([out[6], out[7]])
+    };
+    assert_eq!(answers("c25.example"), 16, "fifteen aliases and the address");
+    assert_eq!(answers("c24.example"), 16, "sixteen aliases and no further");
+    assert_eq!(answers("c0.example"), 16);
+}
