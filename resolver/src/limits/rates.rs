@@ -2,10 +2,10 @@
 //!
 //! Whoever sends queries in the name of others makes us send responses to them. Nothing in a UDP query says
 //! whether its address is real, so it is the responses that are counted: by the prefix that they go to, and by
-//! what makes them alike ([`Responded::kind`], [`Responded::alike`]): answers by their name, everything else by
-//! its zone, so that random names count together; and all of a prefix together, whatever they are. Beyond the
-//! limit there is no response, but for every second of them (slip): that one is as short as the query and sends
-//! a client that is real to TCP, or gives it a cookie. Not counted are clients whose cookie shows that they are
+//! what makes them alike ([`Responded::kind`], [`Responded::alike`]): answers by their name, but those that
+//! were made for it, and everything else, by the zone, so that random names count together; and all of a prefix
+//! together, whatever they are. Beyond the limit there is no response, but for every second of them (slip): that
+//! one is as short as the query and sends a client that is real to TCP, or gives it a cookie. Not counted are clients whose cookie shows that they are
 //! where they say, those over TCP, and the prefixes of a list.
 //!
 //! A table belongs to one thread, has a fixed size, and is looked into once or twice a response. An entry is a

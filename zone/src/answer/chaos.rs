@@ -25,7 +25,7 @@ pub(crate) fn respond(mut reply: Reply<'_>, query: &Query, out: &mut [u8]) -> Re
         return reply.without_answer(query, REFUSED, out);
     };
     let mut writer = reply.begin(query, out);
-    let mut flags = Flags { authoritative: true, truncated: false };
+    let mut flags = Flags { authoritative: true, ..Flags::default() };
     if matches!(query.qtype, Rtype::TXT | Rtype::ANY) {
         flags.truncated = writer.chaos_text(text).is_err();
     }

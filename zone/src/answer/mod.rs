@@ -41,8 +41,9 @@ pub struct Responded {
     pub truncated: bool,
     /// What kind of answer it is.
     pub kind: Kind,
-    /// Responses of one kind with the same number are alike: answers by their name; what has no answer by its
-    /// zone, so that random names below it count together. It means nothing outside this process.
+    /// Responses of one kind with the same number are alike: answers by their name; what has no answer, or one
+    /// by a wildcard or DNAME, by its zone, so that random names below it count together. It means nothing
+    /// outside this process.
     pub alike: u64,
     /// What the query's cookie says of its sender.
     pub cookie: Cookie,
@@ -147,7 +148,7 @@ fn respond_from_zone(
     let (kind, alike) = match rcode {
         NXDOMAIN => (Kind::NameError, zone),
         _ if !flags.authoritative => (Kind::Referral, zone),
-        _ if writer.has_answer() => (Kind::Answer, name),
+        _ if writer.has_answer() => (Kind::Answer, if flags.synthesised { zone } else { name }),
         _ => (Kind::NoData, zone),
     };
     let made = reply.end(writer, query, rcode, flags);

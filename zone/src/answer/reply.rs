@@ -108,7 +108,7 @@ impl<'s> Reply<'s> {
             Cookie::Client | Cookie::Invalid => self.without_answer(query, BADCOOKIE, out),
             Cookie::None | Cookie::Valid => {
                 let writer = self.begin(query, out);
-                self.end(writer, query, NOERROR, Flags { authoritative: false, truncated: true })
+                self.end(writer, query, NOERROR, Flags { truncated: true, ..Flags::default() })
             }
         }
     }

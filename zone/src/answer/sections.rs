@@ -32,7 +32,7 @@ pub(crate) fn fill(
     query: &Query,
     minimal_any: bool,
 ) -> (u16, Flags) {
-    let flags = Flags { authoritative: true, truncated: false };
+    let flags = Flags { authoritative: true, ..Flags::default() };
     let wants_proofs = query.edns.is_some_and(|edns| edns.dnssec_ok);
     let prover = if wants_proofs { Prover::new(image, apex_labels) } else { None };
     let mut response = Response { writer, image, apex_labels, prover, minimal_any, rcode: NOERROR, flags };
@@ -88,6 +88,10 @@ impl<'i> Response<'_, '_, 'i> {
         dnames: &mut [Option<*const u8>],
     ) -> Result<Next, Full> {
         let Found { outcome, node } = lookup(self.image, self.apex_labels, name, qtype);
+        if is_first {
+            self.flags.synthesised =
+                matches!(node, Node::Wildcard { .. }) || matches!(outcome, Outcome::Dname { .. });
+        }
         match outcome {
             Outcome::Answer(rrset) => {
                 self.answer(name, owner, &node, &rrset)?;

@@ -291,6 +291,9 @@ impl<'a> Writer<'a> {
 pub(crate) struct Flags {
     pub(crate) authoritative: bool,
     pub(crate) truncated: bool,
+    /// Not a bit of the header: the answer was made for this name, by a wildcard or DNAME, so that there are as
+    /// many like it as there are names.
+    pub(crate) synthesised: bool,
 }
 
 /// The types of RFC 1035 with names inside that are still met. Others are never compressed.

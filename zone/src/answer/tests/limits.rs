@@ -5,7 +5,10 @@ use super::*;
 
 fn example() -> Zones {
     let wide: Vec<String> = (0..60).map(|i| format!("wide A 192.0.2.{i}")).collect();
-    let lines = format!("www A 192.0.2.1\n{}\ncut NS ns.test.\nalias CNAME none.example.", wide.join("\n"));
+    let lines = format!(
+        "www A 192.0.2.1\n{}\ncut NS ns.test.\nalias CNAME none.example.\n*.wild A 192.0.2.3\ndname DNAME example.",
+        wide.join("\n")
+    );
     zones([zone("example", &lines), zone("test", "www A 192.0.2.2")])
 }
 
@@ -191,6 +194,9 @@ fn responses_that_are_alike() {
     assert_eq!(kind("www.example A"), kind("WWW.example A"));
     assert_ne!(kind("www.example A").1, kind("wide.example A").1, "answers are by their name");
     assert_eq!(kind("elsewhere A"), kind("nowhere A"));
+    assert_eq!(kind("a.wild.example A"), kind("b.wild.example A"), "a wildcard has any name");
+    assert_eq!(kind("www.dname.example A"), kind("wide.dname.example A"), "and so has a DNAME");
+    assert_eq!(kind("a.wild.example A").0, Kind::Answer);
 }
 
 /// dns-traps, attacks by packets: a question has nothing that a pointer could point to.
