@@ -6,7 +6,7 @@
 use crate::health::ASSEMBLY_GRACE;
 use crate::kubernetes::Source;
 use crate::metrics::ZONES_WITH_METRICS;
-use crate::serve::{Drain, Settings, TcpLimits};
+use crate::serve::{Caps, Drain, Settings, TcpLimits};
 use port53_zone::answer;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,9 +45,18 @@ pub struct Arguments {
     /// Largest response over UDP in octets, 512 to 4096
     #[arg(long, env = "PORT53_UDP_LIMIT", default_value = "1232")]
     pub udp_limit: String,
-    /// TCP connections open at once
+    /// Connections open at once, for each transport that has them
     #[arg(long, env = "PORT53_TCP_CONNECTIONS", default_value = "1000")]
     pub tcp_connections: String,
+    /// Connections open at once from one prefix of addresses
+    #[arg(long, env = "PORT53_TCP_CONNECTIONS_PER_PREFIX", default_value = "250")]
+    pub tcp_connections_per_prefix: String,
+    /// Bits of such a prefix for IPv4, 8 to 32
+    #[arg(long, env = "PORT53_TCP_PREFIX_V4", default_value = "32")]
+    pub tcp_prefix_v4: String,
+    /// Bits of such a prefix for IPv6, 16 to 128
+    #[arg(long, env = "PORT53_TCP_PREFIX_V6", default_value = "56")]
+    pub tcp_prefix_v6: String,
     /// How long a TCP connection may stay without a query
     #[arg(long, env = "PORT53_TCP_IDLE", default_value = "10s")]
     pub tcp_idle: String,
@@ -151,7 +160,7 @@ impl Arguments {
         }
         let udp_threads = wrong.number("--udp-threads", &self.udp_threads, 0, 1024);
         let udp_limit = wrong.number("--udp-limit", &self.udp_limit, 512, 4096);
-        let connections = wrong.number("--tcp-connections", &self.tcp_connections, 1, 1_000_000);
+        let connections = wrong.connections(&self);
         let zone_metrics = wrong.number("--zone-metrics", &self.zone_metrics, 0, 10_000_000);
         let log_format = match self.log_format.as_str() {
             "text" => LogFormat::Text,
@@ -184,7 +193,7 @@ impl Arguments {
                     udp_limit: udp_limit.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(1232),
                 },
                 tcp: TcpLimits {
-                    connections: connections.unwrap_or(tcp.connections),
+                    connections,
                     idle: idle.unwrap_or(tcp.idle),
                     query: query.unwrap_or(tcp.query),
                     write: write.unwrap_or(tcp.write),
@@ -233,6 +242,17 @@ impl Wrong {
             self.add("--namespace", namespace, what);
         }
         is_in_cluster.then_some(Source { namespace, streaming_list })
+    }
+
+    fn connections(&mut self, arguments: &Arguments) -> Caps {
+        let per_prefix = &arguments.tcp_connections_per_prefix;
+        let mut number = |flag, text, least, most| self.number(flag, text, least, most).unwrap_or(least);
+        Caps {
+            all: number("--tcp-connections", &arguments.tcp_connections, 1, 1_000_000),
+            prefix: number("--tcp-connections-per-prefix", per_prefix, 1, 1_000_000),
+            prefix_v4: number("--tcp-prefix-v4", &arguments.tcp_prefix_v4, 8, 32) as u8,
+            prefix_v6: number("--tcp-prefix-v6", &arguments.tcp_prefix_v6, 16, 128) as u8,
+        }
     }
 
     fn address(&mut self, flag: &str, text: &str) -> Option<SocketAddr> {

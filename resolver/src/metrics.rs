@@ -8,8 +8,7 @@ use crate::disk::DiskStatus;
 use crate::health::Health;
 use crate::kubernetes::KubernetesStatus;
 use crate::source::{Publisher, SourceState};
-use crate::traffic::{Closed, LATENCY_BOUNDS, Totals, Traffic};
-use port53_zone::answer::Transport;
+use crate::traffic::{Closed, LATENCY_BOUNDS, Totals, Traffic, Transport};
 use port53_zone::name;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
@@ -23,7 +22,6 @@ use std::time::Instant;
 /// Zones that have metrics of their own, by default.
 pub const ZONES_WITH_METRICS: usize = 1000;
 
-const TRANSPORTS: [(Transport, &str); 2] = [(Transport::Udp, "udp"), (Transport::Tcp, "tcp")];
 const NANOS: f64 = 1e9;
 
 /// Everything that is measured, and who knows it.
@@ -106,19 +104,29 @@ impl Metrics {
     }
 
     fn connections(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let accepted = self.traffic.connections();
-        let closed: u64 = Closed::ALL.iter().map(|(reason, _)| self.traffic.closed(*reason)).sum();
-        let help = "TCP connections accepted";
-        let mut metric = encoder.encode_descriptor("port53_tcp_accepted", help, None, MetricType::Counter)?;
-        counter(&mut metric, &[], accepted)?;
-        let help = "TCP connections that are open";
-        let mut metric =
-            encoder.encode_descriptor("port53_tcp_connections", help, None, MetricType::Gauge)?;
-        metric.encode_gauge(&accepted.saturating_sub(closed))?;
-        let help = "TCP connections ended, by reason";
-        let mut metric = encoder.encode_descriptor("port53_tcp_closed", help, None, MetricType::Counter)?;
-        for (reason, label) in Closed::ALL {
-            counter(&mut metric, &[("reason", label)], self.traffic.closed(reason))?;
+        let transports = || Transport::ALL.into_iter().filter(|(transport, _)| *transport != Transport::Udp);
+        let help = "Connections accepted";
+        let name = "port53_connections_accepted";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (transport, label) in transports() {
+            counter(&mut metric, &[("transport", label)], self.traffic.accepted(transport))?;
+        }
+        let help = "Connections that are open";
+        let mut metric = encoder.encode_descriptor("port53_connections", help, None, MetricType::Gauge)?;
+        for (transport, label) in transports() {
+            let accepted = self.traffic.accepted(transport);
+            let closed: u64 =
+                Closed::ALL.iter().map(|(reason, _)| self.traffic.closed(transport, *reason)).sum();
+            gauge(&mut metric, &[("transport", label)], accepted.saturating_sub(closed))?;
+        }
+        let help = "Connections ended, by reason";
+        let name = "port53_connections_closed";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (transport, label) in transports() {
+            for (reason, why) in Closed::ALL {
+                let labels = [("transport", label), ("reason", why)];
+                counter(&mut metric, &labels, self.traffic.closed(transport, reason))?;
+            }
         }
         Ok(())
     }
@@ -207,7 +215,7 @@ impl Metrics {
 
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        let totals = TRANSPORTS.map(|(transport, label)| (label, self.traffic.totals(transport)));
+        let totals = Transport::ALL.map(|(transport, label)| (label, self.traffic.totals(transport)));
         self.queries(&mut encoder, &totals)?;
         self.messages(&mut encoder, &totals)?;
         self.connections(&mut encoder)?;

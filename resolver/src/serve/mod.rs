@@ -6,14 +6,22 @@
 //! has come for a while, because those who still send here have not heard yet that this address goes.
 
 mod connections;
+mod engine;
+mod framing;
+mod front;
 mod listen;
+mod options;
+mod prefix;
 mod tcp;
 mod udp;
 
+pub use connections::Caps;
 pub use listen::{BindError, Listeners};
+pub use prefix::Prefix;
 
-use crate::traffic::Traffic;
+use crate::traffic::{Traffic, Transport};
 use arc_swap::ArcSwap;
+use front::Front;
 use port53_zone::answer;
 use port53_zone::image::Zones;
 use std::sync::Arc;
@@ -28,18 +36,19 @@ use tokio_util::sync::CancellationToken;
 pub struct Settings {
     /// Sizes of answers.
     pub answer: answer::Settings,
-    /// Limits on TCP connections.
+    /// Limits on connections, for each transport that has them.
     pub tcp: TcpLimits,
     /// The graceful stop.
     pub drain: Drain,
 }
 
-/// Limits on TCP connections (RFC 7766 §6). Memory is bounded by `connections` times 128 KiB.
+/// Limits on connections (RFC 7766 §6), counted for each transport. Memory is bounded by `connections`
+/// times 256 KiB.
 #[derive(Clone, Debug)]
 pub struct TcpLimits {
-    /// Connections open at once. At the cap the one that was longest without a query goes for the new.
-    pub connections: usize,
-    /// How long a connection may stay without a query (RFC 7766 §6.2.3).
+    /// Connections open at once. At a cap the one that was longest without a query goes for the new.
+    pub connections: Caps,
+    /// How long a connection may stay without a query (RFC 7766 §6.2.3). Less when places run out.
     pub idle: Duration,
     /// How long a query may take from its first octet to its last.
     pub query: Duration,
@@ -50,7 +59,7 @@ pub struct TcpLimits {
 impl Default for TcpLimits {
     fn default() -> Self {
         TcpLimits {
-            connections: 1000,
+            connections: Caps { all: 1000, prefix: 250, prefix_v4: 32, prefix_v6: 56 },
             idle: Duration::from_secs(10),
             query: Duration::from_secs(5),
             write: Duration::from_secs(10),
@@ -158,19 +167,19 @@ fn start(
     tcp_tasks: &mut JoinSet<()>,
 ) -> Result<(), ServeError> {
     let (udp, tcp) = listeners.into_parts();
-    let shared =
-        Arc::new(tcp::Shared::new(zones.clone(), settings.clone(), traffic.clone(), stop_tcp.clone()));
+    let front = |transport| Arc::new(Front::new(transport, zones, settings, traffic, stop_tcp));
+    let plain = front(Transport::Tcp);
     for (address, listener) in tcp {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|source| ServeError::Socket { address, source })?;
-        tcp_tasks.spawn(tcp::accept(listener, shared.clone()));
+        tcp_tasks.spawn(tcp::accept(listener, plain.clone()));
     }
     for (address, socket) in udp {
         let worker = udp::Worker::new(
             socket,
             zones.clone(),
             settings.answer.clone(),
-            traffic.worker(answer::Transport::Udp),
+            traffic.worker(Transport::Udp),
             stop.clone(),
         )
         .map_err(|source| ServeError::Socket { address, source })?;
@@ -216,7 +225,7 @@ mod tests {
         let clients = tokio::spawn(async move {
             for _ in 0..times {
                 tokio::time::sleep(Duration::from_secs(pause)).await;
-                asked.connection_opened();
+                asked.connection_opened(Transport::Tcp);
             }
         });
         let begun = Instant::now();

@@ -3,7 +3,7 @@
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name as HickoryName, RecordType};
-use port53_resolver::serve::{self, Drain, Ended, Listeners, ServeError, Settings};
+use port53_resolver::serve::{self, Caps, Drain, Ended, Listeners, ServeError, Settings};
 use port53_resolver::source::Publisher;
 use port53_resolver::traffic::Traffic;
 use port53_zone::content::Content;
@@ -86,6 +86,11 @@ pub fn hasty() -> Settings {
     Settings { drain: Drain { quiet: Duration::ZERO, most: Duration::ZERO }, ..Settings::default() }
 }
 
+/// So many connections, and so many from one address.
+pub fn caps(all: usize, prefix: usize) -> Caps {
+    Caps { all, prefix, prefix_v4: 32, prefix_v6: 56 }
+}
+
 impl Server {
     /// Ends it without leaving gracefully.
     pub async fn abandon(self) {
@@ -123,6 +128,18 @@ fn unspecified(server: SocketAddr) -> &'static str {
 
 pub fn connect(server: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(server).expect("connects");
+    stream.set_read_timeout(Some(PATIENCE)).expect("sets");
+    stream
+}
+
+/// From an address of loopback other than the usual.
+pub fn connect_from(source: &str, server: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(server), socket2::Type::STREAM, None)
+        .expect("a socket");
+    let source: std::net::IpAddr = source.parse().expect("an address");
+    socket.bind(&SocketAddr::from((source, 0)).into()).expect("binds");
+    socket.connect(&server.into()).expect("connects");
+    let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE)).expect("sets");
     stream
 }

@@ -1,0 +1,53 @@
+//! What the connections of one transport share.
+
+use super::connections::Connections;
+use super::engine::Engine;
+use super::{Settings, TcpLimits};
+use crate::traffic::{Closed, Traffic, Transport};
+use arc_swap::ArcSwap;
+use port53_zone::image::Zones;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// One transport: its engine, its limits, and all that is open.
+pub(super) struct Front {
+    pub(super) engine: Engine,
+    pub(super) limits: TcpLimits,
+    pub(super) connections: Arc<Connections>,
+    pub(super) stop: CancellationToken,
+    transport: Transport,
+    traffic: Arc<Traffic>,
+}
+
+impl Front {
+    pub(super) fn new(
+        transport: Transport,
+        zones: &Arc<ArcSwap<Zones>>,
+        settings: &Settings,
+        traffic: &Arc<Traffic>,
+        stop: &CancellationToken,
+    ) -> Self {
+        Front {
+            engine: Engine::new(zones.clone(), settings.answer.clone(), transport, traffic),
+            limits: settings.tcp.clone(),
+            connections: Arc::new(Connections::new(settings.tcp.connections.clone())),
+            stop: stop.clone(),
+            transport,
+            traffic: traffic.clone(),
+        }
+    }
+
+    /// How long a connection may stay without a query just now.
+    pub(super) fn patience(&self) -> Duration {
+        self.connections.patience(self.limits.idle)
+    }
+
+    pub(super) fn opened(&self) {
+        self.traffic.connection_opened(self.transport);
+    }
+
+    pub(super) fn closed(&self, reason: Closed) {
+        self.traffic.connection_closed(self.transport, reason);
+    }
+}
