@@ -6,7 +6,7 @@
 use crate::health::ASSEMBLY_GRACE;
 use crate::kubernetes::Source;
 use crate::metrics::ZONES_WITH_METRICS;
-use crate::serve::{Caps, Drain, Settings, TcpLimits};
+use crate::serve::{Caps, Drain, Encrypted, Files, Prefix, Settings, TcpLimits};
 use port53_zone::answer;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -66,6 +66,31 @@ pub struct Arguments {
     /// How long a client may take to accept its answers over TCP
     #[arg(long, env = "PORT53_TCP_WRITE", default_value = "10s")]
     pub tcp_write: String,
+    /// Address and port for DNS over TLS; as often as needed. None by default
+    #[arg(long, env = "PORT53_LISTEN_TLS", value_delimiter = ',')]
+    pub listen_tls: Vec<String>,
+    /// Address and port for DNS over QUIC; as often as needed. None by default
+    #[arg(long, env = "PORT53_LISTEN_QUIC", value_delimiter = ',')]
+    pub listen_quic: Vec<String>,
+    /// Address and port for DNS over HTTPS, HTTP/2 and HTTP/3; as often as needed. None by default
+    #[arg(long, env = "PORT53_LISTEN_HTTPS", value_delimiter = ',')]
+    pub listen_https: Vec<String>,
+    /// File of the certificate for these, in PEM, with its chain. Read again when it changes
+    #[arg(long, env = "PORT53_TLS_CERTIFICATE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// File of its private key, in PEM
+    #[arg(long, env = "PORT53_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// How long a handshake of TLS or QUIC may take
+    #[arg(long, env = "PORT53_TLS_HANDSHAKE", default_value = "5s")]
+    pub tls_handshake: String,
+    /// Handshakes that may go on at once, for each transport that has them
+    #[arg(long, env = "PORT53_TLS_HANDSHAKES", default_value = "256")]
+    pub tls_handshakes: String,
+    /// Prefix of load balancers that begin each connection over TCP with a PROXY header (version 2); as
+    /// often as needed. From others such a header is malformed
+    #[arg(long, env = "PORT53_PROXY_FROM", value_delimiter = ',')]
+    pub proxy_from: Vec<String>,
     /// On SIGTERM, leave when nothing has come for this long
     #[arg(long, env = "PORT53_DRAIN_QUIET", default_value = "5s")]
     pub drain_quiet: String,
@@ -91,6 +116,10 @@ pub struct Arguments {
 pub struct Config {
     /// Where to answer.
     pub listen: Vec<SocketAddr>,
+    /// Where to answer encrypted.
+    pub encrypted: Encrypted,
+    /// The certificate for that; there when it is needed.
+    pub certificate: Option<Files>,
     /// Where health and metrics are.
     pub health_listen: SocketAddr,
     /// The cluster that gives changes; nothing when the disk cache is all there is.
@@ -129,15 +158,14 @@ impl Arguments {
     /// One sentence for each setting that is wrong, with the flag and what to write instead.
     pub fn check(self) -> Result<Config, Vec<String>> {
         let mut wrong = Wrong(Vec::new());
-        let mut listen = Vec::new();
-        for text in &self.listen {
-            match wrong.address("--listen", text) {
-                Some(address) if listen.contains(&address) && address.port() != 0 => {
-                    wrong.add("--listen", text, "is given twice: give each address once");
-                }
-                address => listen.extend(address),
-            }
-        }
+        let listen = wrong.addresses("--listen", &self.listen);
+        let encrypted = Encrypted {
+            tls: wrong.addresses("--listen-tls", &self.listen_tls),
+            quic: wrong.addresses("--listen-quic", &self.listen_quic),
+            https: wrong.addresses("--listen-https", &self.listen_https),
+        };
+        let certificate = wrong.certificate(&self);
+        let proxies = wrong.prefixes("--proxy-from", &self.proxy_from);
         if self.listen.is_empty() {
             wrong.add("--listen", "", "names no address: give at least one, as 192.0.2.1:53");
         }
@@ -150,6 +178,7 @@ impl Arguments {
         let idle = seconds("--tcp-idle", &self.tcp_idle, millisecond, hour);
         let query = seconds("--tcp-query", &self.tcp_query, millisecond, hour);
         let write = seconds("--tcp-write", &self.tcp_write, millisecond, hour);
+        let handshake = seconds("--tls-handshake", &self.tls_handshake, millisecond, hour);
         let quiet = seconds("--drain-quiet", &self.drain_quiet, Duration::ZERO, hour);
         let most = seconds("--drain-most", &self.drain_most, Duration::ZERO, hour);
         let assembly_grace = seconds("--assembly-grace", &self.assembly_grace, Duration::ZERO, hour);
@@ -161,6 +190,7 @@ impl Arguments {
         let udp_threads = wrong.number("--udp-threads", &self.udp_threads, 0, 1024);
         let udp_limit = wrong.number("--udp-limit", &self.udp_limit, 512, 4096);
         let connections = wrong.connections(&self);
+        let handshakes = wrong.number("--tls-handshakes", &self.tls_handshakes, 1, 1_000_000);
         let zone_metrics = wrong.number("--zone-metrics", &self.zone_metrics, 0, 10_000_000);
         let log_format = match self.log_format.as_str() {
             "text" => LogFormat::Text,
@@ -183,6 +213,8 @@ impl Arguments {
         // Nothing is wrong, so every value is there and the defaults below are never taken.
         Ok(Config {
             listen,
+            encrypted,
+            certificate,
             health_listen: health_listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8053))),
             source,
             cache_dir: self.cache_dir,
@@ -197,7 +229,12 @@ impl Arguments {
                     idle: idle.unwrap_or(tcp.idle),
                     query: query.unwrap_or(tcp.query),
                     write: write.unwrap_or(tcp.write),
+                    handshake: handshake.unwrap_or(tcp.handshake),
+                    handshakes: handshakes.unwrap_or(tcp.handshakes),
                 },
+                proxies,
+                // Read from its files when the program starts.
+                certificate: None,
                 drain: Drain { quiet: quiet.unwrap_or(drain.quiet), most: most.unwrap_or(drain.most) },
             },
             assembly_grace: assembly_grace.unwrap_or(ASSEMBLY_GRACE),
@@ -252,6 +289,49 @@ impl Wrong {
             prefix: number("--tcp-connections-per-prefix", per_prefix, 1, 1_000_000),
             prefix_v4: number("--tcp-prefix-v4", &arguments.tcp_prefix_v4, 8, 32) as u8,
             prefix_v6: number("--tcp-prefix-v6", &arguments.tcp_prefix_v6, 16, 128) as u8,
+        }
+    }
+
+    fn addresses(&mut self, flag: &str, texts: &[String]) -> Vec<SocketAddr> {
+        let mut addresses = Vec::new();
+        for text in texts {
+            match self.address(flag, text) {
+                Some(address) if addresses.contains(&address) && address.port() != 0 => {
+                    self.add(flag, text, "is given twice: give each address once");
+                }
+                address => addresses.extend(address),
+            }
+        }
+        addresses
+    }
+
+    fn prefixes(&mut self, flag: &str, texts: &[String]) -> Vec<Prefix> {
+        let mut prefixes = Vec::new();
+        for text in texts {
+            match text.trim().parse() {
+                Ok(prefix) => prefixes.push(prefix),
+                Err(()) => {
+                    let what = "is no prefix: write it as 192.0.2.0/24 or 2001:db8::/32, with 0 in the bits after it";
+                    self.add(flag, text, what);
+                }
+            }
+        }
+        prefixes
+    }
+
+    fn certificate(&mut self, arguments: &Arguments) -> Option<Files> {
+        let listens = [&arguments.listen_tls, &arguments.listen_quic, &arguments.listen_https];
+        let is_needed = listens.iter().any(|addresses| !addresses.is_empty());
+        match (&arguments.tls_certificate, &arguments.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(Files { certificate: certificate.clone(), key: key.clone() }).filter(|_| is_needed)
+            }
+            (certificate, _) if is_needed => {
+                let flag = if certificate.is_none() { "--tls-certificate" } else { "--tls-key" };
+                self.add(flag, "", "is missing: to listen for TLS, QUIC or HTTPS, give both files");
+                None
+            }
+            _ => None,
         }
     }
 
@@ -341,6 +421,10 @@ mod tests {
             "--tcp-idle=10",
             "--udp-limit=100",
             "--tcp-connections=many",
+            "--listen-tls=853",
+            "--tls-key=key.pem",
+            "--proxy-from=192.0.2.1/24",
+            "--tcp-prefix-v6=129",
             "--drain-quiet=40s",
             "--log-format=xml",
         ])
@@ -348,6 +432,9 @@ mod tests {
         let flags: Vec<&str> = wrong.iter().filter_map(|text| text.split(' ').next()).collect();
         let expected = [
             "--listen",
+            "--listen-tls",
+            "--tls-certificate",
+            "--proxy-from",
             "--health-listen",
             "--source",
             "--streaming-list",
@@ -356,6 +443,7 @@ mod tests {
             "--drain-quiet",
             "--udp-limit",
             "--tcp-connections",
+            "--tcp-prefix-v6",
             "--log-format",
         ];
         assert_eq!(flags, expected, "{wrong:#?}");

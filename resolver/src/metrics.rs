@@ -7,6 +7,7 @@
 use crate::disk::DiskStatus;
 use crate::health::Health;
 use crate::kubernetes::KubernetesStatus;
+use crate::serve::Certificate;
 use crate::source::{Publisher, SourceState};
 use crate::traffic::{Closed, LATENCY_BOUNDS, Totals, Traffic, Transport};
 use port53_zone::name;
@@ -37,6 +38,8 @@ pub struct Metrics {
     pub kubernetes: Option<Arc<KubernetesStatus>>,
     /// Readiness.
     pub health: Arc<Health>,
+    /// The certificate of the encrypted transports, when they are listened on.
+    pub certificate: Option<Arc<Certificate>>,
     /// How many zones have metrics of their own.
     pub zones_with_metrics: usize,
 }
@@ -131,6 +134,22 @@ impl Metrics {
         Ok(())
     }
 
+    fn certificate(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let Some(certificate) = &self.certificate else { return Ok(()) };
+        let help = "1 when the files of the certificate hold something wrong, and an older one is in use";
+        let name = "port53_certificate_wrong";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&u64::from(certificate.is_wrong()))?;
+        for (name, help, count) in [
+            ("port53_certificate_loads", "Certificates taken into use", certificate.loads()),
+            ("port53_certificate_failures", "Changes to a certificate that is wrong", certificate.failures()),
+        ] {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            counter(&mut metric, &[], count)?;
+        }
+        Ok(())
+    }
+
     fn zones(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let overview = self.publisher.overview();
         let serving = overview.zones.iter().filter(|zone| zone.image.is_some()).count();
@@ -219,6 +238,7 @@ impl Collector for Metrics {
         self.queries(&mut encoder, &totals)?;
         self.messages(&mut encoder, &totals)?;
         self.connections(&mut encoder)?;
+        self.certificate(&mut encoder)?;
         self.zones(&mut encoder)?;
         self.disk(&mut encoder)?;
         self.kubernetes(&mut encoder)

@@ -6,7 +6,7 @@ use crate::health::Health;
 use crate::http;
 use crate::kubernetes::{self, KubernetesStatus, Source};
 use crate::metrics::Metrics;
-use crate::serve::{self, Ended, Listeners};
+use crate::serve::{self, Certificate, Ended, LOOK, Listeners, Settings};
 use crate::source::{Publisher, SourceState};
 use crate::traffic::Traffic;
 use port53_client::{chain, on_signal};
@@ -44,7 +44,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
 async fn serve_with(config: Config) -> Result<(), Box<dyn Error>> {
     // Before anything that takes time: told to leave while it starts, it leaves as gracefully.
     let leave = leave_on_signal()?;
-    let listeners = Listeners::bind(&config.listen, config.udp_threads)?;
+    let certificate = config.certificate.map(|files| Certificate::read(files, LOOK)).transpose()?;
+    let listeners = Listeners::bind(&config.listen, config.udp_threads)?.bind_encrypted(&config.encrypted)?;
     let health_listener = tokio::net::TcpListener::bind(config.health_listen)
         .await
         .map_err(|error| format!("cannot listen on {} (health): {error}", config.health_listen))?;
@@ -82,12 +83,14 @@ async fn serve_with(config: Config) -> Result<(), Box<dyn Error>> {
         disk: Some(disk),
         kubernetes,
         health: health.clone(),
+        certificate: certificate.clone(),
         zones_with_metrics: config.zone_metrics,
     };
     let left = CancellationToken::new();
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));
     tokio::spawn(health.clone().probe(addresses, leave.clone()));
-    let ended = serve::run(listeners, publisher.zones(), config.serve, traffic, leave).await;
+    let settings = Settings { certificate, ..config.serve };
+    let ended = serve::run(listeners, publisher.zones(), settings, traffic, leave).await;
     health.serving_ended();
     writer.finish();
     left.cancel();

@@ -94,6 +94,11 @@ impl Connections {
         }
     }
 
+    /// Whether half of the places are taken: time to ask more of those who come.
+    pub(super) fn are_many(&self) -> bool {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).places.len() * 2 >= self.caps.all
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }

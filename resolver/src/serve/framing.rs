@@ -9,6 +9,7 @@
 use super::connections::Slot;
 use super::engine::{HEADER, MESSAGE};
 use super::front::Front;
+use super::proxy;
 use crate::traffic::Closed;
 use futures::FutureExt;
 use std::cell::RefCell;
@@ -32,8 +33,16 @@ thread_local! {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(stream: S, slot: &Slot, front: &Front) -> Closed {
-    Connection { stream, front, input: Vec::new(), output: Vec::new() }.run(slot).await
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    slot: &Slot,
+    front: &Front,
+) -> Closed {
+    let mut connection = Connection { stream, front, input: Vec::new(), output: Vec::new() };
+    tokio::select! {
+        reason = connection.run(slot) => reason,
+        () = slot.evicted() => Closed::Evicted,
+    }
 }
 
 struct Connection<'a, S> {
@@ -88,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 return reason;
             }
         }
-        let _ = timeout(self.front.limits.write, self.stream.shutdown()).await;
+        let _ = timeout(self.front.limits.goodbye(), self.stream.shutdown()).await;
         Closed::Leaving
     }
 
@@ -118,6 +127,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
         self.input.drain(..taken);
         self.flush().await?;
+        if self.input.starts_with(&proxy::SIGNATURE) {
+            return Err(Closed::Malformed);
+        }
         if self.input.is_empty() && self.input.capacity() > READ {
             self.input = Vec::new();
         }

@@ -2,10 +2,12 @@
 
 use super::connections::Connections;
 use super::engine::Engine;
+use super::prefix::Prefix;
 use super::{Settings, TcpLimits};
 use crate::traffic::{Closed, Traffic, Transport};
 use arc_swap::ArcSwap;
 use port53_zone::image::Zones;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -15,8 +17,11 @@ pub(super) struct Front {
     pub(super) engine: Engine,
     pub(super) limits: TcpLimits,
     pub(super) connections: Arc<Connections>,
+    /// Handshakes that are not finished.
+    pub(super) handshakes: Arc<Connections>,
     pub(super) stop: CancellationToken,
-    transport: Transport,
+    pub(super) transport: Transport,
+    proxies: Vec<Prefix>,
     traffic: Arc<Traffic>,
 }
 
@@ -32,8 +37,10 @@ impl Front {
             engine: Engine::new(zones.clone(), settings.answer.clone(), transport, traffic),
             limits: settings.tcp.clone(),
             connections: Arc::new(Connections::new(settings.tcp.connections.clone())),
+            handshakes: Arc::new(Connections::new(settings.tcp.caps_of_handshakes())),
             stop: stop.clone(),
             transport,
+            proxies: settings.proxies.clone(),
             traffic: traffic.clone(),
         }
     }
@@ -41,6 +48,11 @@ impl Front {
     /// How long a connection may stay without a query just now.
     pub(super) fn patience(&self) -> Duration {
         self.connections.patience(self.limits.idle)
+    }
+
+    /// Whether `peer` speaks for others, by the PROXY protocol.
+    pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.proxies.iter().any(|prefix| prefix.contains(peer))
     }
 
     pub(super) fn opened(&self) {

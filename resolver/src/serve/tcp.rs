@@ -1,19 +1,27 @@
-//! Accepting connections over TCP, for whatever is spoken on them.
+//! Accepting connections over TCP, for whatever is spoken on them: DNS, DNS in TLS, HTTPS.
+//!
+//! What comes before the first query (the PROXY header, the handshake of TLS) has a time and places of its
+//! own: when those are taken, the handshake that was begun first goes. So handshakes begun and left cost
+//! neither a connection that is served nor a client that is quick.
 
 use super::connections::Slot;
-use super::framing;
 use super::front::Front;
-use std::net::SocketAddr;
+use super::{framing, https, proxy};
+use crate::traffic::{Closed, Transport};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// Pause after the system refused a connection, so that a lack of descriptors is not a busy loop.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections until told to stop, then waits for those that are open to end.
-pub(super) async fn accept(listener: TcpListener, front: Arc<Front>) {
+pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, front: Arc<Front>) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
@@ -21,9 +29,17 @@ pub(super) async fn accept(listener: TcpListener, front: Arc<Front>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     front.opened();
+                    // Answers are small and wait for nothing.
+                    let _ = stream.set_nodelay(true);
                     // Places are given in the order of arrival, whichever task runs first.
-                    let slot = front.connections.enter(Some(peer.ip()));
-                    open.spawn(serve(stream, peer, slot, front.clone()));
+                    if tls.is_none() && !front.is_proxy(peer.ip()) {
+                        let slot = front.connections.enter(Some(peer.ip()));
+                        open.spawn(serve(Stream::Plain(stream), slot, front.clone()));
+                    } else {
+                        let client = (!front.is_proxy(peer.ip())).then_some(peer.ip());
+                        let slot = front.handshakes.enter(client);
+                        open.spawn(greet(stream, peer, slot, tls.clone(), front.clone()));
+                    }
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a connection could not be accepted");
@@ -38,12 +54,52 @@ pub(super) async fn accept(listener: TcpListener, front: Arc<Front>) {
     while open.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, _peer: SocketAddr, slot: Slot, front: Arc<Front>) {
-    // Answers are small and wait for nothing.
-    let _ = stream.set_nodelay(true);
-    let reason = tokio::select! {
-        reason = framing::run(stream, &slot, &front) => reason,
-        () = slot.evicted() => crate::traffic::Closed::Evicted,
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Does what comes before the first query, in time, and then serves.
+async fn greet(stream: TcpStream, peer: SocketAddr, slot: Slot, tls: Option<TlsAcceptor>, front: Arc<Front>) {
+    let greeted = tokio::select! {
+        greeted = timeout(front.limits.handshake, client_and_stream(stream, peer, tls, &front)) => {
+            greeted.ok().flatten().ok_or(Closed::Handshake)
+        }
+        () = slot.evicted() => Err(Closed::Evicted),
+        () = front.stop.cancelled() => Err(Closed::Leaving),
+    };
+    drop(slot);
+    match greeted {
+        Ok((client, stream)) => {
+            let slot = front.connections.enter(Some(client));
+            serve(stream, slot, front).await;
+        }
+        Err(reason) => front.closed(reason),
+    }
+}
+
+async fn client_and_stream(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    front: &Front,
+) -> Option<(IpAddr, Stream)> {
+    let mut client = peer.ip();
+    if front.is_proxy(peer.ip()) {
+        client = proxy::take(&mut stream).await?.client.map_or(client, |client| client.ip());
+    }
+    let stream = match tls {
+        None => Stream::Plain(stream),
+        Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await.ok()?)),
+    };
+    Some((client, stream))
+}
+
+async fn serve(stream: Stream, slot: Slot, front: Arc<Front>) {
+    let reason = match (stream, front.transport) {
+        (Stream::Tls(stream), Transport::Https) => https::serve(stream, slot, &front).await,
+        (Stream::Tls(stream), _) => framing::serve(stream, &slot, &front).await,
+        (Stream::Plain(stream), _) => framing::serve(stream, &slot, &front).await,
     };
     front.closed(reason);
 }

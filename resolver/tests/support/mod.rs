@@ -1,9 +1,11 @@
 //! What the tests of the resolver share: zones, a running server, a client that asks over real sockets.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod tls;
+
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name as HickoryName, RecordType};
-use port53_resolver::serve::{self, Caps, Drain, Ended, Listeners, ServeError, Settings};
+use port53_resolver::serve::{self, Caps, Drain, Encrypted, Ended, Listeners, ServeError, Settings};
 use port53_resolver::source::Publisher;
 use port53_resolver::traffic::Traffic;
 use port53_zone::content::Content;
@@ -62,6 +64,7 @@ pub fn image(apex: &str, serial: u32, www: &str, hosts: usize) -> Image {
 
 pub struct Server {
     pub address: SocketAddr,
+    pub encrypted: Encrypted,
     pub traffic: Arc<Traffic>,
     pub leave: CancellationToken,
     pub task: JoinHandle<Result<Ended, ServeError>>,
@@ -74,11 +77,23 @@ pub fn start(publisher: &Publisher, settings: Settings) -> Server {
 
 pub fn start_on(address: &str, publisher: &Publisher, settings: Settings) -> Server {
     let listeners = Listeners::bind(&[address.parse().expect("an address")], 2).expect("a free port");
-    let address = listeners.addresses()[0];
+    run(listeners, publisher, settings)
+}
+
+/// With the encrypted transports, each on a free port.
+pub fn start_encrypted(publisher: &Publisher, settings: Settings) -> Server {
+    let any = || vec!["127.0.0.1:0".parse().expect("an address")];
+    let encrypted = Encrypted { tls: any(), quic: any(), https: any() };
+    let listeners = Listeners::bind(&any(), 1).expect("a free port");
+    run(listeners.bind_encrypted(&encrypted).expect("free ports"), publisher, settings)
+}
+
+fn run(listeners: Listeners, publisher: &Publisher, settings: Settings) -> Server {
+    let (address, encrypted) = (listeners.addresses()[0], listeners.encrypted());
     let traffic = Arc::new(Traffic::default());
     let leave = CancellationToken::new();
     let run = serve::run(listeners, publisher.zones(), settings, traffic.clone(), leave.clone());
-    Server { address, traffic, leave, task: tokio::spawn(run) }
+    Server { address, encrypted, traffic, leave, task: tokio::spawn(run) }
 }
 
 /// Leaves at once when told to.

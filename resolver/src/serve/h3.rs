@@ -1,0 +1,117 @@
+//! DNS over HTTPS (RFC 8484) over HTTP/3, on h3. The limits are those of [`super::https`].
+
+use super::bounded::Bounded;
+use super::connections::Slot;
+use super::doh::{self, Ask};
+use super::engine::MESSAGE;
+use super::front::Front;
+use super::quic::{self, AT_ONCE};
+use crate::traffic::Closed;
+use bytes::{Buf, Bytes};
+use futures::FutureExt;
+use h3::quic::RecvStream;
+use h3::server::{RequestResolver, RequestStream};
+use http::StatusCode;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, unconstrained};
+use tokio::time::{Instant, sleep_until, timeout};
+
+type Connection = Bounded<h3_quinn::Connection>;
+
+/// Serves a connection to its end.
+pub(super) async fn serve(connection: quinn::Connection, slot: Slot, front: &Arc<Front>) -> Closed {
+    let transport = Bounded::new(h3_quinn::Connection::new(connection.clone()));
+    let mut builder = h3::server::builder();
+    builder.max_field_section_size(u64::from(doh::HEADERS));
+    let Ok(mut http) = builder.build::<Connection, Bytes>(transport).await else { return Closed::Broken };
+    let budget = Arc::new(Semaphore::new(AT_ONCE));
+    let mut requests = JoinSet::new();
+    let mut useful = Instant::now();
+    let reason = loop {
+        let mut idle = front.patience();
+        if !requests.is_empty() {
+            idle += front.limits.query + front.limits.write;
+        }
+        tokio::select! {
+            biased;
+            () = slot.evicted() => return Closed::Evicted,
+            accepted = http.accept() => match accepted {
+                Ok(Some(request)) => {
+                    requests.spawn(respond(request, budget.clone(), front.clone()));
+                }
+                Ok(None) => return Closed::ByClient,
+                Err(_) => return connection.close_reason().map_or(Closed::Malformed, |error| quic::ended(&error)),
+            },
+            Some(done) = requests.join_next() => if let Ok(Some(())) = done {
+                slot.useful();
+                useful = Instant::now();
+            },
+            () = sleep_until(useful + idle) => break Closed::Idle,
+            () = front.stop.cancelled() => break Closed::Leaving,
+        }
+    };
+    // What has arrived is answered; the client ends the connection once it has its answers (RFC 9114 §5.2).
+    while let Some(Ok(Some(request))) = unconstrained(http.accept()).now_or_never() {
+        requests.spawn(respond(request, budget.clone(), front.clone()));
+    }
+    let last = async {
+        let _ = http.shutdown(0).await;
+        while requests.join_next().await.is_some() {}
+        while let Ok(Some(_)) = http.accept().await {}
+        connection.closed().await;
+    };
+    let _ = timeout(front.limits.goodbye(), last).await;
+    reason
+}
+
+/// Answers one request. `None` when the client did not get, or not ask for, an answer of DNS.
+async fn respond(
+    request: RequestResolver<Connection, Bytes>,
+    budget: Arc<Semaphore>,
+    front: Arc<Front>,
+) -> Option<()> {
+    let _permit = budget.acquire().await.ok()?;
+    let (head, mut stream) = timeout(front.limits.query, request.resolve_request()).await.ok()?.ok()?;
+    let (head, ()) = head.into_parts();
+    let answered = match doh::ask(&head) {
+        Ok(Ask::Message(message)) => doh::answer(&front, &message),
+        Ok(Ask::Body) => match timeout(front.limits.query, read(&mut stream)).await {
+            Ok(Ok(body)) => doh::answer(&front, &body),
+            Ok(Err(status)) => Err(status),
+            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+        },
+        Err(status) => Err(status),
+    };
+    let is_answer = answered.is_ok();
+    let (response, body) = answered.unwrap_or_else(|status| (doh::refusal(status), Bytes::new()));
+    let write = async {
+        stream.send_response(response).await?;
+        if !body.is_empty() {
+            stream.send_data(body).await?;
+        }
+        stream.finish().await
+    };
+    if !matches!(timeout(front.limits.write, write).await, Ok(Ok(()))) {
+        front.engine.send_failed();
+        stream.stop_stream(h3::error::Code::H3_REQUEST_CANCELLED);
+        return None;
+    }
+    is_answer.then_some(())
+}
+
+async fn read<S: RecvStream>(stream: &mut RequestStream<S, Bytes>) -> Result<Vec<u8>, StatusCode> {
+    let mut body = Vec::new();
+    while let Some(mut piece) = stream.recv_data().await.map_err(|_| StatusCode::BAD_REQUEST)? {
+        if body.len() + piece.remaining() > MESSAGE {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        while piece.has_remaining() {
+            let chunk = piece.chunk();
+            body.extend_from_slice(chunk);
+            let taken = chunk.len();
+            piece.advance(taken);
+        }
+    }
+    Ok(body)
+}
