@@ -96,7 +96,10 @@ async fn at_the_cap_of_a_prefix_a_hoard_evicts_only_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rfc7766_6_2_3_at_the_cap_the_connection_that_asks_stays() {
     let publisher = published();
-    let server = start(&publisher, limits(TcpLimits { connections: caps(3, 3), ..Default::default() }));
+    let server = start(
+        &publisher,
+        limits(TcpLimits { connections: caps(3, 3), idle: PATIENCE, ..Default::default() }),
+    );
     let mut asks = connect(server.address);
     let mut idle = Vec::new();
     for opened in 1..10 {

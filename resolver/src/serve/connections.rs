@@ -134,6 +134,12 @@ impl Slot {
         self.place.last_useful.store(self.connections.now(), Relaxed);
     }
 
+    /// How long ago a query was last answered, or since it opened.
+    pub(super) fn unused(&self) -> Duration {
+        let last = self.place.last_useful.load(Relaxed);
+        Duration::from_millis(self.connections.now().saturating_sub(last))
+    }
+
     /// Resolves when another connection got this place.
     pub(super) async fn evicted(&self) {
         self.place.evicted.cancelled().await;

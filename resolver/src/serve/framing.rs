@@ -17,7 +17,6 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::ready;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -25,8 +24,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// Answers that are collected before they are handed to the client.
 const BATCH: usize = 16 << 10;
 const READ: usize = 4 << 10;
-/// The least time for a query to come when the client was told none.
-const LEAST_IDLE: Duration = Duration::from_secs(1);
 
 thread_local! {
     static BLOCK: RefCell<[u8; READ]> = const { RefCell::new([0; READ]) };
@@ -67,8 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let now = Instant::now();
             let (due, late) = if self.input.is_empty() {
                 query_due = None;
-                let least = LEAST_IDLE.min(limits.idle);
-                (now + self.front.patience().max(least), Closed::Idle)
+                (now + self.front.idle(), Closed::Idle)
             } else {
                 // The time counts from the first octet of this message, not from the last that came.
                 if answered {

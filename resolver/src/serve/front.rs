@@ -45,9 +45,14 @@ impl Front {
         }
     }
 
-    /// How long a connection may stay without a query just now.
+    /// How long a connection is told that it may stay without a query just now.
     pub(super) fn patience(&self) -> Duration {
         self.connections.patience(self.limits.idle)
+    }
+
+    /// How long it may: also who is told to go at once has some time to do so.
+    pub(super) fn idle(&self) -> Duration {
+        self.patience().max(self.limits.idle / 4)
     }
 
     /// Whether `peer` speaks for others, by the PROXY protocol.

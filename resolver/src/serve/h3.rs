@@ -15,21 +15,20 @@ use http::StatusCode;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, unconstrained};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 type Connection = Bounded<h3_quinn::Connection>;
 
 /// Serves a connection to its end.
-pub(super) async fn serve(connection: quinn::Connection, slot: Slot, front: &Arc<Front>) -> Closed {
+pub(super) async fn serve(connection: quinn::Connection, slot: &Arc<Slot>, front: &Arc<Front>) -> Closed {
     let transport = Bounded::new(h3_quinn::Connection::new(connection.clone()));
     let mut builder = h3::server::builder();
     builder.max_field_section_size(u64::from(doh::HEADERS));
     let Ok(mut http) = builder.build::<Connection, Bytes>(transport).await else { return Closed::Broken };
     let budget = Arc::new(Semaphore::new(AT_ONCE));
     let mut requests = JoinSet::new();
-    let mut useful = Instant::now();
     let reason = loop {
-        let mut idle = front.patience();
+        let mut idle = front.idle();
         if !requests.is_empty() {
             idle += front.limits.query + front.limits.write;
         }
@@ -38,22 +37,21 @@ pub(super) async fn serve(connection: quinn::Connection, slot: Slot, front: &Arc
             () = slot.evicted() => return Closed::Evicted,
             accepted = http.accept() => match accepted {
                 Ok(Some(request)) => {
-                    requests.spawn(respond(request, budget.clone(), front.clone()));
+                    requests.spawn(respond(request, budget.clone(), slot.clone(), front.clone()));
                 }
                 Ok(None) => return Closed::ByClient,
                 Err(_) => return connection.close_reason().map_or(Closed::Malformed, |error| quic::ended(&error)),
             },
-            Some(done) = requests.join_next() => if let Ok(Some(())) = done {
-                slot.useful();
-                useful = Instant::now();
+            Some(_) = requests.join_next() => {}
+            () = sleep(idle.saturating_sub(slot.unused())) => if slot.unused() >= idle {
+                break Closed::Idle;
             },
-            () = sleep_until(useful + idle) => break Closed::Idle,
             () = front.stop.cancelled() => break Closed::Leaving,
         }
     };
     // What has arrived is answered; the client ends the connection once it has its answers (RFC 9114 §5.2).
     while let Some(Ok(Some(request))) = unconstrained(http.accept()).now_or_never() {
-        requests.spawn(respond(request, budget.clone(), front.clone()));
+        requests.spawn(respond(request, budget.clone(), slot.clone(), front.clone()));
     }
     let last = async {
         let _ = http.shutdown(0).await;
@@ -65,10 +63,11 @@ pub(super) async fn serve(connection: quinn::Connection, slot: Slot, front: &Arc
     reason
 }
 
-/// Answers one request. `None` when the client did not get, or not ask for, an answer of DNS.
+/// Answers one request. `None` when it ended before.
 async fn respond(
     request: RequestResolver<Connection, Bytes>,
     budget: Arc<Semaphore>,
+    slot: Arc<Slot>,
     front: Arc<Front>,
 ) -> Option<()> {
     let _permit = budget.acquire().await.ok()?;
@@ -83,7 +82,9 @@ async fn respond(
         },
         Err(status) => Err(status),
     };
-    let is_answer = answered.is_ok();
+    if answered.is_ok() {
+        slot.useful();
+    }
     let (response, body) = answered.unwrap_or_else(|status| (doh::refusal(status), Bytes::new()));
     let write = async {
         stream.send_response(response).await?;
@@ -97,7 +98,7 @@ async fn respond(
         stream.stop_stream(h3::error::Code::H3_REQUEST_CANCELLED);
         return None;
     }
-    is_answer.then_some(())
+    Some(())
 }
 
 async fn read<S: RecvStream>(stream: &mut RequestStream<S, Bytes>) -> Result<Vec<u8>, StatusCode> {

@@ -25,11 +25,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 const STREAM_WINDOW: u32 = 32 << 10;
 const WINDOW: u32 = 128 << 10;
@@ -41,7 +41,6 @@ struct Shared {
     front: Arc<Front>,
     slot: Slot,
     budget: Arc<Semaphore>,
-    useful: Mutex<Instant>,
 }
 
 /// Serves a connection to its end.
@@ -49,12 +48,7 @@ pub(super) async fn serve<S>(stream: S, slot: Slot, front: &Arc<Front>) -> Close
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let shared = Arc::new(Shared {
-        front: front.clone(),
-        slot,
-        budget: Arc::new(Semaphore::new(AT_ONCE)),
-        useful: Mutex::new(Instant::now()),
-    });
+    let shared = Arc::new(Shared { front: front.clone(), slot, budget: Arc::new(Semaphore::new(AT_ONCE)) });
     let service = service_fn(|request| {
         let shared = shared.clone();
         async move { Ok::<_, Infallible>(shared.respond(request).await) }
@@ -68,7 +62,8 @@ where
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let reason = loop {
-        let due = shared.useful() + front.patience() + front.limits.query;
+        // A request that is being read is given its time, but keeps no connection that is never useful.
+        let idle = front.idle() + front.limits.query;
         tokio::select! {
             ended = connection.as_mut() => return match ended {
                 Ok(()) => Closed::ByClient,
@@ -76,7 +71,7 @@ where
             },
             () = shared.slot.evicted() => return Closed::Evicted,
             () = front.stop.cancelled() => break Closed::Leaving,
-            () = sleep_until(due) => if shared.useful() + front.patience() <= Instant::now() {
+            () = sleep(idle.saturating_sub(shared.slot.unused())) => if shared.slot.unused() >= idle {
                 break Closed::Idle;
             }
         }
@@ -95,7 +90,6 @@ impl Shared {
         match self.answer(request).await {
             Ok((response, rest)) => {
                 self.slot.useful();
-                *self.useful.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 response.map(|()| Answer { rest, _permit: Some(permit) })
             }
             Err(status) => doh::refusal(status).map(|()| Answer::empty()),
@@ -114,10 +108,6 @@ impl Shared {
                 doh::answer(&self.front, &body.to_bytes())
             }
         }
-    }
-
-    fn useful(&self) -> Instant {
-        *self.useful.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

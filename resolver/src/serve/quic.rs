@@ -23,7 +23,7 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, unconstrained};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 /// Streams that a client may have open at once.
 pub(super) const STREAMS: u32 = 32;
@@ -40,6 +40,7 @@ const INCOMING: u64 = 4 << 20;
 /// Error codes of RFC 9250 §4.3.
 const NO_ERROR: VarInt = VarInt::from_u32(0);
 const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
+const REQUEST_CANCELLED: VarInt = VarInt::from_u32(3);
 const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(4);
 
 /// What is spoken on a connection.
@@ -122,8 +123,8 @@ async fn serve(incoming: Incoming, slot: Slot, spoken: Spoken, front: Arc<Front>
     drop(slot);
     let slot = front.connections.enter(Some(connection.remote_address().ip()));
     let reason = match spoken {
-        Spoken::Dns => serve_dns(&connection, &slot, &front).await,
-        Spoken::Http => h3::serve(connection, slot, &front).await,
+        Spoken::Dns => serve_dns(&connection, &Arc::new(slot), &front).await,
+        Spoken::Http => h3::serve(connection, &Arc::new(slot), &front).await,
     };
     front.closed(reason);
 }
@@ -137,12 +138,11 @@ enum Fault {
     Stream,
 }
 
-async fn serve_dns(connection: &quinn::Connection, slot: &Slot, front: &Arc<Front>) -> Closed {
+async fn serve_dns(connection: &quinn::Connection, slot: &Arc<Slot>, front: &Arc<Front>) -> Closed {
     let budget = Arc::new(Semaphore::new(AT_ONCE));
     let mut streams = JoinSet::new();
-    let mut useful = Instant::now();
     loop {
-        let mut idle = front.patience();
+        let mut idle = front.idle();
         if !streams.is_empty() {
             // Streams are given their own time, but do not keep a connection alive that is never useful.
             idle += front.limits.query + front.limits.write;
@@ -155,31 +155,24 @@ async fn serve_dns(connection: &quinn::Connection, slot: &Slot, front: &Arc<Fron
             }
             stream = connection.accept_bi() => match stream {
                 Ok((send, receive)) => {
-                    streams.spawn(answer(send, receive, budget.clone(), front.clone()));
+                    streams.spawn(serve_stream(send, receive, budget.clone(), slot.clone(), front.clone()));
                 }
                 Err(error) => return ended(&error),
             },
-            Some(done) = streams.join_next() => match done {
-                Ok(Ok(())) => {
-                    slot.useful();
-                    useful = Instant::now();
-                }
-                Ok(Err(Fault::Protocol)) => {
-                    connection.close(PROTOCOL_ERROR, b"");
-                    return Closed::Malformed;
-                }
-                Ok(Err(Fault::Stream)) | Err(_) => {}
+            Some(done) = streams.join_next() => if let Ok(Err(Fault::Protocol)) = done {
+                connection.close(PROTOCOL_ERROR, b"");
+                return Closed::Malformed;
             },
-            () = sleep_until(useful + idle) => {
+            () = sleep(idle.saturating_sub(slot.unused())) => if slot.unused() >= idle {
                 connection.close(NO_ERROR, b"");
                 return Closed::Idle;
-            }
+            },
             () = front.stop.cancelled() => break,
         }
     }
     // What has arrived is answered, and its answers have arrived, before the connection ends.
     while let Some(Ok((send, receive))) = unconstrained(connection.accept_bi()).now_or_never() {
-        streams.spawn(answer(send, receive, budget.clone(), front.clone()));
+        streams.spawn(serve_stream(send, receive, budget.clone(), slot.clone(), front.clone()));
     }
     let last = async { while streams.join_next().await.is_some() {} };
     let _ = timeout(front.limits.goodbye(), last).await;
@@ -197,37 +190,49 @@ pub(super) fn ended(error: &ConnectionError) -> Closed {
 }
 
 /// Answers one stream: one query, one response (RFC 9250 §4.2).
-async fn answer(
+async fn serve_stream(
     mut send: quinn::SendStream,
     mut receive: quinn::RecvStream,
     budget: Arc<Semaphore>,
+    slot: Arc<Slot>,
     front: Arc<Front>,
 ) -> Result<(), Fault> {
-    let permit = budget.acquire().await.map_err(|_| Fault::Stream)?;
-    let octets = match timeout(front.limits.query, receive.read_to_end(2 + MESSAGE)).await {
-        Ok(Ok(octets)) => octets,
-        Ok(Err(ReadToEndError::TooLong)) => return Err(Fault::Protocol),
-        Ok(Err(ReadToEndError::Read(_))) => return Err(Fault::Stream),
-        Err(_) => {
-            let _ = (send.reset(EXCESSIVE_LOAD), receive.stop(EXCESSIVE_LOAD));
-            return Err(Fault::Stream);
+    let Ok(permit) = budget.acquire().await else { return Err(Fault::Stream) };
+    let answered = answer(&mut send, &mut receive, &front).await;
+    drop(permit);
+    match answered {
+        Ok(()) => {
+            slot.useful();
+            // A connection that is closed takes with it what has not arrived.
+            let _ = timeout(front.limits.write, send.stopped()).await;
+            Ok(())
         }
-    };
-    let query = query(&octets).ok_or(Fault::Protocol)?;
-    let Some(response) = front.engine.answer(query, || front.patience(), framed) else {
-        let _ = send.reset(PROTOCOL_ERROR);
-        return Err(Fault::Stream);
-    };
-    drop(octets);
+        Err((fault, code)) => {
+            // A stream that is dropped would end as if an empty response were all of it.
+            let _ = (send.reset(code), receive.stop(code));
+            Err(fault)
+        }
+    }
+}
+
+async fn answer(
+    send: &mut quinn::SendStream,
+    receive: &mut quinn::RecvStream,
+    front: &Front,
+) -> Result<(), (Fault, VarInt)> {
+    let read = timeout(front.limits.query, receive.read_to_end(2 + MESSAGE)).await;
+    let octets = read.map_err(|_| (Fault::Stream, EXCESSIVE_LOAD))?.map_err(|error| match error {
+        ReadToEndError::TooLong => (Fault::Protocol, PROTOCOL_ERROR),
+        ReadToEndError::Read(_) => (Fault::Stream, REQUEST_CANCELLED),
+    })?;
+    let query = query(&octets).ok_or((Fault::Protocol, PROTOCOL_ERROR))?;
+    let response = front.engine.answer(query, || front.patience(), framed);
+    let response = response.ok_or((Fault::Stream, PROTOCOL_ERROR))?;
     let write = timeout(front.limits.write, send.write_all(&response)).await;
     if !matches!(write, Ok(Ok(()))) || send.finish().is_err() {
         front.engine.send_failed();
-        let _ = send.reset(EXCESSIVE_LOAD);
-        return Err(Fault::Stream);
+        return Err((Fault::Stream, EXCESSIVE_LOAD));
     }
-    drop((response, permit));
-    // A connection that is closed takes with it what has not arrived.
-    let _ = timeout(front.limits.write, send.stopped()).await;
     Ok(())
 }
 

@@ -1,12 +1,16 @@
 //! Certificates in files, and clients that trust them.
 
 use super::{PATIENCE, Server};
+use hickory_proto::op::{DnsRequest, DnsRequestOptions, Message, Query};
+use hickory_proto::rr::{Name, RecordType};
 use port53_resolver::serve::{Certificate, Files, Settings};
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -64,4 +68,21 @@ pub async fn connect_tls(server: &Server, client: ClientConfig) -> std::io::Resu
     let name = ServerName::try_from(NAME).expect("a name");
     let connect = TlsConnector::from(Arc::new(client)).connect(name, stream);
     tokio::time::timeout(PATIENCE, connect).await.expect("in time")
+}
+
+/// A QUIC connection to this address.
+pub async fn connect_quic(address: SocketAddr, client: ClientConfig) -> Result<quinn::Connection, String> {
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(client).expect("TLS 1.3");
+    let endpoint = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a socket");
+    let client = quinn::ClientConfig::new(Arc::new(crypto));
+    let connecting = endpoint.connect_with(client, address, NAME).expect("an address");
+    let connecting = tokio::time::timeout(PATIENCE, connecting);
+    connecting.await.expect("in time").map_err(|error| error.to_string())
+}
+
+/// A question of hickory, with an id, as its clients send it.
+pub fn request(owner: &str, rtype: RecordType) -> DnsRequest {
+    let mut message = Message::query();
+    message.add_query(Query::query(Name::from_str(owner).expect("a name"), rtype));
+    DnsRequest::new(message, DnsRequestOptions::default())
 }
