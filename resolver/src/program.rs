@@ -50,6 +50,11 @@ async fn serve_with(config: Config) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| format!("cannot listen on {} (health): {error}", config.health_listen))?;
     let addresses = listeners.addresses();
+    let encrypted = listeners.encrypted();
+    if !encrypted.is_empty() {
+        let (tls, quic, https) = (encrypted.tls, encrypted.quic, encrypted.https);
+        tracing::info!(?tls, ?quic, ?https, "encrypted");
+    }
     tracing::info!(?addresses, health = %health_listener.local_addr()?, "listening");
 
     let publisher = Publisher::new();
