@@ -267,3 +267,21 @@ async fn another_protocol_is_refused_and_early_data_is_not_offered() {
     assert!(again.into_0rtt().is_err(), "the ticket allows no early data");
     server.stop().await;
 }
+
+/// A client that never stops does not keep us.
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_ends_although_a_client_always_asks() {
+    let publisher = published();
+    let (server, trusted) = serving(&publisher, TcpLimits::default());
+    let connection = connected(&server, &trusted).await;
+    ask(&connection, WWW, RecordType::A).await;
+    let asks = connection.clone();
+    let client = tokio::spawn(async move {
+        let octets = framed(&query(0, WWW, RecordType::A));
+        while let Ok((mut send, _receive)) = asks.open_bi().await {
+            let _ = (send.write_all(&octets).await, send.finish());
+        }
+    });
+    timeout(PATIENCE, server.stop()).await.expect("it left");
+    client.await.expect("the connection has ended");
+}

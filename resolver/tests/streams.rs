@@ -193,3 +193,20 @@ async fn a_proxy_header_that_does_not_come_has_a_time() {
     eventually("counted", || server.traffic.closed(Transport::Tcp, Closed::Handshake) == 1);
     server.stop().await;
 }
+
+/// A client that never stops does not keep us.
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_ends_although_a_client_always_asks() {
+    let publisher = published();
+    let server = start(&publisher, hasty());
+    let mut stream = connect(server.address);
+    stream.write_all(&framed(&query(1, WWW, RecordType::A))).expect("sends");
+    read_framed(&mut stream);
+    let mut reads = stream.try_clone().expect("the same stream");
+    let reader = std::thread::spawn(move || while reads.read(&mut [0; 4096]).is_ok_and(|len| len > 0) {});
+    let block: Vec<u8> = (0..100).flat_map(|id| framed(&query(id, WWW, RecordType::A))).collect();
+    let writer = std::thread::spawn(move || while stream.write_all(&block).is_ok() {});
+    tokio::time::timeout(PATIENCE, server.stop()).await.expect("it left");
+    writer.join().expect("no panic");
+    reader.join().expect("no panic");
+}

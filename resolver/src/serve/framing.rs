@@ -88,7 +88,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Answers what has arrived already, says goodbye, and ends.
     async fn leave(&mut self) -> Closed {
-        while let Some(Ok(1..)) = unconstrained(read_some(&mut self.stream, &mut self.input)).now_or_never() {
+        // A client that never stops does not keep us.
+        let until = Instant::now() + self.front.limits.goodbye();
+        while let Some(Ok(1..)) = unconstrained(read_some(&mut self.stream, &mut self.input)).now_or_never()
+            && Instant::now() < until
+        {
             if let Err(reason) = self.answer_all().await {
                 return reason;
             }
@@ -180,7 +184,22 @@ fn whole_message(octets: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::whole_message;
+    use super::*;
+
+    /// A message of the greatest length that comes in small pieces, and its last octet never.
+    #[tokio::test]
+    async fn the_input_of_a_connection_is_bounded() {
+        let octets = [0xff; 2 + MESSAGE];
+        let mut input = Vec::new();
+        let mut most = 0;
+        for piece in octets[..1 + MESSAGE].chunks(100) {
+            let mut piece = piece;
+            while read_some(&mut piece, &mut input).await.expect("reads") > 0 {}
+            most = most.max(input.capacity());
+        }
+        assert_eq!((input.len(), whole_message(&input)), (1 + MESSAGE, None));
+        assert!(most <= 2 + MESSAGE + READ, "{most}");
+    }
 
     /// RFC 1035 §4.2.2: two octets of length, which do not count themselves.
     #[test]

@@ -5,7 +5,7 @@ use super::connections::Slot;
 use super::doh::{self, Ask};
 use super::engine::MESSAGE;
 use super::front::Front;
-use super::quic::{self, AT_ONCE};
+use super::quic::{self, AT_ONCE, STREAMS};
 use crate::traffic::Closed;
 use bytes::{Buf, Bytes};
 use futures::FutureExt;
@@ -33,7 +33,9 @@ pub(super) async fn serve(connection: quinn::Connection, slot: &Arc<Slot>, front
             idle += front.limits.query + front.limits.write;
         }
         tokio::select! {
+            // Before the requests of a client, which may be many without end.
             biased;
+            () = front.stop.cancelled() => break Closed::Leaving,
             () = slot.evicted() => return Closed::Evicted,
             accepted = http.accept() => match accepted {
                 Ok(Some(request)) => {
@@ -46,11 +48,11 @@ pub(super) async fn serve(connection: quinn::Connection, slot: &Arc<Slot>, front
             () = sleep(idle.saturating_sub(slot.unused())) => if slot.unused() >= idle {
                 break Closed::Idle;
             },
-            () = front.stop.cancelled() => break Closed::Leaving,
         }
     };
     // What has arrived is answered; the client ends the connection once it has its answers (RFC 9114 §5.2).
-    while let Some(Ok(Some(request))) = unconstrained(http.accept()).now_or_never() {
+    for _ in 0..STREAMS {
+        let Some(Ok(Some(request))) = unconstrained(http.accept()).now_or_never() else { break };
         requests.spawn(respond(request, budget.clone(), slot.clone(), front.clone()));
     }
     let last = async {

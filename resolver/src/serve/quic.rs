@@ -85,7 +85,9 @@ pub(super) async fn accept(endpoint: Endpoint, spoken: Spoken, front: Arc<Front>
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
+            // Before those who come, who may be many without end.
             biased;
+            () = front.stop.cancelled() => break,
             incoming = endpoint.accept() => match incoming {
                 Some(incoming) if front.handshakes.are_many() && incoming.may_retry() => {
                     // What cannot be sent now is sent when the client tries again.
@@ -99,7 +101,6 @@ pub(super) async fn accept(endpoint: Endpoint, spoken: Spoken, front: Arc<Front>
                 None => break,
             },
             Some(_) = open.join_next() => {}
-            () = front.stop.cancelled() => break,
         }
     }
     // Whoever comes now is refused at once.
@@ -148,7 +149,9 @@ async fn serve_dns(connection: &quinn::Connection, slot: &Arc<Slot>, front: &Arc
             idle += front.limits.query + front.limits.write;
         }
         tokio::select! {
+            // Before the streams of a client, which may be many without end.
             biased;
+            () = front.stop.cancelled() => break,
             () = slot.evicted() => {
                 connection.close(EXCESSIVE_LOAD, b"");
                 return Closed::Evicted;
@@ -167,11 +170,11 @@ async fn serve_dns(connection: &quinn::Connection, slot: &Arc<Slot>, front: &Arc
                 connection.close(NO_ERROR, b"");
                 return Closed::Idle;
             },
-            () = front.stop.cancelled() => break,
         }
     }
     // What has arrived is answered, and its answers have arrived, before the connection ends.
-    while let Some(Ok((send, receive))) = unconstrained(connection.accept_bi()).now_or_never() {
+    for _ in 0..STREAMS {
+        let Some(Ok((send, receive))) = unconstrained(connection.accept_bi()).now_or_never() else { break };
         streams.spawn(serve_stream(send, receive, budget.clone(), slot.clone(), front.clone()));
     }
     let last = async { while streams.join_next().await.is_some() {} };
