@@ -73,9 +73,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 (*query_due.get_or_insert(now + limits.query), Closed::SlowQuery)
             };
             let read = tokio::select! {
+                // Before the queries of a client, which may be many without end.
                 biased;
-                read = timeout_at(due, read_some(&mut self.stream, &mut self.input)) => read,
                 () = self.front.stop.cancelled() => return self.leave().await,
+                read = timeout_at(due, read_some(&mut self.stream, &mut self.input)) => read,
             };
             match read {
                 Err(_) => return late,

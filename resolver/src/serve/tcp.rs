@@ -8,50 +8,67 @@ use super::connections::Slot;
 use super::front::Front;
 use super::{framing, https, proxy};
 use crate::traffic::{Closed, Transport};
+use futures::FutureExt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, unconstrained};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// Pause after the system refused a connection, so that a lack of descriptors is not a busy loop.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Connections that came before the end and are still accepted: as many as wait at most.
+const LAST: usize = 1024;
 
 /// Accepts connections until told to stop, then waits for those that are open to end.
 pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, front: Arc<Front>) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
+            // Before those who come, who may be many without end.
             biased;
+            () = front.stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    front.opened();
-                    // Answers are small and wait for nothing.
-                    let _ = stream.set_nodelay(true);
-                    // Places are given in the order of arrival, whichever task runs first.
-                    if tls.is_none() && !front.is_proxy(peer.ip()) {
-                        let slot = front.connections.enter(Some(peer.ip()));
-                        open.spawn(serve(Stream::Plain(stream), slot, front.clone()));
-                    } else {
-                        let client = (!front.is_proxy(peer.ip())).then_some(peer.ip());
-                        let slot = front.handshakes.enter(client);
-                        open.spawn(greet(stream, peer, slot, tls.clone(), front.clone()));
-                    }
-                }
+                Ok((stream, peer)) => admit(stream, peer, &tls, &front, &mut open),
                 Err(error) => {
                     tracing::debug!(%error, "a connection could not be accepted");
                     tokio::time::sleep(PAUSE).await;
                 }
             },
             Some(_) = open.join_next() => {}
-            () = front.stop.cancelled() => break,
         }
+    }
+    // Who came before has asked perhaps.
+    for _ in 0..LAST {
+        let Some(Ok((stream, peer))) = unconstrained(listener.accept()).now_or_never() else { break };
+        admit(stream, peer, &tls, &front, &mut open);
     }
     drop(listener);
     while open.join_next().await.is_some() {}
+}
+
+/// Gives a connection its place. Places are given in the order of arrival, whichever task runs first.
+fn admit(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: &Option<TlsAcceptor>,
+    front: &Arc<Front>,
+    open: &mut JoinSet<()>,
+) {
+    front.opened();
+    // Answers are small and wait for nothing.
+    let _ = stream.set_nodelay(true);
+    let is_proxy = front.is_proxy(peer.ip());
+    if tls.is_none() && !is_proxy {
+        let slot = front.connections.enter(Some(peer.ip()));
+        open.spawn(serve(Stream::Plain(stream), slot, front.clone()));
+    } else {
+        let slot = front.handshakes.enter((!is_proxy).then_some(peer.ip()));
+        open.spawn(greet(stream, peer, slot, tls.clone(), front.clone()));
+    }
 }
 
 enum Stream {
