@@ -13,7 +13,7 @@ pub use given::{Command, Given};
 use crate::health::ASSEMBLY_GRACE;
 use crate::kubernetes::Source;
 use crate::metrics::ZONES_WITH_METRICS;
-use crate::serve::{Drain, Settings, TcpLimits};
+use crate::serve::{Caps, Drain, Encrypted, Files, Settings, TcpLimits};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,9 +53,18 @@ pub struct Arguments {
     /// What is answered, and how often
     #[command(flatten)]
     pub answering: AnsweringArguments,
-    /// TCP connections open at once
+    /// Connections open at once, for each transport that has them
     #[arg(long, env = "PORT53_TCP_CONNECTIONS", default_value = "1000")]
     pub tcp_connections: String,
+    /// Connections open at once from one prefix of addresses
+    #[arg(long, env = "PORT53_TCP_CONNECTIONS_PER_PREFIX", default_value = "250")]
+    pub tcp_connections_per_prefix: String,
+    /// Bits of such a prefix for IPv4, 8 to 32
+    #[arg(long, env = "PORT53_TCP_PREFIX_V4", default_value = "32")]
+    pub tcp_prefix_v4: String,
+    /// Bits of such a prefix for IPv6, 16 to 128
+    #[arg(long, env = "PORT53_TCP_PREFIX_V6", default_value = "56")]
+    pub tcp_prefix_v6: String,
     /// How long a TCP connection may stay without a query
     #[arg(long, env = "PORT53_TCP_IDLE", default_value = "10s")]
     pub tcp_idle: String,
@@ -65,6 +74,31 @@ pub struct Arguments {
     /// How long a client may take to accept its answers over TCP
     #[arg(long, env = "PORT53_TCP_WRITE", default_value = "10s")]
     pub tcp_write: String,
+    /// Address and port for DNS over TLS; as often as needed. None by default
+    #[arg(long, env = "PORT53_LISTEN_TLS", value_delimiter = ',')]
+    pub listen_tls: Vec<String>,
+    /// Address and port for DNS over QUIC; as often as needed. None by default
+    #[arg(long, env = "PORT53_LISTEN_QUIC", value_delimiter = ',')]
+    pub listen_quic: Vec<String>,
+    /// Address and port for DNS over HTTPS, HTTP/2 and HTTP/3; as often as needed. None by default
+    #[arg(long, env = "PORT53_LISTEN_HTTPS", value_delimiter = ',')]
+    pub listen_https: Vec<String>,
+    /// File of the certificate for these, in PEM, with its chain. Read again when it changes
+    #[arg(long, env = "PORT53_TLS_CERTIFICATE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// File of its private key, in PEM
+    #[arg(long, env = "PORT53_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// How long a handshake of TLS or QUIC may take
+    #[arg(long, env = "PORT53_TLS_HANDSHAKE", default_value = "5s")]
+    pub tls_handshake: String,
+    /// Handshakes that may go on at once, for each transport that has them
+    #[arg(long, env = "PORT53_TLS_HANDSHAKES", default_value = "256")]
+    pub tls_handshakes: String,
+    /// Prefix of load balancers that begin each connection over TCP with a PROXY header (version 2); as
+    /// often as needed. From others such a header is malformed
+    #[arg(long, env = "PORT53_PROXY_FROM", value_delimiter = ',')]
+    pub proxy_from: Vec<String>,
     /// On SIGTERM, leave when nothing has come for this long
     #[arg(long, env = "PORT53_DRAIN_QUIET", default_value = "5s")]
     pub drain_quiet: String,
@@ -90,6 +124,10 @@ pub struct Arguments {
 pub struct Config {
     /// Where to answer.
     pub listen: Vec<SocketAddr>,
+    /// Where to answer encrypted.
+    pub encrypted: Encrypted,
+    /// The certificate for that; there when it is needed.
+    pub certificate: Option<Files>,
     /// Where health and metrics are.
     pub health_listen: SocketAddr,
     /// The cluster that gives changes; nothing when the disk cache is all there is.
@@ -128,15 +166,14 @@ impl Arguments {
     /// One sentence for each setting that is wrong, with the flag and what to write instead.
     pub fn check(self) -> Result<Config, Vec<String>> {
         let mut wrong = Wrong(Vec::new());
-        let mut listen = Vec::new();
-        for text in &self.listen {
-            match wrong.address("--listen", text) {
-                Some(address) if listen.contains(&address) && address.port() != 0 => {
-                    wrong.add("--listen", text, "is given twice: give each address once");
-                }
-                address => listen.extend(address),
-            }
-        }
+        let listen = wrong.addresses("--listen", &self.listen);
+        let encrypted = Encrypted {
+            tls: wrong.addresses("--listen-tls", &self.listen_tls),
+            quic: wrong.addresses("--listen-quic", &self.listen_quic),
+            https: wrong.addresses("--listen-https", &self.listen_https),
+        };
+        let certificate = wrong.certificate(&self);
+        let proxies = wrong.prefixes("--proxy-from", &self.proxy_from);
         if self.listen.is_empty() {
             wrong.add("--listen", "", "names no address: give at least one, as 192.0.2.1:53");
         }
@@ -149,6 +186,7 @@ impl Arguments {
         let idle = seconds("--tcp-idle", &self.tcp_idle, millisecond, hour);
         let query = seconds("--tcp-query", &self.tcp_query, millisecond, hour);
         let write = seconds("--tcp-write", &self.tcp_write, millisecond, hour);
+        let handshake = seconds("--tls-handshake", &self.tls_handshake, millisecond, hour);
         let quiet = seconds("--drain-quiet", &self.drain_quiet, Duration::ZERO, hour);
         let most = seconds("--drain-most", &self.drain_most, Duration::ZERO, hour);
         let assembly_grace = seconds("--assembly-grace", &self.assembly_grace, Duration::ZERO, hour);
@@ -158,7 +196,8 @@ impl Arguments {
             wrong.add("--drain-quiet", &self.drain_quiet, "is longer than --drain-most: make it shorter");
         }
         let udp_threads = wrong.number("--udp-threads", &self.udp_threads, 0, 1024);
-        let connections = wrong.number("--tcp-connections", &self.tcp_connections, 1, 1_000_000);
+        let connections = wrong.connections(&self);
+        let handshakes = wrong.number("--tls-handshakes", &self.tls_handshakes, 1, 1_000_000);
         let zone_metrics = wrong.number("--zone-metrics", &self.zone_metrics, 0, 10_000_000);
         let answering = self.answering.check(&mut wrong);
         let log_format = match self.log_format.as_str() {
@@ -182,6 +221,8 @@ impl Arguments {
         // Nothing is wrong, so every value is there and the defaults below are never taken.
         Ok(Config {
             listen,
+            encrypted,
+            certificate,
             health_listen: health_listen.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8053))),
             source,
             cache_dir: self.cache_dir,
@@ -190,11 +231,16 @@ impl Arguments {
             serve: Settings {
                 answering: Arc::new(ArcSwap::from_pointee(answering)),
                 tcp: TcpLimits {
-                    connections: connections.unwrap_or(tcp.connections),
+                    connections,
                     idle: idle.unwrap_or(tcp.idle),
                     query: query.unwrap_or(tcp.query),
                     write: write.unwrap_or(tcp.write),
+                    handshake: handshake.unwrap_or(tcp.handshake),
+                    handshakes: handshakes.unwrap_or(tcp.handshakes),
                 },
+                proxies,
+                // Read from its files when the program starts.
+                certificate: None,
                 drain: Drain { quiet: quiet.unwrap_or(drain.quiet), most: most.unwrap_or(drain.most) },
             },
             assembly_grace: assembly_grace.unwrap_or(ASSEMBLY_GRACE),
@@ -239,6 +285,46 @@ impl Wrong {
             self.add(flag, text, "is neither: write true or false");
         }
         text == "true"
+    }
+
+    fn connections(&mut self, arguments: &Arguments) -> Caps {
+        let per_prefix = &arguments.tcp_connections_per_prefix;
+        let mut number = |flag, text, least, most| self.number(flag, text, least, most).unwrap_or(least);
+        Caps {
+            all: number("--tcp-connections", &arguments.tcp_connections, 1, 1_000_000),
+            prefix: number("--tcp-connections-per-prefix", per_prefix, 1, 1_000_000),
+            prefix_v4: number("--tcp-prefix-v4", &arguments.tcp_prefix_v4, 8, 32) as u8,
+            prefix_v6: number("--tcp-prefix-v6", &arguments.tcp_prefix_v6, 16, 128) as u8,
+        }
+    }
+
+    fn addresses(&mut self, flag: &str, texts: &[String]) -> Vec<SocketAddr> {
+        let mut addresses = Vec::new();
+        for text in texts {
+            match self.address(flag, text) {
+                Some(address) if addresses.contains(&address) && address.port() != 0 => {
+                    self.add(flag, text, "is given twice: give each address once");
+                }
+                address => addresses.extend(address),
+            }
+        }
+        addresses
+    }
+
+    fn certificate(&mut self, arguments: &Arguments) -> Option<Files> {
+        let listens = [&arguments.listen_tls, &arguments.listen_quic, &arguments.listen_https];
+        let is_needed = listens.iter().any(|addresses| !addresses.is_empty());
+        match (&arguments.tls_certificate, &arguments.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(Files { certificate: certificate.clone(), key: key.clone() }).filter(|_| is_needed)
+            }
+            (certificate, _) if is_needed => {
+                let flag = if certificate.is_none() { "--tls-certificate" } else { "--tls-key" };
+                self.add(flag, "", "is missing: to listen for TLS, QUIC or HTTPS, give both files");
+                None
+            }
+            _ => None,
+        }
     }
 
     fn address(&mut self, flag: &str, text: &str) -> Option<SocketAddr> {
@@ -327,6 +413,10 @@ mod tests {
             "--tcp-idle=10",
             "--udp-limit=100",
             "--tcp-connections=many",
+            "--listen-tls=853",
+            "--tls-key=key.pem",
+            "--proxy-from=192.0.2.1/24",
+            "--tcp-prefix-v6=129",
             "--drain-quiet=40s",
             "--log-format=xml",
         ])
@@ -334,6 +424,9 @@ mod tests {
         let flags: Vec<&str> = wrong.iter().filter_map(|text| text.split(' ').next()).collect();
         let expected = [
             "--listen",
+            "--listen-tls",
+            "--tls-certificate",
+            "--proxy-from",
             "--health-listen",
             "--source",
             "--streaming-list",
@@ -341,6 +434,7 @@ mod tests {
             "--tcp-idle",
             "--drain-quiet",
             "--tcp-connections",
+            "--tcp-prefix-v6",
             "--udp-limit",
             "--log-format",
         ];

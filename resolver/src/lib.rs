@@ -1,7 +1,7 @@
 //! The resolver: what answers in the nameserver pods. Authoritative only; it never recurses.
 //!
 //! ```text
-//! source ──▶ Publisher ──one atomic swap──▶ Zones ◀──load── UDP threads, TCP connections ◀── clients
+//! source ──▶ Publisher ──one atomic swap──▶ Zones ◀──load── UDP threads, connections ◀── clients
 //!               │                                                    │
 //!               ├─▶ disk cache (after the swap, off the path)        └─▶ counters of their own
 //!               └─▶ health, metrics ◀──────── summed at a scrape ──────────────┘
@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`source`] | the handle by which a source gives zones and changes; what is known of each zone |
 //! | [`kubernetes`] | the source in a cluster: heads and slices of one namespace |
-//! | [`serve`] | sockets, the UDP loop, TCP connections, the graceful stop |
+//! | [`serve`] | sockets, the UDP loop, connections over TCP, TLS, QUIC and HTTPS, the graceful stop |
 //! | [`limits`] | what is answered to whom: settings that may change, one gate a UDP thread |
 //! | [`disk`] | the cache of what is served, written behind and read at start |
 //! | [`traffic`] | counters, one set a thread |

@@ -8,9 +8,9 @@ use crate::disk::DiskStatus;
 use crate::health::Health;
 use crate::kubernetes::KubernetesStatus;
 use crate::reload::ReloadStatus;
+use crate::serve::Certificate;
 use crate::source::{Publisher, SourceState};
-use crate::traffic::{COOKIES, Closed, LATENCY_BOUNDS, Totals, Traffic};
-use port53_zone::answer::Transport;
+use crate::traffic::{COOKIES, Closed, LATENCY_BOUNDS, Totals, Traffic, Transport};
 use port53_zone::name;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
@@ -24,7 +24,6 @@ use std::time::Instant;
 /// Zones that have metrics of their own, by default.
 pub const ZONES_WITH_METRICS: usize = 1000;
 
-const TRANSPORTS: [(Transport, &str); 2] = [(Transport::Udp, "udp"), (Transport::Tcp, "tcp")];
 const NANOS: f64 = 1e9;
 
 /// Everything that is measured, and who knows it.
@@ -42,6 +41,8 @@ pub struct Metrics {
     pub health: Arc<Health>,
     /// Settings read again.
     pub reloads: Arc<ReloadStatus>,
+    /// The certificate of the encrypted transports, when they are listened on.
+    pub certificate: Option<Arc<Certificate>>,
     /// How many zones have metrics of their own.
     pub zones_with_metrics: usize,
 }
@@ -128,19 +129,45 @@ impl Metrics {
     }
 
     fn connections(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let accepted = self.traffic.connections();
-        let closed: u64 = Closed::ALL.iter().map(|(reason, _)| self.traffic.closed(*reason)).sum();
-        let help = "TCP connections accepted";
-        let mut metric = encoder.encode_descriptor("port53_tcp_accepted", help, None, MetricType::Counter)?;
-        counter(&mut metric, &[], accepted)?;
-        let help = "TCP connections that are open";
-        let mut metric =
-            encoder.encode_descriptor("port53_tcp_connections", help, None, MetricType::Gauge)?;
-        metric.encode_gauge(&accepted.saturating_sub(closed))?;
-        let help = "TCP connections ended, by reason";
-        let mut metric = encoder.encode_descriptor("port53_tcp_closed", help, None, MetricType::Counter)?;
-        for (reason, label) in Closed::ALL {
-            counter(&mut metric, &[("reason", label)], self.traffic.closed(reason))?;
+        let transports = || Transport::ALL.into_iter().filter(|(transport, _)| *transport != Transport::Udp);
+        let help = "Connections accepted";
+        let name = "port53_connections_accepted";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (transport, label) in transports() {
+            counter(&mut metric, &[("transport", label)], self.traffic.accepted(transport))?;
+        }
+        let help = "Connections that are open";
+        let mut metric = encoder.encode_descriptor("port53_connections", help, None, MetricType::Gauge)?;
+        for (transport, label) in transports() {
+            let accepted = self.traffic.accepted(transport);
+            let closed: u64 =
+                Closed::ALL.iter().map(|(reason, _)| self.traffic.closed(transport, *reason)).sum();
+            gauge(&mut metric, &[("transport", label)], accepted.saturating_sub(closed))?;
+        }
+        let help = "Connections ended, by reason";
+        let name = "port53_connections_closed";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (transport, label) in transports() {
+            for (reason, why) in Closed::ALL {
+                let labels = [("transport", label), ("reason", why)];
+                counter(&mut metric, &labels, self.traffic.closed(transport, reason))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn certificate(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let Some(certificate) = &self.certificate else { return Ok(()) };
+        let help = "1 when the files of the certificate hold something wrong, and an older one is in use";
+        let name = "port53_certificate_wrong";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&u64::from(certificate.is_wrong()))?;
+        for (name, help, count) in [
+            ("port53_certificate_loads", "Certificates taken into use", certificate.loads()),
+            ("port53_certificate_failures", "Changes to a certificate that is wrong", certificate.failures()),
+        ] {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            counter(&mut metric, &[], count)?;
         }
         Ok(())
     }
@@ -240,11 +267,12 @@ impl Metrics {
 
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        let totals = TRANSPORTS.map(|(transport, label)| (label, self.traffic.totals(transport)));
+        let totals = Transport::ALL.map(|(transport, label)| (label, self.traffic.totals(transport)));
         self.queries(&mut encoder, &totals)?;
         self.messages(&mut encoder, &totals)?;
         self.cookies(&mut encoder, &totals)?;
         self.connections(&mut encoder)?;
+        self.certificate(&mut encoder)?;
         self.zones(&mut encoder)?;
         self.disk(&mut encoder)?;
         self.reloads(&mut encoder)?;

@@ -7,7 +7,7 @@ use crate::http;
 use crate::kubernetes::{self, KubernetesStatus, Source};
 use crate::metrics::Metrics;
 use crate::reload::{Reload, ReloadStatus, SetLog};
-use crate::serve::{self, Ended, Listeners};
+use crate::serve::{self, Certificate, Ended, LOOK, Listeners, Settings};
 use crate::source::{Publisher, SourceState};
 use crate::traffic::Traffic;
 use port53_client::{chain, on_signal};
@@ -61,11 +61,17 @@ async fn serve_with(
     let reloads = Arc::new(ReloadStatus::default());
     let reload = Reload::new(line, given, config.serve.answering.clone(), set_log, reloads.clone())?;
     tokio::spawn(reload.run());
-    let listeners = Listeners::bind(&config.listen, config.udp_threads)?;
+    let certificate = config.certificate.map(|files| Certificate::read(files, LOOK)).transpose()?;
+    let listeners = Listeners::bind(&config.listen, config.udp_threads)?.bind_encrypted(&config.encrypted)?;
     let health_listener = tokio::net::TcpListener::bind(config.health_listen)
         .await
         .map_err(|error| format!("cannot listen on {} (health): {error}", config.health_listen))?;
     let addresses = listeners.addresses();
+    let encrypted = listeners.encrypted();
+    if !encrypted.is_empty() {
+        let (tls, quic, https) = (encrypted.tls, encrypted.quic, encrypted.https);
+        tracing::info!(?tls, ?quic, ?https, "encrypted");
+    }
     tracing::info!(?addresses, health = %health_listener.local_addr()?, "listening");
 
     let publisher = Publisher::new();
@@ -100,12 +106,14 @@ async fn serve_with(
         kubernetes,
         health: health.clone(),
         reloads,
+        certificate: certificate.clone(),
         zones_with_metrics: config.zone_metrics,
     };
     let left = CancellationToken::new();
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));
     tokio::spawn(health.clone().probe(addresses, leave.clone()));
-    let ended = serve::run(listeners, publisher.zones(), config.serve, traffic, leave).await;
+    let settings = Settings { certificate, ..config.serve };
+    let ended = serve::run(listeners, publisher.zones(), settings, traffic, leave).await;
     health.serving_ended();
     writer.finish();
     left.cancel();

@@ -4,7 +4,7 @@
 //! nothing is locked. A UDP thread, the only writer of its counters, does not even need atomic additions. Labels are bounded: types and rcodes that are not in the tables here are counted
 //! as `other`, whatever a client sends.
 
-use port53_zone::answer::{Cookie, Transport};
+use port53_zone::answer::Cookie;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -76,7 +76,33 @@ pub const COOKIES: [(Cookie, &str); 3] =
 
 const OTHER: &str = "other";
 
-/// Why a TCP connection ended.
+/// The transports, each counted apart.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// RFC 7766.
+    Tcp,
+    /// DNS over TLS (RFC 7858).
+    Tls,
+    /// DNS over QUIC (RFC 9250).
+    Quic,
+    /// DNS over HTTPS (RFC 8484), HTTP/2 and HTTP/3.
+    Https,
+}
+
+impl Transport {
+    /// All transports with their labels.
+    pub const ALL: [(Transport, &'static str); 5] = [
+        (Transport::Udp, "udp"),
+        (Transport::Tcp, "tcp"),
+        (Transport::Tls, "tls"),
+        (Transport::Quic, "quic"),
+        (Transport::Https, "https"),
+    ];
+}
+
+/// Why a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Closed {
     /// The client closed it.
@@ -87,8 +113,10 @@ pub enum Closed {
     SlowQuery,
     /// The client did not read its answers in time.
     SlowReader,
-    /// It was the longest without a query when the cap was reached.
+    /// It was the longest without a query when a cap was reached.
     Evicted,
+    /// TLS, QUIC or the PROXY header before them failed, or took too long.
+    Handshake,
     /// What came is not a DNS message.
     Malformed,
     /// The connection broke.
@@ -99,12 +127,13 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons with their labels.
-    pub const ALL: [(Closed, &'static str); 8] = [
+    pub const ALL: [(Closed, &'static str); 9] = [
         (Closed::ByClient, "client"),
         (Closed::Idle, "idle"),
         (Closed::SlowQuery, "slow-query"),
         (Closed::SlowReader, "slow-reader"),
         (Closed::Evicted, "evicted"),
+        (Closed::Handshake, "handshake"),
         (Closed::Malformed, "malformed"),
         (Closed::Broken, "broken"),
         (Closed::Leaving, "leaving"),
@@ -115,8 +144,8 @@ impl Closed {
 #[derive(Debug, Default)]
 pub struct Traffic {
     workers: Mutex<Vec<Arc<Worker>>>,
-    closed: [AtomicU64; Closed::ALL.len()],
-    accepted: AtomicU64,
+    accepted: [AtomicU64; Transport::ALL.len()],
+    closed: [[AtomicU64; Closed::ALL.len()]; Transport::ALL.len()],
 }
 
 /// The counters of one thread, or of everything that shares one.
@@ -182,7 +211,7 @@ impl Traffic {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut totals = Totals::default();
         let mut table = [[0u64; RCODES.len() + 1]; QTYPES.len() + 1];
-        for worker in workers.iter().filter(|worker| same(worker.transport, transport)) {
+        for worker in workers.iter().filter(|worker| worker.transport == transport) {
             worker.add_to(&mut totals, &mut table);
         }
         for (q, row) in table.iter().enumerate() {
@@ -195,31 +224,32 @@ impl Traffic {
         totals
     }
 
-    /// Everything that ever came: datagrams, TCP connections and the messages in them. That it does not
+    /// Everything that ever came: datagrams, connections and the messages in them. That it does not
     /// grow means that nobody asks any more.
     pub fn arrivals(&self) -> u64 {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        workers.iter().map(|worker| worker.received.load(Relaxed)).sum::<u64>() + self.accepted.load(Relaxed)
+        let received: u64 = workers.iter().map(|worker| worker.received.load(Relaxed)).sum();
+        received + self.accepted.iter().map(|count| count.load(Relaxed)).sum::<u64>()
     }
 
     /// Counts an accepted connection.
-    pub fn connection_opened(&self) {
-        self.accepted.fetch_add(1, Relaxed);
+    pub fn connection_opened(&self, transport: Transport) {
+        self.accepted[transport as usize].fetch_add(1, Relaxed);
     }
 
     /// Counts the end of a connection.
-    pub fn connection_closed(&self, reason: Closed) {
-        self.closed[reason as usize].fetch_add(1, Relaxed);
+    pub fn connection_closed(&self, transport: Transport, reason: Closed) {
+        self.closed[transport as usize][reason as usize].fetch_add(1, Relaxed);
     }
 
-    /// TCP connections accepted.
-    pub fn connections(&self) -> u64 {
-        self.accepted.load(Relaxed)
+    /// Connections accepted.
+    pub fn accepted(&self, transport: Transport) -> u64 {
+        self.accepted[transport as usize].load(Relaxed)
     }
 
-    /// TCP connections ended for `reason`.
-    pub fn closed(&self, reason: Closed) -> u64 {
-        self.closed[reason as usize].load(Relaxed)
+    /// Connections ended for `reason`.
+    pub fn closed(&self, transport: Transport, reason: Closed) -> u64 {
+        self.closed[transport as usize][reason as usize].load(Relaxed)
     }
 }
 
@@ -359,10 +389,6 @@ fn rcode_at(rcode: u16) -> usize {
     RCODES.binary_search_by_key(&rcode, |t| t.0).unwrap_or(RCODES.len())
 }
 
-fn same(a: Transport, b: Transport) -> bool {
-    std::mem::discriminant(&a) == std::mem::discriminant(&b)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,6 +400,9 @@ mod tests {
         assert!(LATENCY_BOUNDS.is_sorted());
         for (at, (reason, _)) in Closed::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, at);
+        }
+        for (at, (transport, _)) in Transport::ALL.into_iter().enumerate() {
+            assert_eq!(transport as usize, at);
         }
     }
 

@@ -90,7 +90,7 @@ fn answering_over_udp_allocates_and_frees_nothing() {
         assert_eq!(after - before, 0, "on {bound}");
         leave.cancel();
         server.join().expect("no panic");
-        let udp = traffic.totals(port53_zone::answer::Transport::Udp);
+        let udp = traffic.totals(port53_resolver::traffic::Transport::Udp);
         assert_eq!(udp.received, (21 * TOGETHER * queries.len()) as u64, "all of them were counted");
     }
     let before = ALLOCATIONS.load(Ordering::SeqCst);

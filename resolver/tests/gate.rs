@@ -2,7 +2,8 @@
 
 use port53_resolver::limits::{Answering, Gate, Outcome, Rates};
 use port53_resolver::traffic::Traffic;
-use port53_zone::answer::{self, Secrets, Transport};
+use port53_resolver::traffic::Transport;
+use port53_zone::answer::{self, Secrets};
 use port53_zone::image::Zones;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

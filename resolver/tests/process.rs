@@ -36,6 +36,8 @@ struct Process {
     child: Child,
     dns: SocketAddr,
     health: SocketAddr,
+    /// For TLS, when it listens there.
+    tls: Option<SocketAddr>,
 }
 
 fn command(arguments: &[&str]) -> Command {
@@ -52,17 +54,22 @@ impl Process {
         let cache = format!("--cache-dir={}", cache.display());
         let mut child = command(&[&[cache.as_str()], more].concat()).spawn().expect("starts");
         let mut log = BufReader::new(child.stderr.take().expect("piped"));
-        let mut line = String::new();
+        let (mut line, mut tls) = (String::new(), None);
+        let address = |line: &str, name: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let text = line["fields"][name].as_str().expect("a field");
+            text.trim_matches(['[', ']']).parse().expect("an address")
+        };
         while !line.contains("listening") {
             line.clear();
             assert!(log.read_line(&mut line).expect("reads") > 0, "it ended before it listened");
+            if line.contains("\"encrypted\"") {
+                tls = Some(address(&line, "tls"));
+            }
         }
         // So that the pipe never fills.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        let field = |name: &str| line["fields"][name].as_str().expect("a field").to_owned();
-        let dns = field("addresses").trim_matches(['[', ']']).parse().expect("an address");
-        Process { child, dns, health: field("health").parse().expect("an address") }
+        Process { child, dns: address(&line, "addresses"), health: address(&line, "health"), tls }
     }
 
     /// Status and body.
@@ -277,4 +284,55 @@ fn a_scrape_is_openmetrics_and_counts_what_was_asked() {
             families[queries].iter().filter(|(name, _)| name.contains(&label)).map(|(_, value)| value).sum();
         assert_eq!(count, [answered]);
     }
+}
+
+/// The flags of the encrypted transports, as an operator would use them, and what the metrics say of it.
+#[test]
+fn the_program_answers_over_tls_and_its_metrics_say_so() {
+    let cache = tempfile::tempdir().expect("a directory");
+    write_cache(cache.path(), 7, "192.0.2.1");
+    let dir = tempfile::tempdir().expect("a directory");
+    tls::write(dir.path(), &tls::issue());
+    let file = |name: &str| dir.path().join(name).display().to_string();
+    let flags = [
+        "--listen-tls=127.0.0.1:0".to_owned(),
+        "--listen-quic=127.0.0.1:0".to_owned(),
+        "--listen-https=127.0.0.1:0".to_owned(),
+        format!("--tls-certificate={}", file("tls.crt")),
+        format!("--tls-key={}", file("tls.key")),
+    ];
+    let process = Process::start(cache.path(), &flags.each_ref().map(String::as_str));
+    let address = process.tls.expect("it listens");
+    let kdig = |name: &str| {
+        let output = Command::new("kdig")
+            .args([format!("@{}", address.ip()), format!("-p{}", address.port())])
+            .args([format!("+tls-ca={}", file("tls.crt")), format!("+tls-hostname={name}")])
+            .args([WWW, "A"])
+            .output()
+            .expect("kdig of the package knot-dnsutils");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = kdig(tls::NAME);
+    assert!(text.contains("192.0.2.1"), "{text}");
+    assert!(!kdig("other.example.com").contains("192.0.2.1"), "kdig looks at the name");
+    let metric = |line: &str| process.get("/metrics").1.lines().any(|had| had == line);
+    assert!(metric("port53_queries_total{transport=\"tls\",qtype=\"A\",rcode=\"NOERROR\"} 1"));
+    assert!(metric("port53_connections_accepted_total{transport=\"tls\"} 2"));
+    assert!(metric("port53_connections_accepted_total{transport=\"quic\"} 0"));
+    assert!(metric("port53_certificate_wrong 0"));
+    fs::write(dir.path().join("tls.crt"), "").expect("writes");
+    eventually("it is noticed", || metric("port53_certificate_wrong 1"));
+    assert!(metric("port53_certificate_failures_total 1"));
+}
+
+/// Without its files nothing is listened on.
+#[test]
+fn a_certificate_that_is_not_there_is_told_at_the_start() {
+    let output =
+        command(&["--listen-tls=127.0.0.1:0", "--tls-certificate=/nowhere/tls.crt", "--tls-key=/nowhere"])
+            .output()
+            .expect("runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("cannot read /nowhere/tls.crt: No such file"), "{error}");
 }

@@ -6,7 +6,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use port53_resolver::serve::{self, Drain, Ended, Listeners, Settings, TcpLimits};
 use port53_resolver::source::Publisher;
-use port53_resolver::traffic::Closed;
+use port53_resolver::traffic::{Closed, Transport};
 use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
@@ -112,7 +112,7 @@ async fn rfc7766_6_2_3_an_idle_connection_and_a_query_begun_are_closed() {
         let mut stream = connect(server.address);
         stream.write_all(sent).expect("sends");
         assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "closed by the server");
-        eventually("the reason is counted", || server.traffic.closed(reason) == 1);
+        eventually("the reason is counted", || server.traffic.closed(Transport::Tcp, reason) == 1);
         server.stop().await;
     }
 }
@@ -134,7 +134,7 @@ async fn one_octet_at_a_time_does_not_keep_a_connection() {
             let _ = stream.write_all(&[1]);
             sent += 1;
         }
-        server.traffic.closed(Closed::SlowQuery) == 1
+        server.traffic.closed(Transport::Tcp, Closed::SlowQuery) == 1
     });
     server.stop().await;
 }
@@ -150,7 +150,7 @@ async fn a_client_that_does_not_read_is_cut_off_and_others_are_answered() {
         (0..100).flat_map(|id| framed(&query(id, "big.example.com.", RecordType::TXT))).collect();
     // The socket buffers of both sides fill, then nothing is taken until we are cut off.
     while stream.write_all(&block).is_ok() {}
-    eventually("cut off", || server.traffic.closed(Closed::SlowReader) == 1);
+    eventually("cut off", || server.traffic.closed(Transport::Tcp, Closed::SlowReader) == 1);
     assert_eq!(values(&ask_tcp(server.address, WWW, RecordType::A)), ["192.0.2.1"]);
     server.stop().await;
 }
@@ -158,10 +158,12 @@ async fn a_client_that_does_not_read_is_cut_off_and_others_are_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_cap_a_hoard_of_connections_does_not_keep_others_out() {
     let publisher = published();
-    let server = start(&publisher, limits(TcpLimits { connections: 4, ..Default::default() }));
+    let server = start(&publisher, limits(TcpLimits { connections: caps(4, 4), ..Default::default() }));
     let hoard: Vec<_> = (0..20).map(|_| connect(server.address)).collect();
     assert_eq!(values(&ask_tcp(server.address, WWW, RecordType::A)), ["192.0.2.1"]);
-    eventually("all but the cap are evicted", || server.traffic.closed(Closed::Evicted) >= 17);
+    eventually("all but the cap are evicted", || {
+        server.traffic.closed(Transport::Tcp, Closed::Evicted) >= 17
+    });
     drop(hoard);
     server.stop().await;
 }
@@ -175,7 +177,7 @@ async fn a_message_without_a_header_ends_the_connection() {
         stream.write_all(malformed).expect("sends");
         assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
     }
-    eventually("both are counted", || server.traffic.closed(Closed::Malformed) == 2);
+    eventually("both are counted", || server.traffic.closed(Transport::Tcp, Closed::Malformed) == 2);
     server.stop().await;
 }
 

@@ -5,7 +5,7 @@ mod support;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use port53_resolver::source::Publisher;
-use port53_zone::answer::Transport;
+use port53_resolver::traffic::Transport;
 use std::net::UdpSocket;
 use std::sync::{Arc, Barrier};
 use support::*;

@@ -117,7 +117,7 @@ impl AnsweringArguments {
 }
 
 impl Wrong {
-    fn prefixes(&mut self, flag: &str, texts: &[String]) -> Vec<Prefix> {
+    pub(super) fn prefixes(&mut self, flag: &str, texts: &[String]) -> Vec<Prefix> {
         let mut prefixes = Vec::new();
         for text in texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
             match text.parse::<Prefix>() {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 /// Addresses that begin with the same bits. IPv4 is kept as mapped into IPv6.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Prefix {
     bits: u128,
     len: u32,
@@ -26,6 +26,15 @@ pub enum PrefixError {
 }
 
 impl Prefix {
+    /// The prefix of `address` with so many bits, by its family.
+    pub fn of(address: IpAddr, bits_v4: u8, bits_v6: u8) -> Self {
+        let len = match address.to_canonical() {
+            IpAddr::V4(_) => MAPPED + u32::from(bits_v4.min(32)),
+            IpAddr::V6(_) => u32::from(bits_v6.min(128)),
+        };
+        Prefix { bits: bits(address) & mask(len), len }
+    }
+
     /// Whether it holds `address`.
     pub fn holds(&self, address: IpAddr) -> bool {
         (bits(address) ^ self.bits) & mask(self.len) == 0

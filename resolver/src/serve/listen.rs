@@ -18,10 +18,14 @@ const BACKLOG: i32 = 1024;
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Bound sockets, not yet answered from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Listeners {
-    udp: Vec<(SocketAddr, UdpSocket)>,
-    tcp: Vec<(SocketAddr, TcpListener)>,
+    pub(super) udp: Vec<(SocketAddr, UdpSocket)>,
+    pub(super) tcp: Vec<(SocketAddr, TcpListener)>,
+    pub(super) tls: Vec<(SocketAddr, TcpListener)>,
+    pub(super) quic: Vec<(SocketAddr, UdpSocket)>,
+    /// HTTP/2 and HTTP/3 on the same address and port.
+    pub(super) https: Vec<(SocketAddr, TcpListener, UdpSocket)>,
 }
 
 /// An address could not be bound.
@@ -44,7 +48,7 @@ impl Listeners {
     /// # Errors
     /// The first address that cannot be bound, with what to do about it.
     pub fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Self, BindError> {
-        let mut listeners = Listeners { udp: Vec::new(), tcp: Vec::new() };
+        let mut listeners = Listeners::default();
         for &address in addresses {
             let (bound, tcp, udp) = bind_both(address, threads.max(1))?;
             listeners.tcp.push((bound, tcp));
@@ -63,9 +67,49 @@ impl Listeners {
         self.udp.into_iter().map(|(_, socket)| socket).collect()
     }
 
-    #[expect(clippy::type_complexity, reason = "two lists of addressed sockets, used once")]
-    pub(super) fn into_parts(self) -> (Vec<(SocketAddr, UdpSocket)>, Vec<(SocketAddr, TcpListener)>) {
-        (self.udp, self.tcp)
+    /// Binds addresses for DNS over TLS, QUIC and HTTPS too.
+    ///
+    /// # Errors
+    /// The first address that cannot be bound, with what to do about it.
+    pub fn bind_encrypted(mut self, addresses: &Encrypted) -> Result<Self, BindError> {
+        for &address in &addresses.tls {
+            self.tls.push(bind_tcp(address).map_err(|source| failed(address, "TCP", source))?);
+        }
+        for &address in &addresses.quic {
+            self.quic.push(bind_quic(address).map_err(|source| failed(address, "UDP", source))?);
+        }
+        for &address in &addresses.https {
+            let (bound, tcp, udp) = bind_pair(address, bind_quic)?;
+            self.https.push((bound, tcp, udp.1));
+        }
+        Ok(self)
+    }
+
+    /// The addresses of the encrypted transports, with the ports that were taken.
+    pub fn encrypted(&self) -> Encrypted {
+        Encrypted {
+            tls: self.tls.iter().map(|(address, _)| *address).collect(),
+            quic: self.quic.iter().map(|(address, _)| *address).collect(),
+            https: self.https.iter().map(|(address, _, _)| *address).collect(),
+        }
+    }
+}
+
+/// Addresses of the encrypted transports. None of them is listened on by default.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Encrypted {
+    /// DNS over TLS.
+    pub tls: Vec<SocketAddr>,
+    /// DNS over QUIC.
+    pub quic: Vec<SocketAddr>,
+    /// DNS over HTTPS: HTTP/2 over TCP and HTTP/3 over UDP.
+    pub https: Vec<SocketAddr>,
+}
+
+impl Encrypted {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        *self == Encrypted::default()
     }
 }
 
@@ -73,16 +117,33 @@ fn bind_both(
     address: SocketAddr,
     threads: usize,
 ) -> Result<(SocketAddr, TcpListener, Vec<UdpSocket>), BindError> {
+    bind_pair(address, |bound| bind_udp(bound, threads))
+}
+
+/// TCP, and what `udp` binds on the same port.
+fn bind_pair<U>(
+    address: SocketAddr,
+    udp: impl Fn(SocketAddr) -> io::Result<U>,
+) -> Result<(SocketAddr, TcpListener, U), BindError> {
     let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
         let (bound, tcp) = bind_tcp(address).map_err(|source| failed(address, "TCP", source))?;
-        match bind_udp(bound, threads) {
+        match udp(bound) {
             Ok(udp) => return Ok((bound, tcp, udp)),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
             Err(source) => return Err(failed(address, "UDP", source)),
         }
     }
+}
+
+/// The options of a socket for QUIC are set by who speaks it.
+fn bind_quic(address: SocketAddr) -> io::Result<(SocketAddr, UdpSocket)> {
+    let socket = new_socket(address, Type::DGRAM, Protocol::UDP)?;
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.bind(&address.into())?;
+    let socket: UdpSocket = socket.into();
+    Ok((socket.local_addr()?, socket))
 }
 
 fn bind_tcp(address: SocketAddr) -> io::Result<(SocketAddr, TcpListener)> {

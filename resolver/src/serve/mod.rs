@@ -1,23 +1,37 @@
 //! Serving: from bound sockets to answers, until told to leave.
 //!
 //! The caller binds ([`Listeners::bind`]), so tests use port 0. [`run`] starts one thread for each UDP
-//! socket (a socket a core and address, spread by SO_REUSEPORT) and one task for each TCP listener, and
-//! returns when it has left gracefully: after `shutdown` everything goes on being answered until nothing
+//! socket (a socket a core and address, spread by SO_REUSEPORT) and one task for each listener of TCP, TLS,
+//! QUIC and HTTPS, and returns when it has left gracefully: after `shutdown` everything goes on being answered until nothing
 //! has come for a while, because those who still send here have not heard yet that this address goes.
 
 pub mod batch;
+mod bounded;
+mod certificate;
 mod connections;
+mod doh;
+mod engine;
+mod framing;
+mod front;
+mod h3;
+mod https;
 mod listen;
+mod proxy;
+mod quic;
 mod tcp;
+mod tls;
 mod udp;
 
-pub use listen::{BindError, Listeners};
+pub use certificate::{Certificate, CertificateError, Files, LOOK};
+pub use connections::Caps;
+pub use listen::{BindError, Encrypted, Listeners};
 
-use crate::limits;
-use crate::traffic::Traffic;
+use crate::limits::{self, Prefix};
+use crate::traffic::{Traffic, Transport};
 use arc_swap::ArcSwap;
-use port53_zone::answer;
+use front::Front;
 use port53_zone::image::Zones;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -30,32 +44,54 @@ use tokio_util::sync::CancellationToken;
 pub struct Settings {
     /// What is answered, and to whom.
     pub answering: limits::Shared,
-    /// Limits on TCP connections.
+    /// Limits on connections, for each transport that has them.
     pub tcp: TcpLimits,
+    /// Who speaks for others by the PROXY protocol, and must begin each connection over TCP with its header.
+    pub proxies: Vec<Prefix>,
+    /// The certificate of the encrypted transports.
+    pub certificate: Option<Arc<Certificate>>,
     /// The graceful stop.
     pub drain: Drain,
 }
 
-/// Limits on TCP connections (RFC 7766 §6). Memory is bounded by `connections` times 128 KiB.
+/// Limits on connections (RFC 7766 §6), counted for each transport. Memory is bounded by `connections`
+/// times 256 KiB.
 #[derive(Clone, Debug)]
 pub struct TcpLimits {
-    /// Connections open at once. At the cap the one that was longest without a query goes for the new.
-    pub connections: usize,
-    /// How long a connection may stay without a query (RFC 7766 §6.2.3).
+    /// Connections open at once. At a cap the one that was longest without a query goes for the new.
+    pub connections: Caps,
+    /// How long a connection may stay without a query (RFC 7766 §6.2.3). Less when places run out.
     pub idle: Duration,
     /// How long a query may take from its first octet to its last.
     pub query: Duration,
     /// How long a client may take to accept its answers.
     pub write: Duration,
+    /// How long the handshake of TLS or QUIC may take, the PROXY header before it included.
+    pub handshake: Duration,
+    /// Handshakes that may go on at once, a quarter of them from one prefix. At a cap the oldest goes.
+    pub handshakes: usize,
+}
+
+impl TcpLimits {
+    /// How long the end of a connection may take once nothing is left to answer.
+    fn goodbye(&self) -> Duration {
+        self.write.min(Duration::from_secs(2))
+    }
+
+    fn caps_of_handshakes(&self) -> Caps {
+        Caps { all: self.handshakes, prefix: self.handshakes.div_ceil(4), ..self.connections.clone() }
+    }
 }
 
 impl Default for TcpLimits {
     fn default() -> Self {
         TcpLimits {
-            connections: 1000,
+            connections: Caps { all: 1000, prefix: 250, prefix_v4: 32, prefix_v6: 56 },
             idle: Duration::from_secs(10),
             query: Duration::from_secs(5),
             write: Duration::from_secs(10),
+            handshake: Duration::from_secs(5),
+            handshakes: 256,
         }
     }
 }
@@ -91,10 +127,16 @@ pub enum ServeError {
     #[error("cannot serve on {address}")]
     Socket {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },
+    /// An encrypted transport is listened on, and there is no certificate for it.
+    #[error("there is no certificate for TLS: give one, or listen on no encrypted transport")]
+    NoCertificate,
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
     /// A thread could not be started.
     #[error("cannot start a thread for UDP: raise the limit on processes")]
     Thread(#[source] std::io::Error),
@@ -159,20 +201,19 @@ fn start(
     udp_threads: &mut Vec<std::thread::JoinHandle<()>>,
     tcp_tasks: &mut JoinSet<()>,
 ) -> Result<(), ServeError> {
-    let (udp, tcp) = listeners.into_parts();
-    let shared =
-        Arc::new(tcp::Shared::new(zones.clone(), settings.clone(), traffic.clone(), stop_tcp.clone()));
+    let Listeners { udp, tcp, tls, quic, https } = listeners;
+    let front = |transport| Arc::new(Front::new(transport, zones, settings, traffic, stop_tcp));
+    let plain = front(Transport::Tcp);
     for (address, listener) in tcp {
-        let listener = tokio::net::TcpListener::from_std(listener)
-            .map_err(|source| ServeError::Socket { address, source })?;
-        tcp_tasks.spawn(tcp::accept(listener, shared.clone()));
+        tcp_tasks.spawn(tcp::accept(to_tokio(address, listener)?, None, plain.clone()));
     }
+    start_encrypted(tls, quic, https, settings, &front, stop_tcp, tcp_tasks)?;
     for (address, socket) in udp {
         let worker = udp::Worker::new(
             socket,
             zones.clone(),
             settings.answering.clone(),
-            traffic.worker(answer::Transport::Udp),
+            traffic.worker(Transport::Udp),
             stop.clone(),
         )
         .map_err(|source| ServeError::Socket { address, source })?;
@@ -183,6 +224,52 @@ fn start(
         udp_threads.push(thread);
     }
     Ok(())
+}
+
+/// Starts what needs a certificate, if there is any.
+fn start_encrypted(
+    tls: Vec<(SocketAddr, std::net::TcpListener)>,
+    quic: Vec<(SocketAddr, UdpSocket)>,
+    https: Vec<(SocketAddr, std::net::TcpListener, UdpSocket)>,
+    settings: &Settings,
+    front: &impl Fn(Transport) -> Arc<Front>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ServeError> {
+    if tls.is_empty() && quic.is_empty() && https.is_empty() {
+        return Ok(());
+    }
+    let certificate = settings.certificate.clone().ok_or(ServeError::NoCertificate)?;
+    tasks.spawn(certificate.clone().keep_looking(stop.clone()));
+    let over_tcp = |protocol| -> Result<_, ServeError> {
+        let config = tls::config(certificate.clone(), protocol, tls::OVER_TCP)?;
+        Ok(Some(tokio_rustls::TlsAcceptor::from(config)))
+    };
+    let over_quic = |protocol| tls::config(certificate.clone(), protocol, tls::OVER_QUIC);
+    let failed = |address| move |source| ServeError::Socket { address, source };
+    let dns = front(Transport::Tls);
+    for (address, listener) in tls {
+        tasks.spawn(tcp::accept(to_tokio(address, listener)?, over_tcp(tls::DOT)?, dns.clone()));
+    }
+    let dns = front(Transport::Quic);
+    for (address, socket) in quic {
+        let endpoint = quic::endpoint(socket, over_quic(tls::DOQ)?, quic::Spoken::Dns, &dns);
+        tasks.spawn(quic::accept(endpoint.map_err(failed(address))?, quic::Spoken::Dns, dns.clone()));
+    }
+    let http = front(Transport::Https);
+    for (address, listener, socket) in https {
+        tasks.spawn(tcp::accept(to_tokio(address, listener)?, over_tcp(tls::HTTP_2)?, http.clone()));
+        let endpoint = quic::endpoint(socket, over_quic(tls::HTTP_3)?, quic::Spoken::Http, &http);
+        tasks.spawn(quic::accept(endpoint.map_err(failed(address))?, quic::Spoken::Http, http.clone()));
+    }
+    Ok(())
+}
+
+fn to_tokio(
+    address: SocketAddr,
+    listener: std::net::TcpListener,
+) -> Result<tokio::net::TcpListener, ServeError> {
+    tokio::net::TcpListener::from_std(listener).map_err(|source| ServeError::Socket { address, source })
 }
 
 /// Waits until nothing has come for `drain.quiet`, at most `drain.most`.
@@ -218,7 +305,7 @@ mod tests {
         let clients = tokio::spawn(async move {
             for _ in 0..times {
                 tokio::time::sleep(Duration::from_secs(pause)).await;
-                asked.connection_opened();
+                asked.connection_opened(Transport::Tcp);
             }
         });
         let begun = Instant::now();

@@ -1,253 +1,122 @@
-//! TCP (RFC 7766): messages with two octets of length before each, as many on a connection as the client
-//! likes, answered in their order.
+//! Accepting connections over TCP, for whatever is spoken on them: DNS, DNS in TLS, HTTPS.
 //!
-//! A connection takes what has arrived, answers the whole messages in it, hands the answers to the client,
-//! and only then reads on. So a client that does not read its answers holds at most [`BATCH`] octets and
-//! one message, and is cut off when its time is up; so is one that sends a query octet by octet, or
-//! nothing at all.
+//! What comes before the first query (the PROXY header, the handshake of TLS) has a time and places of its
+//! own: when those are taken, the handshake that was begun first goes. So handshakes begun and left cost
+//! neither a connection that is served nor a client that is quick.
 
-use super::Settings;
-use super::connections::{Connections, Slot};
-use crate::limits;
-use crate::traffic::{self, Closed, Traffic};
-use arc_swap::ArcSwap;
-use port53_zone::answer::{self, Asked, Transport};
-use port53_zone::image::Zones;
-use std::cell::RefCell;
-use std::net::IpAddr;
+use super::connections::Slot;
+use super::front::Front;
+use super::{framing, https, proxy};
+use crate::traffic::{Closed, Transport};
+use futures::FutureExt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio::task::{JoinSet, unconstrained};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-/// The greatest message (RFC 1035 §4.2.2).
-const MESSAGE: usize = 65_535;
-/// The least message: a header.
-const HEADER: usize = 12;
-/// Answers that are collected before they are handed to the client.
-const BATCH: usize = 16 << 10;
-const READ: usize = 4 << 10;
 /// Pause after the system refused a connection, so that a lack of descriptors is not a busy loop.
 const PAUSE: Duration = Duration::from_millis(50);
-
-thread_local! {
-    /// Where an answer is written before its size is known.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; MESSAGE].into_boxed_slice());
-}
-
-/// What all connections share.
-pub(super) struct Shared {
-    zones: Arc<ArcSwap<Zones>>,
-    settings: Settings,
-    traffic: Arc<Traffic>,
-    counters: Arc<traffic::Worker>,
-    connections: Arc<Connections>,
-    stop: CancellationToken,
-}
-
-impl Shared {
-    pub(super) fn new(
-        zones: Arc<ArcSwap<Zones>>,
-        settings: Settings,
-        traffic: Arc<Traffic>,
-        stop: CancellationToken,
-    ) -> Self {
-        let counters = traffic.worker(Transport::Tcp);
-        let connections = Arc::new(Connections::new(settings.tcp.connections));
-        Shared { zones, settings, traffic, counters, connections, stop }
-    }
-}
+/// Connections that came before the end and are still accepted: as many as wait at most.
+const LAST: usize = 1024;
 
 /// Accepts connections until told to stop, then waits for those that are open to end.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, front: Arc<Front>) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
+            // Before those who come, who may be many without end.
             biased;
+            () = front.stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => {
-                    shared.traffic.connection_opened();
-                    // Places are given in the order of arrival, whichever task runs first.
-                    let slot = shared.connections.enter();
-                    open.spawn(serve(stream, client.ip(), slot, shared.clone()));
-                }
+                Ok((stream, peer)) => admit(stream, peer, &tls, &front, &mut open),
                 Err(error) => {
-                    tracing::debug!(%error, "a TCP connection could not be accepted");
+                    tracing::debug!(%error, "a connection could not be accepted");
                     tokio::time::sleep(PAUSE).await;
                 }
             },
             Some(_) = open.join_next() => {}
-            () = shared.stop.cancelled() => break,
         }
+    }
+    // Who came before has asked perhaps.
+    for _ in 0..LAST {
+        let Some(Ok((stream, peer))) = unconstrained(listener.accept()).now_or_never() else { break };
+        admit(stream, peer, &tls, &front, &mut open);
     }
     drop(listener);
     while open.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, client: IpAddr, slot: Slot, shared: Arc<Shared>) {
+/// Gives a connection its place. Places are given in the order of arrival, whichever task runs first.
+fn admit(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: &Option<TlsAcceptor>,
+    front: &Arc<Front>,
+    open: &mut JoinSet<()>,
+) {
+    front.opened();
     // Answers are small and wait for nothing.
     let _ = stream.set_nodelay(true);
-    let mut connection =
-        Connection { stream, client, shared: &shared, input: Vec::new(), output: Vec::new() };
-    let reason = tokio::select! {
-        reason = connection.run(&slot) => reason,
-        () = slot.evicted() => Closed::Evicted,
+    let is_proxy = front.is_proxy(peer.ip());
+    if tls.is_none() && !is_proxy {
+        let slot = front.connections.enter(Some(peer.ip()));
+        open.spawn(serve(Stream::Plain(stream), slot, front.clone()));
+    } else {
+        let slot = front.handshakes.enter((!is_proxy).then_some(peer.ip()));
+        open.spawn(greet(stream, peer, slot, tls.clone(), front.clone()));
+    }
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Does what comes before the first query, in time, and then serves.
+async fn greet(stream: TcpStream, peer: SocketAddr, slot: Slot, tls: Option<TlsAcceptor>, front: Arc<Front>) {
+    let greeted = tokio::select! {
+        greeted = timeout(front.limits.handshake, client_and_stream(stream, peer, tls, &front)) => {
+            greeted.ok().flatten().ok_or(Closed::Handshake)
+        }
+        () = slot.evicted() => Err(Closed::Evicted),
+        () = front.stop.cancelled() => Err(Closed::Leaving),
     };
-    shared.traffic.connection_closed(reason);
-}
-
-struct Connection<'a> {
-    stream: TcpStream,
-    client: IpAddr,
-    shared: &'a Shared,
-    input: Vec<u8>,
-    output: Vec<u8>,
-}
-
-impl Connection<'_> {
-    async fn run(&mut self, slot: &Slot) -> Closed {
-        let limits = &self.shared.settings.tcp;
-        let mut query_due = None;
-        loop {
-            let answered = match self.answer_all().await {
-                Ok(answered) => answered,
-                Err(reason) => return reason,
-            };
-            if answered {
-                slot.useful();
-            }
-            let now = Instant::now();
-            let (due, late) = if self.input.is_empty() {
-                query_due = None;
-                (now + limits.idle, Closed::Idle)
-            } else {
-                // The time counts from the first octet of this message, not from the last that came.
-                if answered {
-                    query_due = None;
-                }
-                (*query_due.get_or_insert(now + limits.query), Closed::SlowQuery)
-            };
-            let read = tokio::select! {
-                biased;
-                read = timeout_at(due, read_some(&mut self.stream, &mut self.input)) => read,
-                () = self.shared.stop.cancelled() => return self.leave().await,
-            };
-            match read {
-                Err(_) => return late,
-                Ok(Err(_)) => return Closed::Broken,
-                Ok(Ok(0)) => return Closed::ByClient,
-                Ok(Ok(_)) => {}
-            }
+    drop(slot);
+    match greeted {
+        Ok((client, stream)) => {
+            let slot = front.connections.enter(Some(client));
+            serve(stream, slot, front).await;
         }
-    }
-
-    /// Answers what has arrived already, says goodbye, and ends.
-    async fn leave(&mut self) -> Closed {
-        let mut block = [0; READ];
-        while let Ok(len @ 1..) = self.stream.try_read(&mut block) {
-            self.input.extend_from_slice(&block[..len]);
-            if let Err(reason) = self.answer_all().await {
-                return reason;
-            }
-        }
-        let _ = self.stream.shutdown().await;
-        Closed::Leaving
-    }
-
-    /// Answers every whole message in the input. Says whether there was one.
-    async fn answer_all(&mut self) -> Result<bool, Closed> {
-        let mut taken = 0;
-        while let Some(message) = whole_message(&self.input[taken..]) {
-            if message.len() < HEADER {
-                // What came before it was right and has its answers.
-                self.flush().await?;
-                return Err(Closed::Malformed);
-            }
-            taken += 2 + message.len();
-            let message = taken - message.len()..taken;
-            self.answer(message);
-            if self.output.len() >= BATCH {
-                self.flush().await?;
-            }
-        }
-        self.input.drain(..taken);
-        self.flush().await?;
-        if self.input.is_empty() && self.input.capacity() > READ {
-            self.input = Vec::new();
-        }
-        Ok(taken > 0)
-    }
-
-    fn answer(&mut self, message: std::ops::Range<usize>) {
-        let begun = std::time::Instant::now();
-        let counters = &self.shared.counters;
-        counters.received();
-        SCRATCH.with_borrow_mut(|scratch| {
-            let zones = self.shared.zones.load();
-            let settings = self.shared.settings.answering.load();
-            let mut asked = Asked::new(Transport::Tcp, self.client, limits::milliseconds());
-            let idle_tenths = self.shared.settings.tcp.idle.as_millis() / 100;
-            asked.keepalive = u16::try_from(idle_tenths).ok();
-            let query = &self.input[message];
-            let Some(made) = answer::respond(&zones, &settings.answer, &asked, query, scratch) else {
-                counters.unanswered();
-                return;
-            };
-            // A message has at most 65,535 octets, so its length fits.
-            self.output.extend_from_slice(&(made.len as u16).to_be_bytes());
-            self.output.extend_from_slice(&scratch[..made.len]);
-            counters.cookie(made.cookie);
-            counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
-        });
-    }
-
-    /// Hands all answers to the client.
-    async fn flush(&mut self) -> Result<(), Closed> {
-        if self.output.is_empty() {
-            return Ok(());
-        }
-        let due = Instant::now() + self.shared.settings.tcp.write;
-        match timeout_at(due, self.stream.write_all(&self.output)).await {
-            Err(_) => return Err(Closed::SlowReader),
-            Ok(Err(_)) => {
-                self.shared.counters.send_failed();
-                return Err(Closed::Broken);
-            }
-            Ok(Ok(())) => {}
-        }
-        // An idle connection keeps no buffer.
-        self.output = Vec::new();
-        Ok(())
+        Err(reason) => front.closed(reason),
     }
 }
 
-/// Reads what there is, at most [`READ`] octets, after what is in `input`.
-async fn read_some(stream: &mut TcpStream, input: &mut Vec<u8>) -> std::io::Result<usize> {
-    stream.readable().await?;
-    input.reserve(READ);
-    (&mut *stream).take(READ as u64).read_buf(input).await
-}
-
-/// The first message in `octets` without its length, when all of it is there.
-fn whole_message(octets: &[u8]) -> Option<&[u8]> {
-    let (length, rest) = octets.split_first_chunk::<2>()?;
-    rest.get(..usize::from(u16::from_be_bytes(*length)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::whole_message;
-
-    /// RFC 1035 §4.2.2: two octets of length, which do not count themselves.
-    #[test]
-    fn rfc1035_4_2_2_framing() {
-        assert_eq!(whole_message(&[]), None);
-        assert_eq!(whole_message(&[0]), None);
-        assert_eq!(whole_message(&[0, 0]), Some(&[][..]));
-        assert_eq!(whole_message(&[0, 2, 1]), None);
-        assert_eq!(whole_message(&[0, 2, 1, 2, 3]), Some(&[1, 2][..]));
+async fn client_and_stream(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    front: &Front,
+) -> Option<(IpAddr, Stream)> {
+    let mut client = peer.ip();
+    if front.is_proxy(peer.ip()) {
+        client = proxy::take(&mut stream).await?.client.map_or(client, |client| client.ip());
     }
+    let stream = match tls {
+        None => Stream::Plain(stream),
+        Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await.ok()?)),
+    };
+    Some((client, stream))
+}
+
+async fn serve(stream: Stream, slot: Slot, front: Arc<Front>) {
+    let reason = match (stream, front.transport) {
+        (Stream::Tls(stream), Transport::Https) => https::serve(stream, slot, &front).await,
+        (Stream::Tls(stream), _) => framing::serve(stream, &slot, &front).await,
+        (Stream::Plain(stream), _) => framing::serve(stream, &slot, &front).await,
+    };
+    front.closed(reason);
 }

@@ -139,8 +139,7 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::Traffic;
-    use port53_zone::answer::Transport;
+    use crate::traffic::{Traffic, Transport};
 
     const QUERY: &[u8] =
         b"\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x04test\x00\x00\x01\x00\x01";

@@ -1,9 +1,11 @@
 //! What the tests of the resolver share: zones, a running server, a client that asks over real sockets.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod tls;
+
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name as HickoryName, RecordType};
-use port53_resolver::serve::{self, Drain, Ended, Listeners, ServeError, Settings};
+use port53_resolver::serve::{self, Caps, Drain, Encrypted, Ended, Listeners, ServeError, Settings};
 use port53_resolver::source::Publisher;
 use port53_resolver::traffic::Traffic;
 use port53_zone::content::Content;
@@ -62,6 +64,7 @@ pub fn image(apex: &str, serial: u32, www: &str, hosts: usize) -> Image {
 
 pub struct Server {
     pub address: SocketAddr,
+    pub encrypted: Encrypted,
     pub traffic: Arc<Traffic>,
     pub leave: CancellationToken,
     pub task: JoinHandle<Result<Ended, ServeError>>,
@@ -74,16 +77,33 @@ pub fn start(publisher: &Publisher, settings: Settings) -> Server {
 
 pub fn start_on(address: &str, publisher: &Publisher, settings: Settings) -> Server {
     let listeners = Listeners::bind(&[address.parse().expect("an address")], 2).expect("a free port");
-    let address = listeners.addresses()[0];
+    run(listeners, publisher, settings)
+}
+
+/// With the encrypted transports, each on a free port.
+pub fn start_encrypted(publisher: &Publisher, settings: Settings) -> Server {
+    let any = || vec!["127.0.0.1:0".parse().expect("an address")];
+    let encrypted = Encrypted { tls: any(), quic: any(), https: any() };
+    let listeners = Listeners::bind(&any(), 1).expect("a free port");
+    run(listeners.bind_encrypted(&encrypted).expect("free ports"), publisher, settings)
+}
+
+fn run(listeners: Listeners, publisher: &Publisher, settings: Settings) -> Server {
+    let (address, encrypted) = (listeners.addresses()[0], listeners.encrypted());
     let traffic = Arc::new(Traffic::default());
     let leave = CancellationToken::new();
     let run = serve::run(listeners, publisher.zones(), settings, traffic.clone(), leave.clone());
-    Server { address, traffic, leave, task: tokio::spawn(run) }
+    Server { address, encrypted, traffic, leave, task: tokio::spawn(run) }
 }
 
 /// Leaves at once when told to.
 pub fn hasty() -> Settings {
     Settings { drain: Drain { quiet: Duration::ZERO, most: Duration::ZERO }, ..Settings::default() }
+}
+
+/// So many connections, and so many from one address.
+pub fn caps(all: usize, prefix: usize) -> Caps {
+    Caps { all, prefix, prefix_v4: 32, prefix_v6: 56 }
 }
 
 impl Server {
@@ -123,6 +143,18 @@ fn unspecified(server: SocketAddr) -> &'static str {
 
 pub fn connect(server: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(server).expect("connects");
+    stream.set_read_timeout(Some(PATIENCE)).expect("sets");
+    stream
+}
+
+/// From an address of loopback other than the usual.
+pub fn connect_from(source: &str, server: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(server), socket2::Type::STREAM, None)
+        .expect("a socket");
+    let source: std::net::IpAddr = source.parse().expect("an address");
+    socket.bind(&SocketAddr::from((source, 0)).into()).expect("binds");
+    socket.connect(&server.into()).expect("connects");
+    let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE)).expect("sets");
     stream
 }

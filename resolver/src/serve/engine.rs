@@ -1,0 +1,87 @@
+//! The one way from a message on a stream to its answer, whatever the stream is: what it came with, answering,
+//! and counting.
+
+use crate::limits;
+use crate::traffic::{self, Traffic, Transport};
+use arc_swap::ArcSwap;
+use port53_zone::answer::{self, Asked, Responded};
+use port53_zone::image::Zones;
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The greatest message (RFC 1035 §4.2.2).
+pub(super) const MESSAGE: usize = 65_535;
+/// The least message: a header.
+pub(super) const HEADER: usize = 12;
+
+thread_local! {
+    /// Where an answer is written before its size is known.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; MESSAGE].into_boxed_slice());
+}
+
+/// Answers for one transport.
+pub(super) struct Engine {
+    zones: Arc<ArcSwap<Zones>>,
+    answering: limits::Shared,
+    transport: Transport,
+    counters: Arc<traffic::Worker>,
+}
+
+impl Engine {
+    pub(super) fn new(
+        zones: Arc<ArcSwap<Zones>>,
+        answering: limits::Shared,
+        transport: Transport,
+        traffic: &Traffic,
+    ) -> Self {
+        Engine { zones, answering, transport, counters: traffic.worker(transport) }
+    }
+
+    /// Answers `query` of `client` and gives the response to `take`. `idle` is what a client that asks for it is told of
+    /// how long it may stay without a query. `None` when there must be no response.
+    pub(super) fn answer<R>(
+        &self,
+        client: IpAddr,
+        query: &[u8],
+        idle: impl FnOnce() -> Duration,
+        take: impl FnOnce(&[u8]) -> R,
+    ) -> Option<R> {
+        let begun = Instant::now();
+        self.counters.received();
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut asked = Asked::new(answer::Transport::Tcp, client, limits::milliseconds());
+            asked.is_encrypted = self.transport != Transport::Tcp;
+            // Of TCP and TLS only (RFC 7828 §3, RFC 9250 §5.5.2).
+            if matches!(self.transport, Transport::Tcp | Transport::Tls) {
+                asked.keepalive = u16::try_from(idle().as_millis() / 100).ok();
+            }
+            let Some(made) = self.respond(&asked, query, scratch) else {
+                self.counters.unanswered();
+                return None;
+            };
+            let taken = take(&scratch[..made.len]);
+            self.counters.cookie(made.cookie);
+            self.counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
+            Some(taken)
+        })
+    }
+
+    /// A response could not be sent.
+    pub(super) fn send_failed(&self) {
+        self.counters.send_failed();
+    }
+
+    /// A panic costs one answer.
+    fn respond(&self, asked: &Asked, query: &[u8], out: &mut [u8]) -> Option<Responded> {
+        let (zones, answering) = (self.zones.load(), self.answering.load());
+        let respond = || answer::respond(&zones, &answering.answer, asked, query, out);
+        catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| {
+            self.counters.panicked();
+            tracing::error!("answering a query panicked: this is a bug, please report it");
+            None
+        })
+    }
+}

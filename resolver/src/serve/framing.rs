@@ -1,0 +1,218 @@
+//! Messages on a stream, with two octets of length before each (RFC 1035 §4.2.2), as many on a connection
+//! as the client likes, answered in their order (RFC 7766). Over TCP and over TLS (RFC 7858 §3.3) alike.
+//!
+//! A connection takes what has arrived, answers the whole messages in it, hands the answers to the client,
+//! and only then reads on. So a client that does not read its answers holds at most [`BATCH`] octets and
+//! one message, and is cut off when its time is up; so is one that sends a query octet by octet, or
+//! nothing at all. An idle connection holds no buffer.
+
+use super::connections::Slot;
+use super::engine::{HEADER, MESSAGE};
+use super::front::Front;
+use super::proxy;
+use crate::traffic::Closed;
+use futures::FutureExt;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::ready;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Answers that are collected before they are handed to the client.
+const BATCH: usize = 16 << 10;
+const READ: usize = 4 << 10;
+
+thread_local! {
+    static BLOCK: RefCell<[u8; READ]> = const { RefCell::new([0; READ]) };
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    slot: &Slot,
+    front: &Front,
+) -> Closed {
+    let mut connection =
+        Connection { stream, client: slot.client(), front, input: Vec::new(), output: Vec::new() };
+    tokio::select! {
+        reason = connection.run(slot) => reason,
+        () = slot.evicted() => Closed::Evicted,
+    }
+}
+
+struct Connection<'a, S> {
+    stream: S,
+    client: IpAddr,
+    front: &'a Front,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
+    async fn run(&mut self, slot: &Slot) -> Closed {
+        let limits = &self.front.limits;
+        let mut query_due = None;
+        loop {
+            let answered = match self.answer_all().await {
+                Ok(answered) => answered,
+                Err(reason) => return reason,
+            };
+            if answered {
+                slot.useful();
+            }
+            let now = Instant::now();
+            let (due, late) = if self.input.is_empty() {
+                query_due = None;
+                (now + self.front.idle(), Closed::Idle)
+            } else {
+                // The time counts from the first octet of this message, not from the last that came.
+                if answered {
+                    query_due = None;
+                }
+                (*query_due.get_or_insert(now + limits.query), Closed::SlowQuery)
+            };
+            let read = tokio::select! {
+                // Before the queries of a client, which may be many without end.
+                biased;
+                () = self.front.stop.cancelled() => return self.leave().await,
+                read = timeout_at(due, read_some(&mut self.stream, &mut self.input)) => read,
+            };
+            match read {
+                Err(_) => return late,
+                Ok(Err(_)) => return Closed::Broken,
+                Ok(Ok(0)) => return Closed::ByClient,
+                Ok(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// Answers what has arrived already, says goodbye, and ends.
+    async fn leave(&mut self) -> Closed {
+        // A client that never stops does not keep us.
+        let until = Instant::now() + self.front.limits.goodbye();
+        while let Some(Ok(1..)) = unconstrained(read_some(&mut self.stream, &mut self.input)).now_or_never()
+            && Instant::now() < until
+        {
+            if let Err(reason) = self.answer_all().await {
+                return reason;
+            }
+        }
+        let _ = timeout(self.front.limits.goodbye(), self.stream.shutdown()).await;
+        Closed::Leaving
+    }
+
+    /// Answers every whole message in the input. Says whether there was one.
+    async fn answer_all(&mut self) -> Result<bool, Closed> {
+        let mut taken = 0;
+        while let Some(message) = whole_message(&self.input[taken..]) {
+            if message.len() < HEADER {
+                // What came before it was right and has its answers.
+                self.flush().await?;
+                return Err(Closed::Malformed);
+            }
+            taken += 2 + message.len();
+            let output = &mut self.output;
+            self.front.engine.answer(
+                self.client,
+                message,
+                || self.front.patience(),
+                |response| {
+                    // A message has at most 65,535 octets, so its length fits.
+                    output.extend_from_slice(&(response.len() as u16).to_be_bytes());
+                    output.extend_from_slice(response);
+                },
+            );
+            if self.output.len() >= BATCH {
+                self.flush().await?;
+            }
+        }
+        self.input.drain(..taken);
+        self.flush().await?;
+        if self.input.starts_with(&proxy::SIGNATURE) {
+            return Err(Closed::Malformed);
+        }
+        if self.input.is_empty() && self.input.capacity() > READ {
+            self.input = Vec::new();
+        }
+        Ok(taken > 0)
+    }
+
+    /// Hands all answers to the client.
+    async fn flush(&mut self) -> Result<(), Closed> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let due = Instant::now() + self.front.limits.write;
+        let write = async {
+            self.stream.write_all(&self.output).await?;
+            self.stream.flush().await
+        };
+        match timeout_at(due, write).await {
+            Err(_) => return Err(Closed::SlowReader),
+            Ok(Err(_)) => {
+                self.front.engine.send_failed();
+                return Err(Closed::Broken);
+            }
+            Ok(Ok(())) => {}
+        }
+        // An idle connection keeps no buffer.
+        self.output = Vec::new();
+        Ok(())
+    }
+}
+
+/// Reads what there is, at most [`READ`] octets, after what is in `input`.
+async fn read_some<S: AsyncRead + Unpin>(stream: &mut S, input: &mut Vec<u8>) -> io::Result<usize> {
+    poll_fn(|context| {
+        BLOCK.with_borrow_mut(|block| {
+            let mut block = ReadBuf::new(block);
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut block))?;
+            // Never twice what the greatest message needs.
+            let most = (2 + MESSAGE + READ).saturating_sub(input.len());
+            input.reserve_exact(block.filled().len().next_multiple_of(READ).min(most));
+            input.extend_from_slice(block.filled());
+            Ok(block.filled().len()).into()
+        })
+    })
+    .await
+}
+
+/// The first message in `octets` without its length, when all of it is there.
+fn whole_message(octets: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = octets.split_first_chunk::<2>()?;
+    rest.get(..usize::from(u16::from_be_bytes(*length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message of the greatest length that comes in small pieces, and its last octet never.
+    #[tokio::test]
+    async fn the_input_of_a_connection_is_bounded() {
+        let octets = [0xff; 2 + MESSAGE];
+        let mut input = Vec::new();
+        let mut most = 0;
+        for piece in octets[..1 + MESSAGE].chunks(100) {
+            let mut piece = piece;
+            while read_some(&mut piece, &mut input).await.expect("reads") > 0 {}
+            most = most.max(input.capacity());
+        }
+        assert_eq!((input.len(), whole_message(&input)), (1 + MESSAGE, None));
+        assert!(most <= 2 + MESSAGE + READ, "{most}");
+    }
+
+    /// RFC 1035 §4.2.2: two octets of length, which do not count themselves.
+    #[test]
+    fn rfc1035_4_2_2_framing() {
+        assert_eq!(whole_message(&[]), None);
+        assert_eq!(whole_message(&[0]), None);
+        assert_eq!(whole_message(&[0, 0]), Some(&[][..]));
+        assert_eq!(whole_message(&[0, 2, 1]), None);
+        assert_eq!(whole_message(&[0, 2, 1, 2, 3]), Some(&[1, 2][..]));
+    }
+}
