@@ -178,7 +178,12 @@ impl Engine {
                 );
             }
         }
-        if self.zones.get(&apex).is_some_and(|zone| (zone.rejected, &zone.held) != (before.0, &before.1)) {
+        // While something is held the annotation that releases it is told of, too.
+        if self
+            .zones
+            .get(&apex)
+            .is_some_and(|zone| zone.held.is_some() || (zone.rejected, &zone.held) != (before.0, &before.1))
+        {
             self.report_zone_of(&apex);
         }
     }
