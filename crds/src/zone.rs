@@ -28,6 +28,16 @@ use crate::{bounds, conditions};
     printcolumn(name = "Rejected", type_ = "integer", json_path = ".status.rejected"),
     printcolumn(name = "Serving", type_ = "string", json_path = ".status.serving"),
     printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Accepted")].status"#
+    ),
+    printcolumn(
+        name = "Held",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Held")].status"#
+    ),
+    printcolumn(
         name = "Ready",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#

@@ -51,6 +51,12 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
     };
     let namespace = arguments.namespace.clone().filter(|name| !name.is_empty()).unwrap_or(of_context);
     tracing::info!(namespace, resolvers = arguments.resolver.len(), "operating");
+    if arguments.nameserver.is_empty() {
+        tracing::warn!(
+            "no --nameserver is given: a zone whose spec.nameservers is empty keeps the NS that it has published, and \
+             a new one has none"
+        );
+    }
     let watches = Watches {
         namespace: namespace.clone(),
         streaming_list: arguments.streaming_list,

@@ -133,8 +133,18 @@ fn a_record_at_the_apex_takes_the_place_of_the_nameservers_of_the_zone() {
 #[test]
 fn a_record_without_its_zone_says_so_and_what_is_published_stays() {
     let cluster = example().record("dns/www", "www", "A", &["192.0.2.1"]).publish();
+    // One that is new, and one that wants what another has published.
+    let cluster = cluster.record("dns/new", "new", "A", &["192.0.2.1"]).record(
+        "dns/second",
+        "www",
+        "A",
+        &["192.0.2.2"],
+    );
     let plan = cluster.without_zone("dns/example-com").plan();
-    assert_eq!(outcome(&plan, "DNSRecord dns/www"), (Rejected, vec!["ZoneNotFound"]));
+    assert_eq!(outcome(&plan, "DNSRecord dns/www"), (LastGoodKept, vec!["ZoneNotFound"]));
+    for not_served in ["DNSRecord dns/new", "DNSRecord dns/second"] {
+        assert_eq!(outcome(&plan, not_served), (Rejected, vec!["ZoneNotFound"]), "{not_served}");
+    }
     assert_eq!(served(&plan, "example.com"), [NS, "www.example.com. A 192.0.2.1"]);
     assert!(plan.withdrawn.is_empty());
 }

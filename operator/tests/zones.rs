@@ -124,6 +124,21 @@ fn records_of_a_zone_that_is_not_accepted_say_so() {
     assert_eq!(served(&plan, "example.com"), ["example.com. NS ns1.dns.example.net."]);
 }
 
+/// The Zone was published, and then another namespace took the grant of the zone above away.
+#[test]
+fn records_of_a_published_zone_that_is_refused_say_that_they_stay() {
+    let www = |zone: &str| json!({"zoneRef": {"namespace": "labs", "name": zone}});
+    let cluster = parent(to_labs(&["labs"]))
+        .zone("labs/labs", "labs.example.com", json!({}))
+        .record_with("labs/www", "www", "A", &["192.0.2.1"], json!({}), www("labs"))
+        .publish()
+        .record_with("labs/new", "new", "A", &["192.0.2.1"], json!({}), www("labs"));
+    let plan = cluster.zone("dns/example-com", "example.com", json!({})).plan();
+    assert_eq!(outcome(&plan, "Zone labs/labs"), (LastGoodKept, vec!["NotPermitted"]));
+    assert_eq!(outcome(&plan, "DNSRecord labs/www"), (LastGoodKept, vec!["ZoneNotAccepted"]));
+    assert_eq!(outcome(&plan, "DNSRecord labs/new"), (Rejected, vec!["ZoneNotAccepted"]));
+}
+
 #[test]
 fn a_zone_that_can_no_longer_be_read_stays_as_it_is_published() {
     let cluster = Cluster::new()
@@ -182,6 +197,14 @@ fn the_domain_of_a_zone_that_is_missing_is_not_free() {
     let missing = cluster.without_zone("dns/example-com");
     let plan = missing.clone().zone("evil/example-com", "example.com", json!({})).plan();
     assert_eq!(outcome(&plan, "Zone evil/example-com"), (Rejected, vec!["Conflicted"]));
+    let complaint = only(&plan, "Zone evil/example-com");
+    assert!(
+        complaint.message.contains("served without a Zone: Zone dns/example-com"),
+        "{}",
+        complaint.message
+    );
+    assert!(complaint.fix.contains("create Zone dns/example-com again"), "{}", complaint.fix);
+    assert!(complaint.fix.contains("delete it without the annotation"), "{}", complaint.fix);
     assert_eq!(zones(&plan), ["example.com."]);
     for (domain, relation) in [("www.example.com", "below"), ("com", "above")] {
         let plan = missing.clone().zone("evil/zone", domain, json!({})).plan();
@@ -238,4 +261,32 @@ fn the_soa_is_as_the_zone_says() {
     let plan = Cluster::new().zone("dns/z", "example.com", json!({"nameservers": []})).plan();
     assert_eq!(only(&plan, "Zone dns/z").reason.as_str(), "NoNameservers");
     assert_eq!(verdict(&plan, "Zone dns/z").outcome, Accepted);
+}
+
+/// It was started with `--nameserver` before, and is not now: what it lacks removes nothing.
+#[test]
+fn an_operator_without_nameservers_removes_no_ns_at_the_apex() {
+    let mut cluster = Cluster::new();
+    cluster.settings.nameservers = vec![n("ns2.dns.example.net"), n("ns1.dns.example.net")];
+    let none = json!({"nameservers": []});
+    let mut cluster = cluster.zone("dns/example-com", "example.com", none.clone()).publish();
+    let (before, soa) =
+        (served(&cluster.plan(), "example.com"), cluster.published[&n("example.com")].soa.clone());
+    assert_eq!(before.len(), 2, "{before:?}");
+    cluster.settings.nameservers.clear();
+    let plan = cluster.plan();
+    assert_eq!(served(&plan, "example.com"), before);
+    assert_eq!(plan.zones[0].soa, soa);
+    assert_eq!(outcome(&plan, "Zone dns/example-com"), (Accepted, vec!["NoNameservers"]));
+    let complaint = only(&plan, "Zone dns/example-com");
+    assert!(complaint.message.contains("without --nameserver"), "{}", complaint.message);
+    // It is as every zone otherwise: what its records say is published.
+    let plan = cluster.clone().record("dns/www", "www", "A", &["192.0.2.1"]).plan();
+    assert_eq!(served(&plan, "example.com").len(), 3);
+    // A DNSRecord takes their place as ever, and a zone that is new has none.
+    let plan = cluster.clone().record("dns/ns", "@", "NS", &["ns.example.org."]).plan();
+    assert_eq!(served(&plan, "example.com"), ["example.com. NS ns.example.org."]);
+    let plan = cluster.zone("dns/new", "new.example", none).plan();
+    assert_eq!(served(&plan, "new.example"), [""; 0]);
+    assert_eq!(outcome(&plan, "Zone dns/new"), (Accepted, vec!["NoNameservers"]));
 }

@@ -115,17 +115,40 @@ impl Cluster {
         }
         match &found.head {
             Ok(Some(head)) if head.soa.serial == serial => Ok(self.published(found).await?.1),
-            _ => Err(not_kept(found, serial, &kept)),
+            _ => Err(self.not_kept(found, serial, &kept).await),
         }
     }
-}
 
-/// That a serial is not kept, and which are.
-pub(crate) fn not_kept(found: &Found, serial: u32, kept: &[Kept]) -> String {
-    let serials: Vec<String> = kept.iter().map(|kept| kept.revision.soa.serial.to_string()).collect();
-    let there = match &serials[..] {
-        [] => "none is".to_owned(),
-        serials => format!("kept are {}", serials.join(", ")),
-    };
-    format!("version {serial} of {} is not kept: {there}", found.domain())
+    /// Why a kept version cannot be read, and never will be.
+    pub(crate) async fn lost(&self, found: &Found, kept: &Kept) -> Option<String> {
+        let content = self.slices.content(found.apex.clone(), kept.revision.checkpoint.clone(), None).await;
+        content.err().filter(|error| !error.is_passing()).map(|error| error.to_string())
+    }
+
+    /// That a serial is not kept, and which are: those that can be read apart from those that cannot.
+    pub(crate) async fn not_kept(&self, found: &Found, serial: u32, kept: &[Kept]) -> String {
+        let (mut there, mut lost) = (Vec::new(), Vec::new());
+        let mut known: Option<Content> = None;
+        // What a version shares with the one before it is read once.
+        for kept in kept.iter().rev() {
+            let checkpoint = kept.revision.checkpoint.clone();
+            let serial = kept.revision.soa.serial.to_string();
+            match self.slices.content(found.apex.clone(), checkpoint, known.clone()).await {
+                Ok(content) => {
+                    known = Some(content);
+                    there.insert(0, serial);
+                }
+                // It is not known to be lost.
+                Err(error) if error.is_passing() => there.insert(0, serial),
+                Err(_) => lost.insert(0, serial),
+            }
+        }
+        let there =
+            if there.is_empty() { "none is".to_owned() } else { format!("kept are {}", there.join(", ")) };
+        let lost = match lost.is_empty() {
+            true => String::new(),
+            false => format!("; {} cannot be read, for slices of it are lost", lost.join(", ")),
+        };
+        format!("version {serial} of {} is not kept: {there}{lost}", found.domain())
+    }
 }

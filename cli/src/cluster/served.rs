@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::ResourceExt;
-use port53_crds::Zone;
+use port53_crds::{ConditionType, Zone, find_condition};
 use port53_store::Head;
 use port53_zone::{Name, serial};
 use tokio::time::Instant;
@@ -82,9 +82,14 @@ fn deleted() -> String {
     "the Zone was deleted meanwhile".to_owned()
 }
 
-/// Whether a Zone says that every nameserver answers what the head says.
+/// Whether a Zone says that every nameserver answers what the head says. One that is refused is not Ready for that,
+/// and is answered all the same.
 pub(crate) fn is_served(zone: &Zone, head: &Head) -> bool {
-    let answered = zone.status.as_ref().and_then(|status| status.serial);
-    answered.is_some_and(|answered| !serial::is_newer(head.soa.serial, answered))
-        && Verdict::of_zone(zone).is_ready()
+    let Some(status) = &zone.status else { return false };
+    let is_told = status.serial.is_some_and(|told| !serial::is_newer(head.soa.serial, told));
+    let accepted = find_condition(&status.conditions, ConditionType::Accepted);
+    let is_refused = accepted.is_some_and(|accepted| accepted.status == "False");
+    let serving = status.serving.as_deref().and_then(|serving| serving.split_once('/'));
+    let is_answered = serving.is_some_and(|(answering, asked)| answering == asked && asked != "0");
+    is_told && (Verdict::of_zone(zone).is_ready() || (is_refused && is_answered))
 }

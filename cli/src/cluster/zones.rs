@@ -4,11 +4,13 @@
 //! published yet, Zones are looked through. A zone of which the Zone object is gone is still published, and is
 //! found by its domain.
 
+use std::collections::BTreeSet;
+
 use kube::Error;
 use kube::api::{Api, ListParams};
 use kube::core::Resource;
 use port53_client::explain;
-use port53_crds::{Zone, ZoneHead};
+use port53_crds::{HeadState, KEEP_ANNOTATION, Zone, ZoneHead};
 use port53_store::{Head, head_object_name};
 use port53_zone::{Name, name};
 
@@ -39,10 +41,7 @@ impl Found {
         self.zone.as_ref().ok_or_else(|| match &self.head {
             Ok(Some(head)) => {
                 let (namespace, name) = (&head.holder.namespace, &head.holder.name);
-                format!(
-                    "{} is published and its Zone {namespace}/{name} is gone: apply it again",
-                    self.domain()
-                )
+                without_zone(&self.domain(), namespace, name)
             }
             _ => format!("{} has no Zone: apply one", self.domain()),
         })
@@ -76,6 +75,14 @@ impl Found {
         }
         Ok(head)
     }
+}
+
+/// What is to be done about a zone that is served and has no Zone.
+pub(crate) fn without_zone(domain: &str, namespace: &str, name: &str) -> String {
+    format!(
+        "{domain} is served without a Zone, for its Zone {namespace}/{name} is gone: apply that again, and to withdraw \
+         it delete it then, without the annotation {KEEP_ANNOTATION}"
+    )
 }
 
 /// Namespace and name of an object.
@@ -173,6 +180,23 @@ impl Cluster {
             }
         }
         list(&self.of::<Zone>(&self.namespace), &params).await.map_err(told)
+    }
+
+    /// The heads of zones that are served and have no Zone among `zones`, which are all there are.
+    ///
+    /// # Errors
+    /// When the heads cannot be listed.
+    pub(crate) async fn heads_without_zone(&self, zones: &[Zone]) -> Result<Vec<Head>, String> {
+        let there: BTreeSet<(&str, &str)> = zones.iter().map(namespaced).collect();
+        let heads = list(&self.of_operator::<ZoneHead>(), &ListParams::default()).await;
+        let heads = heads.map_err(|error| {
+            format!("the ZoneHeads of namespace {}: {}", self.operator_namespace, explain(&error))
+        })?;
+        let served = heads.iter().filter_map(|object| Head::read(object).ok()).filter(|head| {
+            head.state != HeadState::Withdrawn
+                && !there.contains(&(head.holder.namespace.as_str(), head.holder.name.as_str()))
+        });
+        Ok(served.collect())
     }
 
     async fn zone(&self, namespace: &str, name: &str) -> Result<Option<Zone>, String> {

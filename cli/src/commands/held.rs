@@ -144,8 +144,9 @@ impl Held {
     /// Reads the message of the condition: how many, which (the first of many), and the id at the end.
     fn read(message: &str) -> Option<Self> {
         let (count, _) = message.split_once(' ')?;
-        let (_, rest) = message.split_once(": ")?;
-        let (removals, order) = rest.rsplit_once(". To let")?;
+        let (said, order) = message.rsplit_once(". To let")?;
+        // Before them is why they are held.
+        let (_, removals) = said.rsplit_once(": ")?;
         let (_, id) = order.rsplit_once('=')?;
         // Blanks stand in no name: they are escaped.
         let removal = |text: &str| {
@@ -192,6 +193,8 @@ mod tests {
             rejected: 0,
             service: Service::Unpublished,
             held: Some(held),
+            max_removed_percent: 30,
+            released: Some("another: id. To let"),
             pinned: None,
             leaves_at: None,
             note: None,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Ended, Outcome};
 use crate::args::{Rollback, program};
 use crate::cluster::annotate::Annotation;
-use crate::cluster::published::not_kept;
 use crate::cluster::served::{Progress, Waited, is_served};
 use crate::cluster::verdict::Verdict;
 use crate::cluster::zones::Found;
@@ -29,8 +28,15 @@ async fn to(cluster: &Cluster, found: &Found, serial: u32, patience: Duration) -
     let zone = found.object()?;
     found.head()?;
     let (kept, _) = cluster.kept(found).await?;
-    if kept.iter().all(|kept| kept.revision.soa.serial != serial) {
-        return Err(not_kept(found, serial, &kept));
+    let Some(wanted) = kept.iter().find(|kept| kept.revision.soa.serial == serial) else {
+        return Err(cluster.not_kept(found, serial, &kept).await);
+    };
+    if let Some(why) = cluster.lost(found, wanted).await {
+        return Err(format!(
+            "version {serial} of {domain} is kept and cannot be read: {why}: choose another of {program} history {domain}",
+            domain = found.domain(),
+            program = program()
+        ));
     }
     let zone = cluster.annotate(zone, Annotation::Rollback, &serial.to_string()).await?;
     let waited = cluster.wait_for_zone(&found.apex, zone, patience, |zone, head| match head {

@@ -4,14 +4,16 @@ use std::io::{self, Write};
 
 use kube::api::ListParams;
 use port53_client::explain;
-use port53_crds::{ConditionType, DNSRecord, Zone, find_condition};
+use port53_crds::{ConditionType, DNSRecord, Reason, Zone, find_condition};
+use port53_store::Head;
 use serde::Serialize;
 
 use super::{Ended, Outcome};
 use crate::args;
 use crate::cluster::verdict::{Verdict, Why};
-use crate::cluster::zones::{Found, namespaced};
+use crate::cluster::zones::{Found, namespaced, without_zone};
 use crate::cluster::{self, Cluster, list};
+use crate::judge::zone_text;
 use crate::report::{self, Color, ListFormat, Style};
 
 /// A zone as its status says.
@@ -78,14 +80,20 @@ async fn all(arguments: &args::Status, style: Style) -> Result<(String, Ended), 
     };
     let zones = list(&api, &ListParams::default()).await;
     let zones = zones.map_err(|error| format!("the Zones cannot be listed: {}", explain(&error)))?;
-    if zones.is_empty() && arguments.output == ListFormat::Table {
+    let mut rows: Vec<ZoneRow> = zones.iter().map(ZoneRow::of).collect();
+    if arguments.all_namespaces {
+        match cluster.heads_without_zone(&zones).await {
+            Ok(heads) => rows.extend(heads.iter().map(ZoneRow::without_zone)),
+            Err(why) => eprintln!("zones that are served without a Zone are not listed: {why}"),
+        }
+    }
+    if rows.is_empty() && arguments.output == ListFormat::Table {
         match arguments.all_namespaces {
             true => eprintln!("there is no Zone"),
             false => eprintln!("there is no Zone in namespace {}: -A looks into all", cluster.namespace),
         }
         return Ok((String::new(), Ended::Well));
     }
-    let rows: Vec<ZoneRow> = zones.iter().map(ZoneRow::of).collect();
     let text = match arguments.output {
         ListFormat::Table => zones_table(&rows, style),
         ListFormat::Json => report::json(&rows),
@@ -140,6 +148,24 @@ impl ZoneRow {
             reason,
             message,
             held: held.filter(|held| held.status == "True").map(|held| report::shown(&held.message)),
+        }
+    }
+
+    /// Of a zone that is served although its Zone is gone. Nobody says who answers it.
+    fn without_zone(head: &Head) -> Self {
+        let (domain, holder) = (zone_text(&head.apex), &head.holder);
+        ZoneRow {
+            namespace: holder.namespace.clone(),
+            name: holder.name.clone(),
+            serial: Some(head.soa.serial),
+            records: Some(head.rrsets),
+            rejected: None,
+            serving: None,
+            ready: "False",
+            reason: Reason::ZoneNotFound.as_str().to_owned(),
+            message: without_zone(&domain, &holder.namespace, &holder.name),
+            held: None,
+            zone: domain,
         }
     }
 

@@ -98,7 +98,7 @@ fn divided(real: &Path) -> Option<(&Path, PathBuf)> {
 
 /// A path as it is told: as it stands, but for octets that are not UTF-8. Two paths never look the same, or one
 /// of the files would be taken for the other.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let octets = path.as_os_str().as_encoded_bytes();
     let chunks = octets.utf8_chunks();
     chunks.fold(String::with_capacity(octets.len()), |mut text, chunk| {

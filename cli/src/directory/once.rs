@@ -2,6 +2,7 @@
 //! that of the fields nobody wrote nobody becomes the manager.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::OpenError;
 use super::manifests::{self, Context, Object};
-use super::named::Named;
+use super::named::{Named, shown};
 use super::open::{Refused, text};
 use super::walk::FileKind;
 use crate::admission::Admission;
@@ -40,7 +41,7 @@ pub(crate) struct Manifests {
     pub(crate) masters: Vec<Arc<str>>,
 }
 
-/// Reads the manifests of files, of directories and, for `-`, of standard input. Objects that name no namespace
+/// Reads the manifests of files, of directories, of pipes and, for `-`, of standard input. Objects that name no namespace
 /// are in `namespace`.
 ///
 /// # Errors
@@ -54,6 +55,12 @@ pub(crate) fn read_manifests(
     for path in paths {
         if path == Path::new(STANDARD_INPUT) {
             reader.take(&STANDARD_INPUT.into(), text(io::stdin().lock()));
+            continue;
+        }
+        if is_stream(path) {
+            let read =
+                File::open(path).map_err(|source| OpenError::Unreadable { path: shown(path), source })?;
+            reader.take(&shown(path).into(), text(read));
             continue;
         }
         let named = Named::open(path)?;
@@ -74,6 +81,14 @@ pub(crate) fn read_manifests(
         }
     }
     Ok(reader.read)
+}
+
+/// Whether a person named something that is read once from its beginning to its end and has no name of its own: a
+/// pipe, as the shell makes of `<(…)`, or what stands in `/dev`, which may be a file that a `<` leads to.
+fn is_stream(path: &Path) -> bool {
+    let is_special = |it: std::fs::Metadata| !it.is_file() && !it.is_dir();
+    std::fs::metadata(path).is_ok_and(is_special)
+        || ["/dev", "/proc/self/fd"].iter().any(|place| path.starts_with(place) && !path.is_dir())
 }
 
 struct Reader<'a> {

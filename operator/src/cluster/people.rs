@@ -4,7 +4,7 @@
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use port53_crds::{DNSRecord, DNSRecordStatus, FINALIZER, RELEASE_ANNOTATION, Zone, ZoneStatus};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::store::{WriteError, in_time};
 use crate::index::Key;
@@ -36,15 +36,25 @@ pub async fn write_status(
     match status {
         Status::Zone(status) => {
             let api: Api<Zone> = Api::namespaced(client, namespace);
-            let patch = json!({"metadata": {"uid": uid}, "status": status});
+            let patch = patch(uid, json!(status));
             in_time(api.patch_status(name, &params, &Patch::Merge(patch))).await.map(drop)
         }
         Status::Record(status) => {
             let api: Api<DNSRecord> = Api::namespaced(client, namespace);
-            let patch = json!({"metadata": {"uid": uid}, "status": status});
+            let patch = patch(uid, json!(status));
             in_time(api.patch_status(name, &params, &Patch::Merge(patch))).await.map(drop)
         }
     }
+}
+
+/// A merge patch that writes this status. What is left out of one stays, so what is no longer so is taken away.
+fn patch(uid: Option<&str>, mut status: Value) -> Value {
+    for field in ["serial", "serving"] {
+        if status.get(field).is_none() {
+            status[field] = Value::Null;
+        }
+    }
+    json!({"metadata": {"uid": uid}, "status": status})
 }
 
 /// What is to be done to the metadata of a Zone.

@@ -195,7 +195,8 @@ impl Engine {
                 );
             }
         }
-        if self.zones.get(&apex).is_some_and(|zone| told(zone) != before) {
+        // While something is held the annotation that releases it is told of, too.
+        if self.zones.get(&apex).is_some_and(|zone| zone.held.is_some() || told(zone) != before) {
             self.report_zone_of(&apex);
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use port53_client::jittered;
-use port53_crds::{ROLLBACK_ANNOTATION, parse_duration};
+use port53_crds::{RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, parse_duration};
 use port53_zone::{Name, serial};
 
 use super::zone::{Rollback, ZoneState};
@@ -352,6 +352,8 @@ impl Engine {
             rejected: zone.map_or(0, |zone| zone.rejected),
             service,
             held: zone.and_then(|zone| zone.held.as_ref()),
+            max_removed_percent: object.spec.guard.max_removed_percent,
+            released: planning::annotation(object, RELEASE_ANNOTATION),
             pinned: stored.and_then(|stored| stored.head.pinned),
             leaves_at: leaves_at(object).filter(|_| stored.is_some()),
             note: note.as_deref(),

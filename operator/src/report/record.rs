@@ -5,10 +5,15 @@ use port53_crds::{ConditionType, DNSRecordStatus, Reason, Status, condition, fin
 use port53_zone::name;
 
 use super::{Service, is_accepted, refusal, warnings};
-use crate::verdict::Verdict;
+use crate::verdict::{Outcome, Verdict};
+
+/// What a record is told that was answered until its grant went.
+const TAKEN_OUT: &str =
+    "; it was taken out of service, unless the condition Held of its Zone says that the guard holds it";
 
 /// The status that a record is to have, or nothing when it has it. Once a generation is served it stays so:
-/// later troubles of pods are told by the Zone, not by a hundred thousand records.
+/// later troubles of pods are told by the Zone, not by a hundred thousand records. Who answers is told only of what
+/// may be answered: not of a record that is withdrawn or waits for the end of a rollback.
 pub fn record_status(
     verdict: &Verdict,
     service: Service<'_>,
@@ -22,8 +27,9 @@ pub fn record_status(
     new.published_name = verdict.name.as_ref().map(name::display);
     let is_latched = old.observed_generation == generation
         && find_condition(&old.conditions, ConditionType::Ready).is_some_and(|ready| ready.status == "True");
+    let mut conditions = std::mem::take(&mut new.conditions);
     let mut set = |type_, status, reason, message: String| {
-        set_condition(&mut new.conditions, condition(type_, status, reason, message, generation, now));
+        set_condition(&mut conditions, condition(type_, status, reason, message, generation, now));
     };
     if is_accepted(verdict) {
         set(ConditionType::Accepted, Status::True, Reason::Accepted, warnings(verdict));
@@ -32,6 +38,7 @@ pub fn record_status(
                 let message =
                     format!("the zone is rolled back to serial {serial}: this waits until that is released");
                 set(ConditionType::Ready, Status::False, Reason::Pinned, message);
+                (new.serial, new.serving) = (None, None);
             }
             _ if is_latched => {}
             Service::Unpublished => {
@@ -53,11 +60,24 @@ pub fn record_status(
             }
         }
     } else {
-        let (reason, message) = refusal(verdict);
+        let (reason, mut message) = refusal(verdict);
+        if verdict.outcome == Outcome::Rejected {
+            if reason == Reason::NotPermitted && was_in_service(&old) {
+                message.push_str(TAKEN_OUT);
+            }
+            (new.serial, new.serving) = (None, None);
+        }
         set(ConditionType::Accepted, Status::False, reason, message.clone());
         set(ConditionType::Ready, Status::False, reason, message);
     }
+    new.conditions = conditions;
     (new != old).then_some(new)
+}
+
+/// Whether a record that may not be there any more was answered before: as it was told then, and is told since.
+fn was_in_service(old: &DNSRecordStatus) -> bool {
+    let said = find_condition(&old.conditions, ConditionType::Ready).map(|ready| ready.message.as_str());
+    old.serial.is_some() || said.is_some_and(|said| said.ends_with(TAKEN_OUT))
 }
 
 #[cfg(test)]
@@ -65,7 +85,7 @@ mod tests {
     use super::*;
     use crate::cluster::confirm::Confirmation;
     use crate::objects::ObjectRef;
-    use crate::verdict::{Complaint, Outcome};
+    use crate::verdict::Complaint;
     use std::time::Duration;
 
     fn verdict(outcome: Outcome, complaints: Vec<Complaint>) -> Verdict {
@@ -124,5 +144,47 @@ mod tests {
                     .into()
             )
         );
+    }
+
+    fn served(confirmation: &Confirmation) -> DNSRecordStatus {
+        let accepted = verdict(Outcome::Accepted, Vec::new());
+        record_status(&accepted, Service::Served(confirmation), None, Timestamp::UNIX_EPOCH)
+            .expect("a status")
+    }
+
+    #[test]
+    fn a_record_whose_grant_went_is_served_by_nobody_and_says_that_it_was_taken_out() {
+        let now = Timestamp::UNIX_EPOCH;
+        let before = served(&confirmation(2));
+        assert_eq!(before.serving.as_deref(), Some("2/2"));
+        let complaint =
+            Complaint::error(Reason::NotPermitted, "spec.zoneRef", "Zone dns/z grants nothing", "ask");
+        let gone = verdict(Outcome::Rejected, vec![complaint.clone()]);
+        let status = record_status(&gone, Service::Unpublished, Some(&before), now).expect("a status");
+        assert_eq!((status.serving.as_deref(), status.serial), (None, None));
+        let (_, reason, message) = ready(&status);
+        assert_eq!(reason, "NotPermitted");
+        assert!(message.contains("; it was taken out of service"), "{message}");
+        // It stays said, and nothing is written again.
+        assert_eq!(record_status(&gone, Service::Unpublished, Some(&status), now), None);
+        // One that never was in service is told nothing of it.
+        let status = record_status(&gone, Service::Unpublished, None, now).expect("a status");
+        assert!(!ready(&status).2.contains("taken out"));
+        // What stays in service is answered as before.
+        let kept = verdict(Outcome::LastGoodKept, vec![complaint]);
+        let status = record_status(&kept, Service::Unpublished, Some(&before), now).expect("a status");
+        assert_eq!((status.serving.as_deref(), status.serial), (Some("2/2"), Some(7)));
+    }
+
+    #[test]
+    fn a_record_of_a_zone_that_is_rolled_back_is_served_by_nobody() {
+        let now = Timestamp::UNIX_EPOCH;
+        let all = confirmation(2);
+        let accepted = verdict(Outcome::Accepted, Vec::new());
+        let status =
+            record_status(&accepted, Service::Pinned(3), Some(&served(&all)), now).expect("a status");
+        assert_eq!((status.serving.as_deref(), status.serial), (None, None));
+        let status = record_status(&accepted, Service::Served(&all), Some(&status), now).expect("a status");
+        assert_eq!(status.serving.as_deref(), Some("2/2"));
     }
 }

@@ -31,6 +31,10 @@ pub struct Facts<'a> {
     pub service: Service<'a>,
     /// What the guard holds.
     pub held: Option<&'a Held>,
+    /// The share of the RRsets that may go within ten minutes, in percent.
+    pub max_removed_percent: u32,
+    /// The id that a person wants to release.
+    pub released: Option<&'a str>,
     /// The serial of the revision that it is rolled back to.
     pub pinned: Option<u32>,
     /// When it is withdrawn, because its Zone was deleted.
@@ -41,6 +45,8 @@ pub struct Facts<'a> {
 
 /// Removals that are named in a message; the others are counted.
 const NAMED: usize = 20;
+/// Characters of an annotation that are shown.
+const LONGEST_SHOWN: usize = 64;
 
 /// The status that a Zone is to have, or nothing when it has it.
 pub fn zone_status(
@@ -61,7 +67,7 @@ pub fn zone_status(
     };
     match facts.held {
         None => set(ConditionType::Held, Status::False, Reason::NothingHeld, String::new()),
-        Some(held) => set(ConditionType::Held, Status::True, Reason::RemovalsHeld, held_message(held)),
+        Some(held) => set(ConditionType::Held, Status::True, Reason::RemovalsHeld, held_message(held, facts)),
     }
     if is_accepted(verdict) {
         set(ConditionType::Accepted, Status::True, Reason::Accepted, warnings(verdict));
@@ -75,17 +81,15 @@ pub fn zone_status(
         Service::Served(confirmation) | Service::Waiting { confirmation: Some(confirmation), .. } => {
             Some(confirmation.share())
         }
+        // Of this serial it is not known.
+        Service::Waiting { confirmation: None, .. } => None,
         _ => old.serving.clone(),
     };
     (new != old).then_some(new)
 }
 
 fn ready(verdict: &Verdict, facts: &Facts<'_>) -> (Status, Reason, String) {
-    let (status, mut reason, mut message) = match facts.service {
-        Service::Unpublished if !is_accepted(verdict) => {
-            let (reason, message) = refusal(verdict);
-            (Status::False, reason, message)
-        }
+    let (mut status, mut reason, mut message) = match facts.service {
         Service::Unpublished | Service::Pinned(_) => {
             (Status::False, Reason::Pending, "not published yet".to_owned())
         }
@@ -98,6 +102,15 @@ fn ready(verdict: &Verdict, facts: &Facts<'_>) -> (Status, Reason, String) {
         }
         Service::Served(confirmation) => (Status::True, Reason::Served, confirmation.to_string()),
     };
+    // What is answered is not what the Zone says now.
+    if !is_accepted(verdict) {
+        let (why, refused) = refusal(verdict);
+        message = match facts.service {
+            Service::Unpublished => refused,
+            _ => format!("{refused}; {message}"),
+        };
+        (status, reason) = (Status::False, why);
+    }
     // What a person did to the zone is the first thing to say, while it is served.
     if let Some(serial) = facts.pinned {
         reason = if status == Status::True { Reason::Pinned } else { reason };
@@ -119,17 +132,110 @@ fn ready(verdict: &Verdict, facts: &Facts<'_>) -> (Status, Reason, String) {
     (status, reason, message)
 }
 
-fn held_message(held: &Held) -> String {
+fn held_message(held: &Held, facts: &Facts<'_>) -> String {
     let named: Vec<&str> = held.removals.iter().take(NAMED).map(String::as_str).collect();
     let more = match held.removals.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    let another = match facts.released.filter(|released| *released != held.id) {
+        Some(released) => format!(
+            " (annotation {RELEASE_ANNOTATION} is \"{}\", which is not the id of these: nothing goes by it)",
+            released.chars().take(LONGEST_SHOWN).collect::<String>()
+        ),
+        None => String::new(),
+    };
     format!(
-        "{} removals are held, more than the guard lets go at once: {}{more}. To let exactly these go, annotate the \
-         Zone with {RELEASE_ANNOTATION}={}",
+        "{} removals are held: with what went in the last ten minutes they are more than {} % of the RRsets{another}: \
+         {}{more}. To let exactly these go, annotate the Zone with {RELEASE_ANNOTATION}={}",
         held.removals.len(),
+        facts.max_removed_percent,
         named.join(", "),
         held.id
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::confirm::Confirmation;
+    use crate::objects::ObjectRef;
+    use crate::verdict::{Complaint, Outcome};
+    use port53_crds::find_condition;
+    use std::time::Duration;
+
+    fn confirmation() -> Confirmation {
+        let took = Duration::from_millis(14);
+        Confirmation {
+            serial: 7,
+            answering: 2,
+            asked: 2,
+            nameservers: 2,
+            others: Vec::new(),
+            newest: None,
+            took,
+        }
+    }
+
+    fn facts(confirmation: &Confirmation) -> Facts<'_> {
+        Facts {
+            serial: Some(7),
+            records: 20,
+            rejected: 0,
+            service: Service::Served(confirmation),
+            held: None,
+            max_removed_percent: 30,
+            released: None,
+            pinned: None,
+            leaves_at: None,
+            note: None,
+        }
+    }
+
+    fn said(outcome: Outcome, complaints: Vec<Complaint>, facts: &Facts<'_>, type_: ConditionType) -> String {
+        let object = ObjectRef::Zone { namespace: "dns".to_owned(), name: "z".to_owned() };
+        let verdict = Verdict { object, generation: 3, zone: None, name: None, outcome, complaints };
+        let status = zone_status(&verdict, facts, None, Timestamp::UNIX_EPOCH).expect("a status");
+        let found = find_condition(&status.conditions, type_).expect("the condition");
+        format!("{} {}: {}", found.status, found.reason, found.message)
+    }
+
+    #[test]
+    fn a_zone_whose_edit_is_refused_is_not_ready_and_says_what_stays_in_service() {
+        let confirmation = confirmation();
+        let facts = facts(&confirmation);
+        let complaint =
+            Complaint::error(Reason::InvalidSpec, "spec.soa.contact", "\"x y\" is no name", "write one");
+        assert_eq!(
+            said(Outcome::LastGoodKept, vec![complaint], &facts, ConditionType::Ready),
+            "False InvalidSpec: spec.soa.contact: \"x y\" is no name: write one; the last good version stays in \
+             service; served as serial 7 by 2 of 2 pods, 2 nameservers, 14 ms"
+        );
+        let accepted = said(Outcome::Accepted, Vec::new(), &facts, ConditionType::Ready);
+        assert_eq!(accepted, "True Served: served as serial 7 by 2 of 2 pods, 2 nameservers, 14 ms");
+        let pinned = Facts { pinned: Some(4), ..facts };
+        let complaint = Complaint::error(Reason::InvalidSpec, "spec", "wrong", "");
+        let pinned = said(Outcome::LastGoodKept, vec![complaint], &pinned, ConditionType::Ready);
+        assert!(pinned.starts_with("False InvalidSpec: rolled back to serial 4"), "{pinned}");
+    }
+
+    #[test]
+    fn what_is_held_says_why_and_that_an_annotation_of_another_id_releases_nothing() {
+        let confirmation = confirmation();
+        let held = Held { id: "0123456789ab".to_owned(), removals: vec!["a.example. A".to_owned()] };
+        let told = |released| {
+            let facts = Facts { held: Some(&held), released, ..facts(&confirmation) };
+            said(Outcome::Accepted, Vec::new(), &facts, ConditionType::Held)
+        };
+        let message = told(None);
+        let why = "1 removals are held: with what went in the last ten minutes they are more than 30 % of the RRsets: ";
+        assert!(message.starts_with(&format!("True RemovalsHeld: {why}a.example. A. To let")), "{message}");
+        assert_eq!(told(Some("0123456789ab")), message);
+        let other = told(Some("fedcba987654"));
+        assert!(
+            other.contains("port53.dev/release is \"fedcba987654\", which is not the id of these"),
+            "{other}"
+        );
+        assert!(other.ends_with("port53.dev/release=0123456789ab"), "{other}");
+    }
 }

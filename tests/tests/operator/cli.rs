@@ -15,10 +15,10 @@ mod export;
 mod import;
 mod terminal;
 
-use crate::{record, shared, zone};
+use crate::{programs, record, shared, zone};
 use port53_tests::cluster::User;
 use port53_tests::eventually;
-use port53_tests::platform::Platform;
+use port53_tests::platform::{Platform, Settings};
 use port53_tests::process::Finished;
 use serde_json::Value;
 use std::path::Path;
@@ -276,6 +276,63 @@ fn versions_are_listed_compared_exported_rolled_back_to_and_released() {
     assert!(done.stderr.contains("nothing to release"), "{done:?}");
 }
 
+/// Slices of a version were lost: it was offered, and rolling back to it waited for nothing.
+#[test]
+fn a_version_that_cannot_be_read_is_not_offered() {
+    // One of its own, whose operator is stopped where it stands: it restores what was deleted by hand.
+    let platform: &'static Platform = Box::leak(Box::new(Platform::start(programs(), Settings::default())));
+    let (namespace, domain) = platform.place("lost");
+    let site = Site { platform, namespace, domain, files: TempDir::new().expect("a directory") };
+    let domain = &site.domain;
+    let roots = |serial: u32| {
+        let revisions = site.platform.kubectl("get zonerevisions -n port53 -o json");
+        let revisions: Value = serde_json::from_str(&revisions).expect("JSON");
+        let all = revisions["items"].as_array().expect("a list").clone();
+        let found = all
+            .into_iter()
+            .find(|it| it["spec"]["domain"] == domain.as_str() && it["spec"]["serial"] == serial);
+        found.unwrap_or_else(|| panic!("no revision {serial}"))["spec"].clone()
+    };
+    site.port53_applies(&(site.zone() + &site.a("www", "192.0.2.1")));
+    let first = site.checkpoint();
+    site.port53_applies(&site.a("www", "192.0.2.2"));
+    let second = site.checkpoint();
+    let root = roots(first)["root"].as_str().expect("a root").to_owned();
+    platform.pause_operator();
+    platform.kubectl(&format!("delete zoneslice {root} -n port53"));
+    let done = site.port53(2, &format!("rollback {domain} --to {first}"));
+    assert!(
+        done.stderr.contains(&format!("version {first} of {domain} is kept and cannot be read")),
+        "{done:?}"
+    );
+    let done = site.port53(2, &format!("rollback {domain} --to 4242"));
+    assert!(done.stderr.contains(&format!("; {first} cannot be read")), "{done:?}");
+    let (offered, _) = done.stderr.split_once(';').expect("those that can be read");
+    assert!(offered.ends_with(&format!("kept are {second}")), "{done:?}");
+    assert!(
+        site.get("zone", "here").expect("a Zone")["metadata"]["annotations"]["port53.dev/rollback"].is_null()
+    );
+}
+
+#[test]
+fn a_zone_that_is_served_without_a_zone_is_listed() {
+    let site = Site::new("orphan");
+    site.port53_applies(&(site.zone() + &site.a("www", "192.0.2.1")));
+    let (namespace, domain) = (&site.namespace, &site.domain);
+    site.platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/keep-serving=true"));
+    site.platform.kubectl(&format!("delete zone here -n {namespace} --timeout=30s"));
+    // Of all namespaces, so of none that is named.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_port53-tested"));
+    command.args(["status", "-A"]).env("KUBECONFIG", site.platform.cluster.kubeconfig());
+    let (status, done) = finished(command);
+    assert_eq!(status, 1, "{done:?}");
+    let line = done.stdout.lines().find(|line| line.starts_with(&format!("{domain} ")));
+    let line = line.unwrap_or_else(|| panic!("{done:?}"));
+    assert!(line.contains("ZoneNotFound") && line.ends_with(&format!("{namespace}/here")), "{line}");
+    let done = site.port53(2, &format!("status {domain}"));
+    assert!(done.stderr.contains("is served without a Zone"), "{done:?}");
+}
+
 #[test]
 fn a_directory_is_compared_with_what_applying_it_would_change() {
     let site = Site::new("diff");
@@ -297,6 +354,10 @@ fn a_directory_is_compared_with_what_applying_it_would_change() {
     site.platform.say(&format!("new.{domain} A"), "NoError 192.0.2.8");
     site.platform.say(&format!("www.{domain} A"), "NoError 192.0.2.7");
     site.platform.say(&format!("stays.{domain} A"), "NoError 192.0.2.2");
+    // Nothing would change, and one would be rejected.
+    let done = site.port53(1, &format!("diff {domain} dns"));
+    assert!(done.stdout.is_empty() && done.stderr.contains("alias"), "{done:?}");
+    site.write("dns/a.yaml", &site.a("www", "192.0.2.7"));
     site.port53(0, &format!("diff {domain} dns"));
 }
 

@@ -27,10 +27,21 @@ fn too_many_removals_are_held_and_only_they_until_a_person_releases_them_once() 
     // They came one by one: the first may have gone, as far as the limit lets them.
     let number: usize = message.split(' ').next().and_then(|word| word.parse().ok()).expect("a number");
     assert!((14..=19).contains(&number) && message.contains(&format!("h9.{domain}. A")), "{message}");
+    let why =
+        "removals are held: with what went in the last ten minutes they are more than 30 % of the RRsets";
+    assert!(message.contains(why), "{message}");
     platform.say(&format!("h9.{domain} A"), "NoError 192.0.2.9");
 
     // Another id releases nothing.
     platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/release=nothing"));
+    eventually("the Zone says so", || {
+        let zone = platform.get("zone", &namespace, "here").expect("a Zone");
+        let (_, message) = port53_tests::platform::condition(&zone, "Held");
+        match message.contains("is \"nothing\", which is not the id of these: nothing goes by it") {
+            true => Ok(()),
+            false => Err(message),
+        }
+    });
     platform.apply(&record(&namespace, "newer", "here", "name: newer, type: A, values: [192.0.2.98]"));
     platform.comes_to("dnsrecord", &namespace, "newer", "Ready=True Served");
     platform.say(&format!("h9.{domain} A"), "NoError 192.0.2.9");
@@ -78,6 +89,9 @@ fn a_rollback_is_a_pin_and_its_release_goes_on() {
     let message = platform.comes_to("zone", &namespace, "here", "Ready=True Pinned");
     assert!(message.starts_with(&format!("rolled back to serial {first}")), "{message}");
     platform.comes_to("dnsrecord", &namespace, "www", "Ready=False Pinned");
+    let serving =
+        platform.get("dnsrecord", &namespace, "www").expect("it is there")["status"]["serving"].clone();
+    assert_eq!(serving, Value::Null, "what is served is another version");
     let head = platform.head(&domain).expect("a head");
     assert_eq!(head["spec"]["pinned"], first);
     assert!(head["spec"]["serial"].as_u64() > Some(2), "{}", head["spec"]);

@@ -39,8 +39,65 @@ fn a_grant_lets_another_namespace_attach_and_its_end_takes_it_out() {
     platform.comes_to("dnsrecord", &shop, "mail", "Ready=False NotPermitted");
 
     platform.apply(&zone(&namespace, "here", &domain));
-    platform.comes_to("dnsrecord", &shop, "one", "Ready=False NotPermitted");
+    let message = platform.comes_to("dnsrecord", &shop, "one", "Ready=False NotPermitted");
+    assert!(message.contains("; it was taken out of service"), "{message}");
     platform.come_to_say(&format!("www.shop.{domain} A"), "NXDomain");
+    // Nobody serves it, and it does not say so: in no column.
+    let status = platform.get("dnsrecord", &shop, "one").expect("it is there")["status"].clone();
+    assert_eq!((&status["serving"], &status["serial"]), (&Value::Null, &Value::Null), "{status}");
+    // Nor was one of them that never was.
+    let message = platform.comes_to("dnsrecord", &shop, "outside", "Ready=False NotPermitted");
+    assert!(!message.contains("taken out of service"), "{message}");
+}
+
+/// As it stands in docs/cluster.md.
+#[test]
+fn the_grants_of_the_documentation_let_in_whom_they_say() {
+    let platform = shared();
+    let text = include_str!("../../../docs/cluster.md");
+    let example = text.split("```yaml\n").find(|block| block.contains("children:")).expect("the example");
+    let (example, _) = example.split_once("```").expect("its end");
+    let [dns, labs] = ["doc-dns", "doc-labs"].map(|name| platform.cluster.create_namespace(name));
+    let shop = platform.cluster.create_labelled_namespace("doc-shop", &[("team", "shop")]);
+    let domain = format!("{dns}.example");
+    let example = example
+        .replace("example.com", &domain)
+        .replace("namespace: dns", &format!("namespace: {dns}"))
+        .replace("namespace: shop", &format!("namespace: {shop}"))
+        .replace("namespace: labs", &format!("namespace: {labs}"))
+        .replace("metadata.name: labs", &format!("metadata.name: {labs}"));
+    platform.apply(&example);
+    platform.comes_to("zone", &dns, "example-com", "Ready=True Served");
+    platform.comes_to("dnsrecord", &shop, "www", "Ready=True Served");
+    platform.comes_to("zone", &labs, "labs", "Ready=True Served");
+    platform.come_to_say(&format!("www.shop.{domain} A"), "NoError 192.0.2.20");
+    platform.come_to_say(&format!("labs.{domain} NS"), "NoError ns1.dns.example.net.");
+}
+
+/// A Zone whose new version is wrong was Ready for that version, so `kubectl wait` was told that all is well.
+#[test]
+fn a_zone_whose_edit_is_refused_is_not_ready_and_serves_its_last_good_terms() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("edited");
+    platform.apply(&zone(&namespace, "here", &domain));
+    platform.comes_to("zone", &namespace, "here", "Ready=True Served");
+    platform.apply(&zone_with(&namespace, "here", &domain, "soa: {contact: \"a@b..example\"}"));
+    let message = platform.comes_to("zone", &namespace, "here", "Ready=False InvalidSpec");
+    assert!(message.starts_with("spec.soa.contact: "), "{message}");
+    assert!(message.contains("the last good version stays in service; served as serial"), "{message}");
+    platform.say(&format!("{domain} NS"), "NoError ns1.dns.example.net. ns2.dns.example.net.");
+    let columns = platform.kubectl(&format!("get dnszone here -n {namespace}"));
+    let mut lines = columns.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let (head, row) = (lines.next().expect("a head"), lines.next().expect("a row"));
+    let of =
+        |column: &str| head.iter().position(|name| *name == column).and_then(|place| row.get(place).copied());
+    assert_eq!(
+        (of("ACCEPTED"), of("HELD"), of("READY")),
+        (Some("False"), Some("False"), Some("False")),
+        "{columns}"
+    );
+    platform.apply(&zone(&namespace, "here", &domain));
+    platform.comes_to("zone", &namespace, "here", "Ready=True Served");
 }
 
 /// A label that a namespace gets is a grant that it has.
@@ -154,8 +211,14 @@ fn a_deleted_zone_that_is_kept_stays_in_service_and_is_taken_up_by_the_next() {
     });
     // Without its Zone everything stays as it is, and records say why.
     platform.apply(&www("192.0.2.2"));
-    platform.comes_to("dnsrecord", &namespace, "www", "Ready=False ZoneNotFound");
+    let message = platform.comes_to("dnsrecord", &namespace, "www", "Ready=False ZoneNotFound");
+    assert!(message.ends_with("the last good version stays in service"), "{message}");
     platform.say(&format!("www.{domain} A"), "NoError 192.0.2.1");
+    // Another Zone of its domain is told how it is, and what to do.
+    platform.apply(&zone(&namespace, "another", &domain));
+    let message = platform.comes_to("zone", &namespace, "another", "Ready=False Conflicted");
+    assert!(message.contains("is served without a Zone: Zone"), "{message}");
+    assert!(message.contains(&format!("create Zone {namespace}/here again")), "{message}");
     platform.apply(&zone(&namespace, "here", &domain));
     platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
     platform.say(&format!("www.{domain} A"), "NoError 192.0.2.2");

@@ -17,13 +17,13 @@ use crate::finding::Finding;
 use crate::judge;
 use crate::report::{self, Style};
 
-/// What is published, and what it would be. What would be rejected is told.
+/// What is published, and what it would be. What would be rejected is told; and whether something would.
 pub(super) async fn sides(
     arguments: &ClusterArgs,
     zone: &str,
     path: &Path,
     style: Style,
-) -> Result<(Zones, Zones), String> {
+) -> Result<(Zones, Zones, bool), String> {
     let cluster = Cluster::connect(arguments).await?;
     let found = cluster.find(zone).await?;
     let (head, version) = cluster.published(&found).await?;
@@ -34,9 +34,10 @@ pub(super) async fn sides(
 
     let of_file = directory.objects().master_zones.iter().any(|master| master.apex == apex);
     if of_file {
-        let mut after = super::zones(path, &cluster.namespace).map_err(|error| error.to_string())?;
+        let (mut after, is_any_wrong) =
+            super::zones(path, &cluster.namespace).map_err(|error| error.to_string())?;
         after.retain(|of, _| *of == apex);
-        return Ok((before, after));
+        return Ok((before, after, is_any_wrong));
     }
 
     let (plan, is_all) = cluster.plan(&found, &head, version, directory.objects()).await?;
@@ -48,8 +49,10 @@ pub(super) async fn sides(
     }
     let findings = findings(&directory, plan.verdicts(), &apex);
     eprint!("{}", report::findings_text(&findings, style));
+    let is_any_wrong = findings.iter().any(Finding::is_error);
     let after = plan.zones.into_iter().filter(|zone| zone.apex == apex);
-    Ok((before, after.map(|zone| (zone.apex, (zone.soa, zone.applied.content))).collect()))
+    let after = after.map(|zone| (zone.apex, (zone.soa, zone.applied.content))).collect();
+    Ok((before, after, is_any_wrong))
 }
 
 /// What would be wrong with the objects of the directory that are about the zone.

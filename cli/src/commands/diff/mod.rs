@@ -53,12 +53,16 @@ enum Sides<'a> {
 pub(super) fn run(arguments: Diff, color: Color) -> Outcome {
     let style = Style::of(color, &io::stderr());
     let cluster = &arguments.cluster;
-    let (before, after) = match sides(&arguments, Path::exists)? {
+    let (before, after, is_any_wrong) = match sides(&arguments, Path::exists)? {
         Sides::Paths(a, b) => {
             let namespace = cluster.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-            (zones(a, namespace)?, zones(b, namespace)?)
+            let ((before, _), (after, _)) = (zones(a, namespace)?, zones(b, namespace)?);
+            (before, after, false)
         }
-        Sides::Versions(zone, a, b) => cluster::run(versions(cluster, zone, a, b))??,
+        Sides::Versions(zone, a, b) => {
+            let (before, after) = cluster::run(versions(cluster, zone, a, b))??;
+            (before, after, false)
+        }
         Sides::Applying(zone, path) => cluster::run(applying::sides(cluster, zone, path, style))??,
     };
     let changes = compare(&before, &after);
@@ -72,7 +76,7 @@ pub(super) fn run(arguments: Diff, color: Color) -> Outcome {
         ),
     };
     io::stdout().lock().write_all(text.as_bytes())?;
-    Ok(if changes.is_empty() { Ended::Well } else { Ended::WithProblems })
+    Ok(if changes.is_empty() && !is_any_wrong { Ended::Well } else { Ended::WithProblems })
 }
 
 /// What the arguments mean. `is_path` says whether something of that name is there.
@@ -95,7 +99,8 @@ fn sides(arguments: &Diff, is_path: impl Fn(&Path) -> bool) -> Result<Sides<'_>,
     }
 }
 
-fn zones(path: &Path, namespace: &str) -> Result<Zones, Box<dyn std::error::Error>> {
+/// The zones of a path, and whether something of it is wrong, which is told.
+fn zones(path: &Path, namespace: &str) -> Result<(Zones, bool), Box<dyn std::error::Error>> {
     let directory = read(&[path.to_owned()], namespace)?;
     let judged = Standing::new(NO_SALT).judge(&directory);
     let errors = judged.findings.iter().filter(|finding| finding.is_error()).count();
@@ -108,7 +113,7 @@ fn zones(path: &Path, namespace: &str) -> Result<Zones, Box<dyn std::error::Erro
         );
     }
     let zones = judged.plan.zones.into_iter();
-    Ok(zones.map(|zone| (zone.apex, (zone.soa, zone.applied.content))).collect())
+    Ok((zones.map(|zone| (zone.apex, (zone.soa, zone.applied.content))).collect(), errors > 0))
 }
 
 async fn versions(

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use port53_crds::{Reason, Zone};
+use port53_crds::{KEEP_ANNOTATION, Reason, Zone};
 use port53_zone::{Name, name};
 
 use super::{Held, Source, Terms, covers};
@@ -101,8 +101,11 @@ fn terms(inputs: &Inputs<'_>, claim: &Claim<'_>) -> Result<Terms, Vec<Complaint>
     match claim.source {
         Source::Master(master) => Ok(Terms::of_master(&master.soa.value)),
         Source::Written(zone) => {
-            Terms::read(zone, &claim.apex, &inputs.settings.nameservers).or_else(|complaints| {
-                match inputs.published.get(&claim.apex).filter(|_| claim.is_published) {
+            let published = inputs.published.get(&claim.apex).filter(|_| claim.is_published);
+            // In a directory nobody but the Zone names nameservers: there its word counts.
+            let kept = published.filter(|_| inputs.settings.missing_zone == MissingZone::Keep);
+            Terms::read(zone, &claim.apex, &inputs.settings.nameservers, kept).or_else(|complaints| {
+                match published {
                     Some(published) => Ok(Terms::last_good(published, complaints)),
                     None => Err(complaints),
                 }
@@ -171,8 +174,19 @@ fn read<'a>(
 fn refusal(objects: &Objects, claim: &Claim<'_>, holders: &Holders<'_>) -> Option<Complaint> {
     let domain = name::display(&claim.apex);
     if let Some((holder, _)) = holders.get(&claim.apex) {
-        let message = format!("{domain} is already held by {holder}");
-        let fix = "remove one of the two; records can be attached to the other by its spec.records";
+        let (message, fix) = match is_gone(objects, holder) {
+            true => (
+                format!("{domain} is served without a Zone: {holder}, which published it, is gone"),
+                format!(
+                    "to go on with it create {holder} again; to free the domain create that and delete it without the \
+                     annotation {KEEP_ANNOTATION}: when it is withdrawn this one has it"
+                ),
+            ),
+            false => (
+                format!("{domain} is already held by {holder}"),
+                "remove one of the two; records can be attached to the other by its spec.records".to_owned(),
+            ),
+        };
         return Some(error(claim, Reason::Conflicted, message, fix).related_to(holder.clone()));
     }
     let namespace = claim.object.namespace()?;
@@ -187,10 +201,17 @@ fn refusal(objects: &Objects, claim: &Claim<'_>, holders: &Holders<'_>) -> Optio
             _ => claim.is_published,
         };
         if !is_granted {
-            let message =
-                format!("{domain} is below {}, which {holder} holds and does not grant", name::display(apex));
+            let is_gone = is_gone(objects, holder);
+            let above = name::display(apex);
+            let message = match is_gone {
+                true => {
+                    format!("{domain} is below {above}, which is served without a Zone: {holder} is gone")
+                }
+                false => format!("{domain} is below {above}, which {holder} holds and does not grant"),
+            };
             let fix = format!(
-                "ask for an entry in spec.children of {holder} with namespace {namespace} and the name \"{}\"",
+                "{} an entry in spec.children of {holder} with namespace {namespace} and the name \"{}\"",
+                if is_gone { "create that Zone again, with" } else { "ask for" },
                 name::display_relative(&claim.apex, apex)
             );
             return Some(error(claim, Reason::NotPermitted, message, fix).related_to(holder.clone()));
@@ -211,6 +232,12 @@ fn refusal(objects: &Objects, claim: &Claim<'_>, holders: &Holders<'_>) -> Optio
         );
         error(claim, Reason::NotPermitted, message, fix).related_to(holder.clone())
     })
+}
+
+/// Whether a Zone is not there any more, of which what it published is still served.
+fn is_gone(objects: &Objects, holder: &ObjectRef) -> bool {
+    matches!(holder, ObjectRef::Zone { .. })
+        && objects.zones.iter().all(|zone| ObjectRef::of_zone(zone) != *holder)
 }
 
 /// Whether the zone `apex` lets a namespace with these labels hold the zone `below`.

@@ -10,12 +10,12 @@ mod terms;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use port53_crds::{Reason, Zone};
+use port53_crds::{DNSRecord, Reason, Zone};
 use port53_zone::name::SortKey;
-use port53_zone::{Name, name};
+use port53_zone::{Name, name, rdata};
 
-use super::{Inputs, MissingZone};
-use crate::objects::{MasterZone, ObjectRef, Objects, OfZone};
+use super::{Inputs, MissingZone, Published};
+use crate::objects::{MasterZone, ObjectRef, OfZone};
 use crate::verdict::{Complaint, Outcome, Verdict};
 pub(crate) use claims::{generation, labels};
 pub(crate) use terms::Terms;
@@ -66,13 +66,13 @@ pub(crate) fn gather<'a>(inputs: &Inputs<'a>) -> Gathered<'a> {
         }
     }
     gathered.zones = claims.accepted;
-    assign_records(inputs.objects, &mut gathered);
+    assign_records(inputs, &mut gathered);
     assign_children(&mut gathered);
     gathered
 }
 
 /// Gives each record to its zone, or tells it why there is none.
-fn assign_records<'a>(objects: &'a Objects, gathered: &mut Gathered<'a>) {
+fn assign_records<'a>(inputs: &Inputs<'a>, gathered: &mut Gathered<'a>) {
     let zones: Vec<ObjectRef> = gathered.zones.iter().map(|held| held.object.clone()).collect();
     let places: HashMap<(&str, &str), usize> = zones
         .iter()
@@ -84,22 +84,42 @@ fn assign_records<'a>(objects: &'a Objects, gathered: &mut Gathered<'a>) {
         .collect();
     let refused: BTreeSet<ObjectRef> =
         gathered.verdicts.iter().map(|verdict| verdict.object.clone()).collect();
-    for ((namespace, name), records) in objects.records.by_zone() {
+    // What of zones that nobody holds is still served.
+    let frozen: BTreeMap<&ObjectRef, &Published> = gathered
+        .frozen
+        .iter()
+        .filter_map(|apex| inputs.published.get(apex))
+        .map(|published| (&published.holder, published))
+        .collect();
+    for ((namespace, name), records) in inputs.objects.records.by_zone() {
         if let Some(&place) = places.get(&(namespace.as_str(), name.as_str())) {
             gathered.zones[place].records = records.clone();
             continue;
         }
         let zone = ObjectRef::Zone { namespace: namespace.clone(), name: name.clone() };
         let complaint = without_zone(&zone, refused.contains(&zone));
+        let published = frozen.get(&zone);
         gathered.verdicts.extend(records.iter().map(|record| Verdict {
             object: ObjectRef::of_record(record),
             generation: record.metadata.generation.unwrap_or(0),
             zone: None,
             name: None,
-            outcome: Outcome::Rejected,
+            outcome: match published.is_some_and(|published| is_published(record, published)) {
+                true => Outcome::LastGoodKept,
+                false => Outcome::Rejected,
+            },
             complaints: vec![complaint.clone()],
         }));
     }
+}
+
+/// Whether what is published has an RRset of this record, where it says: name and type never change.
+fn is_published(record: &DNSRecord, published: &Published) -> bool {
+    let owner = ObjectRef::of_record(record).owner();
+    let (name, rtype) =
+        (name::parse(&record.spec.name, published.content.apex()), rdata::parse_rtype(&record.spec.type_));
+    let held = name.ok().zip(rtype).and_then(|(name, rtype)| published.content.owner_of(&name, rtype));
+    held.is_some_and(|held| held == owner)
 }
 
 /// What a record is told of which the zone is not there, or is refused.

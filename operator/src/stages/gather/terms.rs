@@ -14,17 +14,24 @@ pub(crate) struct Terms {
     pub(crate) soa: Soa,
     /// NS at the apex from `spec.nameservers`.
     pub(crate) nameservers: Option<RRset>,
-    /// What is wrong: then these are the last good terms.
+    /// Errors: then these are the last good terms. Warnings: then they are as written.
     pub(crate) complaints: Vec<Complaint>,
 }
 
 impl Terms {
-    /// Reads the terms of a Zone. `nameservers` are those of a zone that names none.
+    /// Reads the terms of a Zone. `nameservers` are those of a zone that names none; where there are none either,
+    /// those that it has `published` stay: that the operator was not told of any removes nothing.
     ///
     /// # Errors
     /// All that is wrong.
-    pub(crate) fn read(zone: &Zone, apex: &Name, nameservers: &[Name]) -> Result<Self, Vec<Complaint>> {
+    pub(crate) fn read(
+        zone: &Zone,
+        apex: &Name,
+        nameservers: &[Name],
+        published: Option<&Published>,
+    ) -> Result<Self, Vec<Complaint>> {
         let mut complaints = Vec::new();
+        let mut kept = None;
         let mut hosts = Vec::new();
         for (i, text) in zone.spec.nameservers.iter().enumerate() {
             let field = format!("spec.nameservers[{i}]");
@@ -32,19 +39,25 @@ impl Terms {
         }
         if zone.spec.nameservers.is_empty() {
             hosts = nameservers.to_vec();
+            kept = published.filter(|_| nameservers.is_empty()).and_then(own_nameservers);
         }
         let spec = &zone.spec.soa;
-        let primary = match &spec.primary {
-            Some(text) => absolute("spec.soa.primary", text, &mut complaints),
-            None => hosts.first().cloned(),
+        let primary = match (&spec.primary, published) {
+            (Some(text), _) => absolute("spec.soa.primary", text, &mut complaints),
+            (None, Some(published)) if hosts.is_empty() => Some(published.soa.primary.clone()),
+            (None, _) => hosts.first().cloned(),
         };
         let contact = contact(spec, apex, &mut complaints);
         if !complaints.is_empty() {
             return Err(complaints);
         }
-        let values = hosts.iter().map(|host| Rdata::from_trusted_wire(host.as_octets().clone()));
+        let values: Vec<Rdata> = match &kept {
+            Some(kept) => kept.values().to_vec(),
+            None => hosts.iter().map(|host| Rdata::from_trusted_wire(host.as_octets().clone())).collect(),
+        };
         let nameservers =
-            (!hosts.is_empty()).then(|| RRset::new(apex.clone(), Rtype::NS, zone.spec.default_ttl, values));
+            (!values.is_empty()).then(|| RRset::new(apex.clone(), Rtype::NS, zone.spec.default_ttl, values));
+        complaints.extend(kept.map(|_| without_nameservers()));
         let soa = Soa {
             primary: primary.unwrap_or_else(|| apex.clone()),
             contact,
@@ -65,12 +78,23 @@ impl Terms {
 
     /// The terms that are published, with what is wrong with the newer ones.
     pub(crate) fn last_good(published: &Published, complaints: Vec<Complaint>) -> Self {
-        let apex = published.content.apex();
-        let owner: Arc<str> = published.holder.owner();
-        let is_ours = published.content.owner_of(apex, Rtype::NS).is_some_and(|held| held == owner);
-        let nameservers = published.content.get(apex, Rtype::NS).filter(|_| is_ours);
-        Terms { soa: published.soa.clone(), nameservers, complaints }
+        Terms { soa: published.soa.clone(), nameservers: own_nameservers(published), complaints }
     }
+}
+
+/// The NS at the apex that the Zone itself has published.
+fn own_nameservers(published: &Published) -> Option<RRset> {
+    let apex = published.content.apex();
+    let owner: Arc<str> = published.holder.owner();
+    let is_ours = published.content.owner_of(apex, Rtype::NS).is_some_and(|held| held == owner);
+    published.content.get(apex, Rtype::NS).filter(|_| is_ours)
+}
+
+fn without_nameservers() -> Complaint {
+    let message =
+        "names none, and the operator was started without --nameserver: the NS that are published stay";
+    let fix = "name the nameservers of the zone here, or start the operator with --nameserver";
+    Complaint::error(Reason::NoNameservers, "spec.nameservers", message, fix).as_warning()
 }
 
 fn absolute(field: &str, text: &str, complaints: &mut Vec<Complaint>) -> Option<Name> {

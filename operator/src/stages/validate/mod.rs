@@ -67,7 +67,8 @@ pub(crate) fn validate(
 /// The verdict of the zone itself, before its records are looked at.
 fn verdict(held: &Held<'_>) -> Verdict {
     let complaints = held.terms.complaints.clone();
-    let outcome = if complaints.is_empty() { Outcome::Accepted } else { Outcome::LastGoodKept };
+    let is_wrong = complaints.iter().any(|complaint| complaint.severity == Severity::Error);
+    let outcome = if is_wrong { Outcome::LastGoodKept } else { Outcome::Accepted };
     Verdict {
         object: held.object.clone(),
         generation: generation(&held.source),

@@ -31,6 +31,32 @@ fn what_is_applied_is_served_when_apply_ends() {
     site.platform.say(&format!("new.{} A", site.domain), "NoError 192.0.2.2");
 }
 
+/// As the shell makes of `-f <(…)`, of a pipe to `-f /dev/stdin`, and of `-f /dev/stdin < file`.
+#[test]
+fn what_is_no_file_of_a_name_is_read_as_manifests() {
+    let site = Site::new("pipes");
+    site.port53_applies(&site.zone());
+    site.write("manifests", &site.a("file", "192.0.2.3"));
+    let port53 = env!("CARGO_BIN_EXE_port53-tested");
+    site.write("a", &site.a("substituted", "192.0.2.1"));
+    site.write("b", &site.a("piped", "192.0.2.2"));
+    for (script, name) in [
+        ("\"$0\" apply --namespace \"$1\" -f <(cat a)", "substituted"),
+        ("cat b | \"$0\" apply --namespace \"$1\" -f /dev/stdin", "piped"),
+        ("\"$0\" apply --namespace \"$1\" -f /dev/stdin < manifests", "file"),
+    ] {
+        let mut command = std::process::Command::new("bash");
+        command
+            .args(["-c", script, port53, &site.namespace])
+            .env("KUBECONFIG", site.platform.cluster.kubeconfig())
+            .env("HOME", site.files.path())
+            .current_dir(site.files.path());
+        let (status, done) = super::finished(command);
+        assert_eq!(status, 0, "{script}: {done:?}");
+        assert!(site.get("dnsrecord", name).is_some(), "{script}: {done:?}");
+    }
+}
+
 #[test]
 fn what_is_rejected_is_told_with_its_place_and_keeps_nothing_else_back() {
     let site = Site::new("rejected");
