@@ -219,8 +219,10 @@ impl<K: Clone> Following<K> {
         if self.place.from().is_none() {
             return Ok(());
         }
-        let now = within(ANSWER, self.this.page(&self.place.check())).await?;
-        self.place.found(now.objects.first().map(|object| &object.metadata), &now.version);
+        for check in self.place.checks() {
+            let now = within(ANSWER, self.this.page(&check.params())).await?;
+            self.place.found(&check, now.objects.first().map(|object| &object.metadata), &now.version);
+        }
         Ok(())
     }
 
