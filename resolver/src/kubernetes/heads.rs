@@ -177,12 +177,7 @@ impl Zones {
         let problem = match step {
             Step::Nothing => None,
             Step::Serve(image) => {
-                let put = if head.pinned.is_some() {
-                    self.publisher.put_whatever_serial(*image);
-                    Ok(())
-                } else {
-                    self.publisher.put(*image)
-                };
+                let put = self.publisher.put(*image);
                 held.served = self.publisher.view(apex).and_then(|view| view.image);
                 put.err().map(|refused| refused.to_string())
             }

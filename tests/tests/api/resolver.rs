@@ -154,14 +154,17 @@ fn what_is_edited_or_deleted_by_hand_takes_nothing_out_of_service() {
             behind => Err(format!("{behind} behind")),
         });
     }
-    // A rollback goes back, because a person says so.
+    // Nor does a serial go back because the head says that it is pinned.
+    let serial = zone.head.soa.serial;
+    let before = resolvers.each_ref().map(|resolver| resolver.metric("port53_heads_refused_total"));
     zone.head.pinned = Some(1);
     zone.head.soa.serial = 1;
     zone.write();
+    resolvers.iter().zip(before).for_each(|(resolver, before)| refused(resolver, before + 1));
     both_come_to_say(
         &resolvers,
         "example.com SOA",
-        "NoError example.com. example.com. 1 3600 600 604800 300",
+        &format!("NoError example.com. example.com. {serial} 3600 600 604800 300"),
     );
 }
 
