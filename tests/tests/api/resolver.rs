@@ -168,6 +168,22 @@ fn what_is_edited_or_deleted_by_hand_takes_nothing_out_of_service() {
     );
 }
 
+/// Nothing is wrong with that, and it is what one sees who named the wrong namespace.
+#[test]
+fn a_namespace_without_heads_is_said_once_it_was_listed() {
+    let cluster = cluster::shared();
+    let namespace = cluster.create_namespace("none");
+    let resolver = Resolver::start(&settings(cluster, &namespace));
+    let expected = format!("no ZoneHeads in namespace {namespace}");
+    eventually("a word", || match resolver.output() {
+        said if said.contains(&expected) => Ok(()),
+        said => Err(said),
+    });
+    let _zone = Published::new(cluster, &namespace, "example.com", 0);
+    resolver.comes_to_say(WWW, "NoError 192.0.2.1");
+    assert_eq!(resolver.output().matches(&expected).count(), 1);
+}
+
 #[test]
 fn a_zone_without_a_slice_is_servfail_alone_and_complete_when_it_is_back() {
     let cluster = cluster::shared();
