@@ -1,11 +1,17 @@
 //! How far a follower has heard, and whether it may go on from there.
 //!
 //! A version alone does not tell a restored etcd: what its API server writes by itself takes its versions past
-//! those that were seen, and a watch that goes on from there leaves out without a word what was undone. So the newest
-//! object that was seen is looked at as well: only when it is as it was is the past still the same.
+//! those that were seen, and a watch that goes on from there leaves out without a word what was undone. So the newest of
+//! the objects that were seen is looked at as well, and the last that was deleted: only when both are as they were is
+//! the past still the same. Where there was no object there must be none.
+
+use std::collections::VecDeque;
 
 use kube::api::ListParams;
 use kube::core::ObjectMeta;
+
+/// Objects that are remembered: as many of the newest may be deleted, and one is left to look at.
+const RECENT: usize = 16;
 
 /// How far was heard.
 #[derive(Debug, Default)]
@@ -14,17 +20,42 @@ pub(crate) struct Place {
     from: Option<String>,
     /// The highest resourceVersion seen.
     highest: Option<u64>,
-    /// The object that changed last, of those that were seen.
-    newest: Option<Newest>,
+    /// The objects that changed last, of those that are there; the newest is the last.
+    recent: VecDeque<Seen>,
+    others: Others,
+    /// What changed last was deleted.
+    deleted: Option<Seen>,
+}
+
+/// Whether there are objects that are not remembered.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Others {
+    /// Nothing was listed.
+    #[default]
+    Unknown,
+    None,
+    Some,
 }
 
 /// An object as it was seen.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Newest {
+pub(crate) struct Seen {
     namespace: Option<String>,
     name: String,
-    /// Nothing when it was deleted.
     version: Option<String>,
+}
+
+/// What to look at before a watch goes on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Check {
+    /// Only at the version of it all.
+    Version,
+    /// There is no object.
+    Nothing,
+    /// This object is as it was.
+    Unchanged(Seen),
+    /// This object is not there.
+    Gone(Seen),
 }
 
 impl Place {
@@ -40,15 +71,23 @@ impl Place {
 
     /// A list begins.
     pub(crate) fn list_begins(&mut self) {
-        (self.from, self.newest) = (None, None);
+        *self = Place { highest: self.highest, others: Others::None, ..Place::default() };
     }
 
     /// An object of a list, in which they come in any order.
     pub(crate) fn lists(&mut self, metadata: &ObjectMeta) {
-        let listed = Newest::of(metadata, true);
-        let newest = self.newest.as_ref().and_then(|newest| number(newest.version.as_deref()?));
-        if !is_lower(listed.version.as_deref().and_then(number), newest) {
-            self.newest = Some(listed);
+        let listed = Seen::of(metadata);
+        self.recent.retain(|seen| !seen.is_same_object(&listed));
+        let is_before = |seen: &Seen| !is_lower(listed.number(), seen.number());
+        let at = self.recent.iter().rposition(is_before).map_or(0, |before| before + 1);
+        self.recent.insert(at, listed);
+        self.remember_no_more();
+    }
+
+    fn remember_no_more(&mut self) {
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+            self.others = Others::Some;
         }
     }
 
@@ -64,11 +103,17 @@ impl Place {
 
     /// An event of an object: the watch goes on after it, unless time went backwards.
     pub(crate) fn goes_past(&mut self, metadata: &ObjectMeta, is_there: bool) {
-        if self.from.is_none() {
+        let seen = Seen::of(metadata);
+        if self.from.is_none() && is_there {
             // Before the end of a streaming list there is no place to go on from.
             return self.lists(metadata);
         }
-        self.newest = Some(Newest::of(metadata, is_there));
+        self.recent.retain(|other| !other.is_same_object(&seen));
+        self.deleted = (!is_there).then(|| seen.clone());
+        if is_there {
+            self.recent.push_back(seen);
+            self.remember_no_more();
+        }
         self.goes_to(metadata.resource_version.clone().unwrap_or_default());
     }
 
@@ -79,18 +124,28 @@ impl Place {
         }
     }
 
-    /// What to list before a watch goes on over another connection.
-    pub(crate) fn check(&self) -> ListParams {
-        let params = ListParams::default().limit(1);
-        let Some(Newest { namespace, name, .. }) = &self.newest else { return params };
-        let namespace = namespace.iter().map(|namespace| format!(",metadata.namespace={namespace}"));
-        params.fields(&format!("metadata.name={name}{}", namespace.collect::<String>()))
+    /// What to look at before a watch goes on over another connection. A list is needed when nothing can tell.
+    pub(crate) fn checks(&mut self) -> Vec<Check> {
+        let live = match (self.recent.back(), self.others) {
+            (Some(newest), _) => Check::Unchanged(newest.clone()),
+            (None, Others::Unknown) => Check::Version,
+            (None, Others::None) => Check::Nothing,
+            (None, Others::Some) => {
+                self.from = None;
+                return Vec::new();
+            }
+        };
+        self.deleted.iter().cloned().map(Check::Gone).chain([live]).collect()
     }
 
-    /// Takes note of what [`Place::check`] found, at `version`. When the past is another one a list is needed.
-    pub(crate) fn found(&mut self, found: Option<&ObjectMeta>, version: &str) {
-        let found = found.and_then(|metadata| metadata.resource_version.as_deref());
-        let is_as_it_was = self.newest.as_ref().is_none_or(|newest| newest.version.as_deref() == found);
+    /// Takes note of what a check found, at `version`. When the past is another one a list is needed.
+    pub(crate) fn found(&mut self, check: &Check, found: Option<&ObjectMeta>, version: &str) {
+        let is_as_it_was = match check {
+            Check::Version => true,
+            // One that is new since then is told of by the list as well.
+            Check::Nothing | Check::Gone(_) => found.is_none(),
+            Check::Unchanged(seen) => found.is_some_and(|metadata| metadata.resource_version == seen.version),
+        };
         if !is_as_it_was {
             self.from = None;
         }
@@ -109,13 +164,35 @@ impl Place {
     }
 }
 
-impl Newest {
-    fn of(metadata: &ObjectMeta, is_there: bool) -> Self {
-        Newest {
+impl Check {
+    /// What is listed for it.
+    pub(crate) fn params(&self) -> ListParams {
+        let params = ListParams::default().limit(1);
+        let (Check::Unchanged(Seen { namespace, name, .. }) | Check::Gone(Seen { namespace, name, .. })) =
+            self
+        else {
+            return params;
+        };
+        let namespace = namespace.iter().map(|namespace| format!(",metadata.namespace={namespace}"));
+        params.fields(&format!("metadata.name={name}{}", namespace.collect::<String>()))
+    }
+}
+
+impl Seen {
+    fn of(metadata: &ObjectMeta) -> Self {
+        Seen {
             namespace: metadata.namespace.clone(),
             name: metadata.name.clone().unwrap_or_default(),
-            version: metadata.resource_version.clone().filter(|_| is_there),
+            version: metadata.resource_version.clone(),
         }
+    }
+
+    fn is_same_object(&self, other: &Seen) -> bool {
+        (&self.namespace, &self.name) == (&other.namespace, &other.name)
+    }
+
+    fn number(&self) -> Option<u64> {
+        number(self.version.as_deref()?)
     }
 }
 
@@ -147,10 +224,23 @@ mod tests {
         place.lists(&object("b", "98"));
         place.lists(&object("a", "97"));
         place.begins_at("100".to_owned());
-        assert_eq!(place.check().field_selector.as_deref(), Some("metadata.name=b"));
+        assert_eq!(place.checks(), [Check::Unchanged(Seen::of(&object("b", "98")))]);
         place.goes_past(&object("c", "101"), true);
-        assert_eq!(place.check().field_selector.as_deref(), Some("metadata.name=c"));
+        assert_eq!(place.checks(), [Check::Unchanged(Seen::of(&object("c", "101")))]);
         place
+    }
+
+    /// Looks at what there is by now, and says whether the watch goes on.
+    fn goes_on(mut place: Place, there: &[ObjectMeta]) -> bool {
+        for check in place.checks() {
+            let fields = check.params().field_selector;
+            let is_asked_for = |object: &&ObjectMeta| {
+                let name = object.name.as_deref().unwrap_or_default();
+                fields.as_ref().is_none_or(|fields| *fields == format!("metadata.name={name}"))
+            };
+            place.found(&check, there.iter().find(is_asked_for), "150");
+        }
+        place.from().is_some()
     }
 
     #[test]
@@ -166,7 +256,7 @@ mod tests {
         place.begins_at("50".to_owned());
         place.goes_to("51".to_owned());
         assert_eq!(place.from(), Some("51"));
-        place.found(None, "49");
+        place.found(&Check::Version, None, "49");
         assert_eq!(place.from(), None);
     }
 
@@ -190,31 +280,87 @@ mod tests {
     /// The versions of a restored etcd come past those that were seen before anyone looks.
     #[test]
     fn a_restore_is_noticed_by_the_newest_object_when_versions_have_overtaken() {
-        let mut same = followed();
-        same.found(Some(&object("c", "101")), "150");
-        assert_eq!(same.from(), Some("101"));
-        let mut undone = followed();
-        undone.found(Some(&object("c", "90")), "150");
-        assert_eq!(undone.from(), None);
-        let mut never_created = followed();
-        never_created.found(None, "150");
-        assert_eq!(never_created.from(), None);
+        let backup = [object("a", "97"), object("b", "98")];
+        assert!(goes_on(followed(), &[object("a", "97"), object("b", "98"), object("c", "101")]));
+        assert!(!goes_on(followed(), &[object("a", "97"), object("b", "98"), object("c", "90")]));
+        assert!(!goes_on(followed(), &backup), "c was never created");
         let mut deleted = followed();
         deleted.goes_past(&object("a", "102"), false);
-        deleted.found(None, "150");
-        assert_eq!(deleted.from(), Some("102"));
-        deleted.found(Some(&object("a", "97")), "150");
-        assert_eq!(deleted.from(), None);
+        assert!(goes_on(deleted, &[object("b", "98"), object("c", "101")]));
+        let mut deleted = followed();
+        deleted.goes_past(&object("a", "102"), false);
+        assert!(!goes_on(deleted, &[object("a", "97"), object("b", "98"), object("c", "101")]));
+    }
+
+    #[test]
+    fn a_restore_of_objects_where_none_were_is_noticed_when_versions_have_overtaken() {
+        let empty = || {
+            let mut place = Place::default();
+            place.list_begins();
+            place.begins_at("100".to_owned());
+            place
+        };
+        assert!(goes_on(empty(), &[]));
+        assert!(!goes_on(empty(), &[object("a", "97")]));
+        // Who knows what there was from elsewhere has nothing to look at but the version.
+        let mut told = Place::default();
+        told.begins_at("100".to_owned());
+        assert!(goes_on(told, &[object("a", "97")]));
+        // All that was listed is gone.
+        let mut emptied = empty();
+        emptied.goes_past(&object("a", "101"), true);
+        emptied.goes_past(&object("a", "102"), false);
+        assert!(goes_on(emptied, &[]));
+        let mut emptied = empty();
+        emptied.goes_past(&object("a", "101"), true);
+        emptied.goes_past(&object("a", "102"), false);
+        assert!(!goes_on(emptied, &[object("b", "97")]));
+    }
+
+    /// What was heard last is the deletion of an object that the backup never had; what was undone is another's change.
+    #[test]
+    fn a_restore_is_noticed_after_the_deletion_of_what_the_backup_never_had() {
+        let deleted = || {
+            let mut place = followed();
+            place.goes_past(&object("a", "102"), true);
+            place.goes_past(&object("c", "103"), false);
+            place
+        };
+        assert!(goes_on(deleted(), &[object("a", "102"), object("b", "98")]));
+        assert!(!goes_on(deleted(), &[object("a", "97"), object("b", "98")]));
+        // The newest ones may go as well: there is one before them.
+        let mut more = deleted();
+        more.goes_past(&object("d", "104"), true);
+        more.goes_past(&object("d", "105"), false);
+        assert!(!goes_on(more, &[object("a", "97"), object("b", "98")]));
+    }
+
+    #[test]
+    fn when_all_that_is_remembered_was_deleted_a_list_is_needed() {
+        let mut place = Place::default();
+        place.list_begins();
+        let many: Vec<ObjectMeta> =
+            (0..=RECENT).map(|number| object(&format!("n{number}"), &number.to_string())).collect();
+        many.iter().for_each(|object| place.lists(object));
+        place.begins_at("100".to_owned());
+        let deleted = |place: &mut Place, number: usize| {
+            place.goes_past(&object(&format!("n{number}"), &(101 + number).to_string()), false);
+        };
+        (2..=RECENT).for_each(|number| deleted(&mut place, number));
+        assert_eq!(place.checks().last(), Some(&Check::Unchanged(Seen::of(&many[1]))));
+        deleted(&mut place, 1);
+        assert_eq!((place.checks(), place.from()), (Vec::new(), None));
     }
 
     #[test]
     fn what_lies_in_a_namespace_is_looked_for_there() {
         let mut place = Place::default();
         place.begins_at("1".to_owned());
-        assert_eq!(place.check().field_selector, None);
+        assert_eq!(place.checks(), [Check::Version]);
+        assert_eq!(Check::Version.params().field_selector, None);
         let here = ObjectMeta { namespace: Some("dns".to_owned()), ..object("www", "2") };
         place.goes_past(&here, true);
-        let selector = place.check().field_selector;
-        assert_eq!(selector.as_deref(), Some("metadata.name=www,metadata.namespace=dns"));
+        let selectors: Vec<_> = place.checks().iter().map(|check| check.params().field_selector).collect();
+        assert_eq!(selectors, [Some("metadata.name=www,metadata.namespace=dns".to_owned())]);
     }
 }

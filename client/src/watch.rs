@@ -197,7 +197,8 @@ impl<K: Clone> Following<K> {
             match self.place.from().map(str::to_owned) {
                 Some(from) => self.watch(WatchParams::default(), from).await?,
                 None if self.this.streaming_list && !self.refuses_streams => {
-                    self.watch(WatchParams::streaming_lists(), "0".to_owned()).await?;
+                    let (params, from) = streaming_list();
+                    self.watch(params, from).await?;
                 }
                 None => self.list().await?,
             }
@@ -219,8 +220,10 @@ impl<K: Clone> Following<K> {
         if self.place.from().is_none() {
             return Ok(());
         }
-        let now = within(ANSWER, self.this.page(&self.place.check())).await?;
-        self.place.found(now.objects.first().map(|object| &object.metadata), &now.version);
+        for check in self.place.checks() {
+            let now = within(ANSWER, self.this.page(&check.params())).await?;
+            self.place.found(&check, now.objects.first().map(|object| &object.metadata), &now.version);
+        }
         Ok(())
     }
 
@@ -348,6 +351,12 @@ async fn within<T>(patience: Duration, request: impl Future<Output = Result<T, E
     timeout(patience, request).await.map_err(late)?
 }
 
+/// A list as a watch, of what there is now: after no version. After "0" it would be of any time that an API server
+/// remembers.
+fn streaming_list() -> (WatchParams, String) {
+    (WatchParams::streaming_lists(), String::new())
+}
+
 /// Who wrote which field is of no use here, and is most of an object.
 fn lean(mut object: DynamicObject) -> Box<DynamicObject> {
     object.metadata.managed_fields = None;
@@ -365,5 +374,21 @@ fn event_without_data(event: WatchEvent<PartialObjectMeta<DynamicObject>>) -> Wa
         WatchEvent::Deleted(object) => WatchEvent::Deleted(without_data(object)),
         WatchEvent::Bookmark(bookmark) => WatchEvent::Bookmark(bookmark),
         WatchEvent::Error(status) => WatchEvent::Error(status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Request;
+
+    /// After "0" an API server that lags behind etcd tells of a time gone by, and after a restart of what was deleted.
+    #[test]
+    fn a_streaming_list_is_of_what_there_is_now() {
+        let (params, from) = streaming_list();
+        let asked = Request::new("/api/v1/configmaps").watch(&params, &from).expect("a request");
+        let query = asked.uri().query().expect("a query");
+        let parts: Vec<&str> = query.split('&').filter(|part| part.starts_with("resourceVersion")).collect();
+        assert_eq!(parts, ["resourceVersionMatch=NotOlderThan", "resourceVersion="], "{query}");
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A `kubectl delete --all` arrives as many small removals, so they are counted against the largest content
 //! of the last ten minutes. Beyond the zone's limit removals are held, and only they: additions and edits go
-//! out. A person releases what is held by its id, a digest of exactly these removals.
+//! out. A person releases what is held by its id, a digest of exactly these removals; or what went before leaves
+//! the ten minutes, and they are below the limit.
 //!
 //! An RRset that goes while nothing comes at its name waits a second: a CNAME that is replaced by an A is a
 //! delete and a create. Pure: the time is an input.
@@ -49,7 +50,7 @@ pub struct Screened {
     pub held: Option<Held>,
     /// The id that a person released, when it let removals go.
     pub released: Option<String>,
-    /// When to look again, because removals wait for a replacement.
+    /// When to look again: removals wait for a replacement, or are held and measured by less from then on.
     pub again_after: Option<Duration>,
 }
 
@@ -100,6 +101,9 @@ impl Memory {
             removals: pure.iter().filter(|c| due.contains(&key(c))).map(|c| text(c)).collect(),
         });
         let changes: Vec<Change> = changes.iter().filter(|change| !stays(change)).cloned().collect();
+        if is_held && let Some(moves) = self.moves_after(now) {
+            again_after = Some(again_after.map_or(moves, |sooner| sooner.min(moves)));
+        }
         if !is_held {
             self.gone.extend(due.into_iter().map(|key| (now, key)));
         }
@@ -121,6 +125,16 @@ impl Memory {
         largest >= SMALLEST_GUARDED && gone as u64 * 100 > largest as u64 * u64::from(percent)
     }
 
+    /// When the oldest of what removals are measured by leaves the window; nothing when no time changes that.
+    fn moves_after(&self, now: Duration) -> Option<Duration> {
+        // The last size is that of now.
+        let larger = self.sizes.front().filter(|_| self.sizes.len() > 1).map(|(time, _)| *time + WINDOW);
+        let gone = self.gone.front().map(|(time, _)| *time + WINDOW);
+        let earlier = self.earlier.iter().map(|(until, _)| *until).min();
+        let first = [larger, gone, earlier].into_iter().flatten().min()?;
+        Some(first.saturating_sub(now))
+    }
+
     /// Takes over, at the start of a process, how large versions were that were published some time ago.
     pub fn remember(&mut self, sizes: impl IntoIterator<Item = (Duration, usize)>, now: Duration) {
         let recent = sizes.into_iter().filter(|(ago, _)| *ago <= WINDOW);
@@ -133,8 +147,8 @@ impl Memory {
     }
 
     fn forget(&mut self, now: Duration) {
-        self.earlier.retain(|(until, _)| *until >= now);
-        let is_old = |time: &Duration| now.saturating_sub(*time) > WINDOW;
+        self.earlier.retain(|(until, _)| *until > now);
+        let is_old = |time: &Duration| now.saturating_sub(*time) >= WINDOW;
         while self.sizes.front().is_some_and(|(time, _)| is_old(time)) {
             self.sizes.pop_front();
         }
@@ -266,6 +280,54 @@ mod tests {
         assert_eq!(screened.held.expect("7 of 20 would be gone").removals.len(), 2);
         let later = memory.screen(&before, remove([0, 1]), 30, None, second(541)).expect("screened");
         assert_eq!(later.applied.content.len(), 13);
+    }
+
+    /// What is held is looked at when it may go, though nothing else happens.
+    #[test]
+    fn what_is_held_is_looked_at_again_when_the_window_moves() {
+        let mut memory = Memory::default();
+        let mut content = content(20);
+        for (number, at) in [(0, 0), (1, 100)] {
+            memory.screen(&content, remove([number]), 30, None, second(at)).expect("screened");
+            let gone = memory.screen(&content, remove([number]), 30, None, second(at + 1)).expect("screened");
+            content = gone.applied.content;
+        }
+        let more = || remove(2..7);
+        memory.screen(&content, more(), 30, None, second(200)).expect("screened");
+        // 7 of 20; the one that went first went at 1, the largest content was last seen then too.
+        let screened = memory.screen(&content, more(), 30, None, second(201)).expect("screened");
+        assert_eq!(screened.held.map(|held| held.removals.len()), Some(5));
+        assert_eq!(screened.again_after, Some(second(400)));
+        // 6 of 19 are still more than 30 %.
+        let screened = memory.screen(&content, more(), 30, None, second(601)).expect("screened");
+        assert!(screened.held.is_some());
+        assert_eq!(screened.again_after, Some(second(100)));
+        // 5 of 18 are not.
+        let screened = memory.screen(&content, more(), 30, None, second(701)).expect("screened");
+        assert_eq!((screened.held, screened.again_after), (None, None));
+        assert_eq!(screened.applied.content.len(), 13);
+    }
+
+    /// No time makes a share of the content smaller.
+    #[test]
+    fn what_is_too_much_by_itself_is_not_looked_at_again() {
+        let (before, mut memory) = (content(20), Memory::default());
+        memory.screen(&before, remove(0..7), 30, None, second(0)).expect("screened");
+        let screened = memory.screen(&before, remove(0..7), 30, None, second(1)).expect("screened");
+        assert!(screened.held.is_some());
+        assert_eq!(screened.again_after, None);
+    }
+
+    /// What was published before this process began counts until it is ten minutes old.
+    #[test]
+    fn what_is_held_since_a_restart_is_looked_at_again_as_well() {
+        let (before, mut memory) = (content(15), Memory::default());
+        memory.remember([(second(60), 20)], second(0));
+        memory.screen(&before, remove([0, 1]), 30, None, second(0)).expect("screened");
+        let screened = memory.screen(&before, remove([0, 1]), 30, None, second(1)).expect("screened");
+        assert_eq!(screened.again_after, Some(second(539)));
+        let screened = memory.screen(&before, remove([0, 1]), 30, None, second(540)).expect("screened");
+        assert_eq!((screened.held, screened.applied.content.len()), (None, 13));
     }
 
     #[test]

@@ -152,9 +152,9 @@ impl Index {
         noted
     }
 
-    /// Takes note of the status of a DNSRecord that was written.
-    pub fn record_status_is(&mut self, key: &Key, status: DNSRecordStatus) {
-        self.records.status_is(key, status);
+    /// Takes note of the status of a DNSRecord that was written. As [`Shelf::status_is`].
+    pub fn record_status_is(&mut self, key: &Key, uid: Option<&str>, status: DNSRecordStatus) {
+        self.records.status_is(key, uid, status);
     }
 
     /// Takes note of what was told of namespaces.
@@ -261,9 +261,10 @@ impl<T: Kept> Shelf<T> {
         self.objects.get(key)?.status.as_ref()
     }
 
-    /// Takes note of a status that was written.
-    pub fn status_is(&mut self, key: &Key, status: T::Status) {
-        if let Some(entry) = self.objects.get_mut(key) {
+    /// Takes note of a status that was written to the object of this uid. One that has its name by now has no
+    /// status yet.
+    pub fn status_is(&mut self, key: &Key, uid: Option<&str>, status: T::Status) {
+        if let Some(entry) = self.objects.get_mut(key).filter(|entry| entry.object.uid() == uid) {
             entry.status = Some(status);
         }
     }
@@ -434,6 +435,23 @@ mod tests {
         assert!(Arc::ptr_eq(&before, shelf.get(&www()).expect("it is there")));
         assert_eq!(shelf.status(&www()).map(|status| status.observed_generation), Some(1));
         assert_eq!(shelf.note(What::Object(record("www", "192.0.2.2", Some(1)))), Noted::Input);
+    }
+
+    #[test]
+    fn a_status_that_ends_after_its_object_was_created_again_is_not_that_of_the_new_one() {
+        let with_uid = |uid: &str| {
+            let mut record = record("www", "192.0.2.1", None);
+            record.metadata.uid = Some(uid.to_owned());
+            What::Object(record)
+        };
+        let status = || DNSRecordStatus { observed_generation: 1, ..DNSRecordStatus::default() };
+        let mut shelf = Shelf::<DNSRecord>::default();
+        shelf.note(with_uid("old"));
+        assert_eq!(shelf.note(with_uid("new")), Noted::New(www()));
+        shelf.status_is(&www(), Some("old"), status());
+        assert_eq!(shelf.status(&www()), None);
+        shelf.status_is(&www(), Some("new"), status());
+        assert_eq!(shelf.status(&www()), Some(&status()));
     }
 
     #[test]

@@ -131,6 +131,22 @@ fn rfc9471_glue_comes_from_the_sibling_that_has_the_nameserver() {
     assert!(plan.verdicts().all(|verdict| verdict.complaints.is_empty()));
 }
 
+/// However many zones below name it, and however they write it.
+#[test]
+fn children_that_share_a_nameserver_have_its_glue_once() {
+    let nameservers = json!({"nameservers": ["NS.labs.example.com", "ns.labs.example.com."]});
+    let plan = family()
+        .zone("dns/one", "one.example.com", nameservers.clone())
+        .zone("dns/two", "two.example.com", nameservers)
+        .plan();
+    let lines = served(&plan, "example.com");
+    let glue = lines.iter().filter(|line| line.to_ascii_lowercase().starts_with("ns.labs.example.com. a"));
+    assert_eq!(glue.count(), 2, "{lines:?}");
+    assert!(
+        plan.verdicts().all(|verdict| verdict.complaints.iter().all(|told| told.severity != Severity::Error))
+    );
+}
+
 /// Three generations: each has the NS of the next one alone.
 #[test]
 fn a_grandchild_is_delegated_by_the_child() {

@@ -166,11 +166,6 @@ impl Publisher {
         Ok(())
     }
 
-    /// Takes `image` into service whatever its serial: for a rollback that a person asked for.
-    pub fn put_whatever_serial(&self, image: Image) {
-        self.install(&mut self.book(), image, true);
-    }
-
     /// Takes an image that was read from disk into service, unless a source was faster.
     pub(crate) fn put_from_disk(&self, image: Image) {
         let mut book = self.book();

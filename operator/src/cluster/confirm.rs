@@ -34,7 +34,7 @@ pub struct Resolver {
 pub struct Confirmation {
     /// The serial that was waited for.
     pub serial: u32,
-    /// Resolvers that answer it.
+    /// Resolvers that answer it, or a later one that was published too.
     pub answering: usize,
     /// Resolvers that were asked.
     pub asked: usize,
@@ -95,36 +95,58 @@ impl fmt::Display for Confirmation {
     }
 }
 
+/// What each resolver said of a serial.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    /// The serial that was waited for.
+    pub serial: u32,
+    /// The serial that each answered, be it the one waited for or a later one; or what it said last instead.
+    said: Vec<(Resolver, Result<u32, String>)>,
+    took: Duration,
+}
+
+impl Answers {
+    /// What they come to, when `most` is the highest serial that was published here or is on its way. Who answers
+    /// a higher one answers another content: that of a time that was undone, or of another operator.
+    pub fn up_to(&self, most: u32) -> Confirmation {
+        let mut others = Vec::new();
+        let mut newest: Option<u32> = None;
+        let mut nameservers: BTreeMap<&str, bool> = BTreeMap::new();
+        for (resolver, said) in &self.said {
+            let is_served = nameservers.entry(&resolver.nameserver).or_insert(true);
+            let instead = match said {
+                Ok(serial) if *serial == most || serial::is_newer(most, *serial) => None,
+                Ok(serial) => Some(format!("answers serial {serial}, above what is published")),
+                Err(said) => Some(said.clone()),
+            };
+            if let Ok(serial) = said
+                && newest.is_none_or(|newest| serial::is_newer(*serial, newest))
+            {
+                newest = Some(*serial);
+            }
+            if let Some(instead) = instead {
+                *is_served = false;
+                others.push(format!("{} at {} {instead}", resolver.nameserver, resolver.address));
+            }
+        }
+        Confirmation {
+            serial: self.serial,
+            answering: self.said.len() - others.len(),
+            asked: self.said.len(),
+            nameservers: nameservers.values().filter(|is_served| **is_served).count(),
+            others,
+            newest,
+            took: self.took,
+        }
+    }
+}
+
 /// Asks every resolver for the SOA of `apex` until it answers `serial` or a later one, at most for `patience`.
-pub async fn confirm(resolvers: &[Resolver], apex: &Name, serial: u32, patience: Duration) -> Confirmation {
+pub async fn confirm(resolvers: &[Resolver], apex: &Name, serial: u32, patience: Duration) -> Answers {
     let start = Instant::now();
     let answers =
         join_all(resolvers.iter().map(|resolver| wait(resolver, apex, serial, start + patience))).await;
-    let mut others = Vec::new();
-    let mut newest: Option<u32> = None;
-    let mut nameservers: BTreeMap<&str, bool> = BTreeMap::new();
-    for (resolver, answer) in resolvers.iter().zip(answers) {
-        let is_served = nameservers.entry(&resolver.nameserver).or_insert(true);
-        match answer {
-            Ok(serial) if newest.is_none_or(|newest| serial::is_newer(serial, newest)) => {
-                newest = Some(serial)
-            }
-            Ok(_) => {}
-            Err(said) => {
-                *is_served = false;
-                others.push(format!("{} at {} {said}", resolver.nameserver, resolver.address));
-            }
-        }
-    }
-    Confirmation {
-        serial,
-        answering: resolvers.len() - others.len(),
-        asked: resolvers.len(),
-        nameservers: nameservers.values().filter(|is_served| **is_served).count(),
-        others,
-        newest,
-        took: start.elapsed(),
-    }
+    Answers { serial, said: resolvers.iter().cloned().zip(answers).collect(), took: start.elapsed() }
 }
 
 /// The serials that resolvers answer for a zone now, of those that answer one.
@@ -137,28 +159,50 @@ pub async fn serials(resolvers: &[Resolver], apex: &Name) -> Vec<u32> {
     answers.into_iter().filter_map(serial).collect()
 }
 
-/// Asks every resolver about `apex` until it no longer answers for it, at most for `patience`. Returns what
-/// those said that still do, or did not say anything.
-pub async fn unserved(resolvers: &[Resolver], apex: &Name, patience: Duration) -> Vec<String> {
-    let until = Instant::now() + patience;
-    let answers = join_all(resolvers.iter().map(|resolver| wait_for_refusal(resolver, apex, until))).await;
-    let said = resolvers.iter().zip(answers).filter_map(|(resolver, answer)| {
-        let said = answer.err()?;
-        Some(format!("{} at {} {said}", resolver.nameserver, resolver.address))
-    });
-    said.collect()
+/// Who still answers for a zone that is withdrawn.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Unserved {
+    /// What those said that still answer for it, or did not say anything.
+    pub said: Vec<String>,
+    /// The serials that they answer.
+    pub serials: Vec<u32>,
 }
 
-async fn wait_for_refusal(resolver: &Resolver, apex: &Name, until: Instant) -> Result<(), String> {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let said = match ask(resolver.address, apex).await {
-            Ok(Answer::NotServed) => return Ok(()),
-            Ok(Answer::Serial(serial)) => format!("still answers serial {serial}"),
+/// Asks every resolver about `apex` until it no longer answers for it, at most for `patience`.
+pub async fn unserved(resolvers: &[Resolver], apex: &Name, patience: Duration) -> Unserved {
+    let until = Instant::now() + patience;
+    let answers = join_all(resolvers.iter().map(|resolver| wait_for_refusal(resolver, apex, until))).await;
+    let mut unserved = Unserved::default();
+    for (resolver, answer) in resolvers.iter().zip(answers) {
+        let Err(last) = answer else { continue };
+        let said = match last {
+            Ok(serial) => {
+                unserved.serials.push(serial);
+                format!("still answers serial {serial}")
+            }
             Err(said) => said,
         };
+        unserved.said.push(format!("{} at {} {said}", resolver.nameserver, resolver.address));
+    }
+    unserved
+}
+
+/// Waits until one resolver does not answer for the zone; the error is the serial that it answered last, or what it
+/// said instead.
+async fn wait_for_refusal(
+    resolver: &Resolver,
+    apex: &Name,
+    until: Instant,
+) -> Result<(), Result<u32, String>> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let last = match ask(resolver.address, apex).await {
+            Ok(Answer::NotServed) => return Ok(()),
+            Ok(Answer::Serial(serial)) => Ok(serial),
+            Err(said) => Err(said),
+        };
         if Instant::now() + pause > until {
-            return Err(said);
+            return Err(last);
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -236,5 +280,88 @@ async fn exchange(address: SocketAddr, apex: &Name) -> std::io::Result<Vec<u8>> 
             answer.truncate(length);
             return Ok(answer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::base::iana::Rcode;
+    use domain::base::{Serial, Ttl};
+    use port53_zone::name;
+
+    const PATIENCE: Duration = Duration::from_millis(20);
+
+    fn apex() -> Name {
+        name::parse_absolute("example.com").expect("a name")
+    }
+
+    /// A nameserver that answers this serial, or REFUSED, as long as the test runs.
+    async fn nameserver(number: usize, serial: Option<u32>) -> Resolver {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a socket");
+        let address = socket.local_addr().expect("an address");
+        tokio::spawn(async move {
+            let mut octets = [0; 512];
+            while let Ok((length, client)) = socket.recv_from(&mut octets).await {
+                let question = Message::from_octets(&octets[..length]).expect("a message");
+                let rcode = if serial.is_some() { Rcode::NOERROR } else { Rcode::REFUSED };
+                let mut answer =
+                    MessageBuilder::new_vec().start_answer(&question, rcode).expect("there is room");
+                if let Some(serial) = serial {
+                    let one = Ttl::from_secs(1);
+                    let soa = Soa::new(apex(), apex(), Serial(serial), one, one, one, one);
+                    answer.push((apex(), Class::IN, one, soa)).expect("there is room");
+                }
+                socket.send_to(&answer.finish(), client).await.expect("it is sent");
+            }
+        });
+        Resolver { nameserver: format!("ns{number}"), address }
+    }
+
+    /// Nameservers that answer these serials.
+    async fn nameservers(serials: &[u32]) -> Vec<Resolver> {
+        let each = serials.iter().enumerate().map(|(number, serial)| nameserver(number, Some(*serial)));
+        join_all(each).await
+    }
+
+    /// etcd was restored to serial 6, and the next is 7: nobody answers that, though all answer something later.
+    #[tokio::test]
+    async fn a_serial_above_all_that_was_published_confirms_nothing() {
+        let resolvers = nameservers(&[57, 57]).await;
+        let confirmation = confirm(&resolvers, &apex(), 7, PATIENCE).await.up_to(7);
+        assert!(!confirmation.is_complete());
+        assert_eq!((confirmation.share().as_str(), confirmation.nameservers), ("0/2", 0));
+        assert_eq!(confirmation.newest, Some(57));
+        let said = format!("ns0 at {} answers serial 57, above what is published", resolvers[0].address);
+        assert_eq!(confirmation.others[0], said);
+    }
+
+    #[tokio::test]
+    async fn a_later_serial_that_was_published_meanwhile_confirms() {
+        let resolvers = nameservers(&[7, 9]).await;
+        let answers = confirm(&resolvers, &apex(), 7, PATIENCE).await;
+        assert!(answers.up_to(9).is_complete());
+        assert_eq!(answers.up_to(9).newest, Some(9));
+        assert_eq!(answers.up_to(8).share(), "1/2");
+        let behind = confirm(&resolvers, &apex(), 8, PATIENCE).await.up_to(9);
+        assert_eq!((behind.share().as_str(), behind.newest), ("1/2", Some(9)));
+    }
+
+    /// RFC 1982: after the highest comes a low one.
+    #[tokio::test]
+    async fn rfc1982_the_highest_that_was_published_may_be_the_lower_number() {
+        let resolvers = nameservers(&[u32::MAX, 2]).await;
+        assert!(confirm(&resolvers, &apex(), u32::MAX, PATIENCE).await.up_to(2).is_complete());
+    }
+
+    /// A pod that was away answers more than the head that withdraws, and does not follow it.
+    #[tokio::test]
+    async fn what_is_still_answered_for_a_withdrawn_zone_is_known_by_its_serials() {
+        let mut resolvers = nameservers(&[12]).await;
+        resolvers.push(nameserver(1, None).await);
+        let found = unserved(&resolvers, &apex(), PATIENCE).await;
+        assert_eq!(found.serials, [12]);
+        assert_eq!(found.said, [format!("ns0 at {} still answers serial 12", resolvers[0].address)]);
+        assert_eq!(unserved(&resolvers[1..], &apex(), PATIENCE).await, Unserved::default());
     }
 }

@@ -179,6 +179,12 @@ fn gone<T>(deleted: Result<T, WriteError>) -> Result<(), WriteError> {
 pub(super) async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, WriteError> {
     match timeout(PATIENCE, request).await {
         Ok(Ok(value)) => Ok(value),
+        // 404 of a POST: there is no place for it.
+        Ok(Err(Error::Api(status))) if is_of_a_namespace(&status) => {
+            let namespace = status.details.map(|details| details.name).unwrap_or_default();
+            let said = format!("namespace {namespace} does not exist: create it or correct --namespace");
+            Err(WriteError::Refused(said))
+        }
         // 404 of a PUT, PATCH or DELETE: what was to be changed is gone.
         Ok(Err(Error::Api(status))) if matches!(status.code, 404 | 409) && is_of_an_object(&status) => {
             Err(WriteError::Conflict)
@@ -187,6 +193,11 @@ pub(super) async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) 
         Ok(Err(error)) => Err(WriteError::Refused(explain(&error))),
         Err(_) => Err(WriteError::Unsure("the API server does not answer".to_owned())),
     }
+}
+
+/// Whether a status says that a namespace is not there.
+fn is_of_a_namespace(status: &kube::core::Status) -> bool {
+    status.code == 404 && status.details.as_ref().is_some_and(|details| details.kind == "namespaces")
 }
 
 /// Whether a status is about an object, rather than about a resource that is not known.

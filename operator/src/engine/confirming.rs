@@ -8,7 +8,7 @@ use port53_zone::{Name, serial};
 
 use super::zone::Asked;
 use super::{Engine, Timer};
-use crate::cluster::confirm::{self, Confirmation, Resolver};
+use crate::cluster::confirm::{self, Answers, Confirmation, Resolver, Unserved};
 
 /// A round of questions, as long as that is soon after the publication.
 const ROUND: Duration = Duration::from_secs(1);
@@ -23,9 +23,9 @@ pub(super) enum Ended {
     /// What serials are answered for a zone that has no head.
     Serials { apex: Name, asked: Arc<[Resolver]>, serials: Vec<u32> },
     /// Who answers a serial.
-    Confirmed { apex: Name, asked: Arc<[Resolver]>, confirmation: Confirmation },
+    Confirmed { apex: Name, asked: Arc<[Resolver]>, answers: Answers },
     /// Who still answers for a zone that is withdrawn, and what.
-    Unserved { apex: Name, asked: Arc<[Resolver]>, said: Vec<String> },
+    Unserved { apex: Name, asked: Arc<[Resolver]>, unserved: Unserved },
 }
 
 impl Engine {
@@ -53,12 +53,12 @@ impl Engine {
             let _place = room.acquire().await;
             super::Ended::Confirm(match is_serving {
                 true => {
-                    let confirmation = confirm::confirm(&resolvers, &apex, serial, ROUND).await;
-                    Ended::Confirmed { apex, asked: resolvers, confirmation }
+                    let answers = confirm::confirm(&resolvers, &apex, serial, ROUND).await;
+                    Ended::Confirmed { apex, asked: resolvers, answers }
                 }
                 false => {
-                    let said = confirm::unserved(&resolvers, &apex, ROUND).await;
-                    Ended::Unserved { apex, asked: resolvers, said }
+                    let unserved = confirm::unserved(&resolvers, &apex, ROUND).await;
+                    Ended::Unserved { apex, asked: resolvers, unserved }
                 }
             })
         });
@@ -92,12 +92,12 @@ impl Engine {
                 }
                 self.plan.heard(Instant::now());
             }
-            Ended::Confirmed { apex, asked, confirmation } => match Arc::ptr_eq(&asked, &self.resolvers) {
-                true => self.confirmed(&apex, confirmation),
+            Ended::Confirmed { apex, asked, answers } => match Arc::ptr_eq(&asked, &self.resolvers) {
+                true => self.confirmed(&apex, &answers),
                 false => self.ask_anew(&apex),
             },
-            Ended::Unserved { apex, asked, said } => match Arc::ptr_eq(&asked, &self.resolvers) {
-                true => self.is_unserved(&apex, &said),
+            Ended::Unserved { apex, asked, unserved } => match Arc::ptr_eq(&asked, &self.resolvers) {
+                true => self.is_unserved(&apex, &unserved),
                 false => self.ask_anew(&apex),
             },
         }
@@ -110,10 +110,13 @@ impl Engine {
         self.confirm(apex);
     }
 
-    fn confirmed(&mut self, apex: &Name, mut confirmation: Confirmation) {
+    fn confirmed(&mut self, apex: &Name, answers: &Answers) {
         let now = Instant::now();
-        let newest = confirmation.newest;
         let Some(zone) = self.zones.get_mut(apex) else { return };
+        // As of now: what was published while they were asked may be answered already.
+        let mut confirmation = answers.up_to(zone.highest(answers.serial));
+        let newest = confirmation.newest;
+        let is_above = newest.is_some_and(|newest| zone.highest(newest) != zone.highest(answers.serial));
         zone.confirming.is_asking = false;
         let is_current = zone.serving().is_some_and(|stored| stored.head.soa.serial == confirmation.serial);
         let (serial, is_complete) = (confirmation.serial, confirmation.is_complete());
@@ -137,6 +140,8 @@ impl Engine {
             (false, _) => self.confirm(apex),
             // Until one comes there is nobody to ask.
             (true, false) if asked == 0 => {}
+            // They answered at once: what comes is asked for when it is published.
+            (true, false) if is_above => self.ask_again(apex, now + ROUND),
             (true, false) if rounds <= SOON => self.confirm(apex),
             (true, false) => self.ask_again(apex, now + LATER),
             (true, true) => self.ask_again(apex, now + ROUTINE),
@@ -144,14 +149,14 @@ impl Engine {
         self.report_zone_of(apex);
     }
 
-    fn is_unserved(&mut self, apex: &Name, said: &[String]) {
+    fn is_unserved(&mut self, apex: &Name, unserved: &Unserved) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
         zone.confirming.is_asking = false;
         if zone.serving().is_some() {
             // It returned meanwhile.
             return self.confirm(apex);
         }
-        if said.is_empty() {
+        if unserved.said.is_empty() {
             zone.has_left = true;
             self.plan.heard(Instant::now());
             return;
@@ -161,6 +166,8 @@ impl Engine {
             true => self.confirm(apex),
             false => self.ask_again(apex, Instant::now() + LATER),
         }
+        // Who came back with a higher serial follows no withdrawal of a lower one.
+        unserved.serials.iter().for_each(|seen| self.serial_was_seen(apex, *seen));
     }
 
     /// Resolvers came or went: every zone is looked at again.

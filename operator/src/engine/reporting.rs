@@ -90,6 +90,8 @@ struct ToldZone {
 /// A status that was written, or not.
 pub(super) struct Ended {
     object: Object,
+    /// Of the object that it was written to.
+    uid: Option<String>,
     status: Status,
     result: Result<(), WriteError>,
 }
@@ -382,11 +384,11 @@ impl Engine {
         let client = self.client.clone();
         self.jobs.spawn(async move {
             let result = people::write_status(client, &key, uid.as_deref(), &status).await;
-            super::Ended::Report(Ended { object, status, result })
+            super::Ended::Report(Ended { object, uid, status, result })
         });
     }
 
-    pub(super) fn report_ended(&mut self, Ended { object, status, result }: Ended) {
+    pub(super) fn report_ended(&mut self, Ended { object, uid, status, result }: Ended) {
         self.statuses.writing.remove(&object);
         match result {
             Ok(()) => {
@@ -394,9 +396,11 @@ impl Engine {
                     tracing::info!("statuses can be written again");
                 }
                 match (&object, status) {
-                    (Object::Zone(key), Status::Zone(status)) => self.index.zones.status_is(key, *status),
+                    (Object::Zone(key), Status::Zone(status)) => {
+                        self.index.zones.status_is(key, uid.as_deref(), *status);
+                    }
                     (Object::Record(key), Status::Record(status)) => {
-                        self.index.record_status_is(key, *status);
+                        self.index.record_status_is(key, uid.as_deref(), *status);
                     }
                     _ => {}
                 }

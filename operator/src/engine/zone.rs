@@ -213,6 +213,18 @@ impl ZoneState {
         self.stored.as_ref().map(|stored| stored.head.soa.serial)
     }
 
+    /// The highest serial that was published here or is on its way, of those and `wanted`, which was.
+    pub(crate) fn highest(&self, wanted: u32) -> u32 {
+        let on_its_way = match &self.work {
+            Work::Publishing(attempt) | Work::Looking(Some(attempt)) => {
+                Some(attempt.version.stored.head.soa.serial)
+            }
+            _ => None,
+        };
+        let ours = [self.serial(), on_its_way].into_iter().flatten();
+        ours.fold(wanted, |highest, ours| if serial::is_newer(ours, highest) { ours } else { highest })
+    }
+
     pub(crate) fn holder(&self) -> Option<&Holder> {
         self.stored.as_ref().map(|stored| &stored.head.holder)
     }

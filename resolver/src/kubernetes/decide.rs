@@ -64,7 +64,6 @@ impl Held {
                 Some(Ordering::Less) => {}
                 Some(Ordering::Equal) if head.state == HeadState::Withdrawn => {}
                 Some(Ordering::Equal) if is_served(served, head) => return Step::Nothing,
-                _ if head.pinned.is_some() => {}
                 Some(Ordering::Equal) => return Step::Refuse(Refusal::SameSerial(held)),
                 // Also a withdrawal: of a time gone by, it is no word on what was published since.
                 _ => return Step::Refuse(Refusal::Backwards { held, offered: head.soa.serial }),
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_serial_never_goes_back_unless_a_person_says_so() {
+    fn a_serial_never_goes_back() {
         let first = content(&[put(1, 1)]);
         let held = serving(&first, 5);
         let mut old = head(&first, &[put(2, 2)], 4);
@@ -263,11 +262,19 @@ mod tests {
         other_soa.soa.ttl += 1;
         assert_eq!(refusal(held.step(&other_soa)), Refusal::SameSerial(5));
 
-        let mut pinned = head(&first, &[put(2, 2)], 4);
-        pinned.pinned = Some(4);
-        assert!(matches!(held.step(&pinned), Step::Serve(_)));
         // RFC 1982: after the highest comes a low one.
         assert!(matches!(serving(&first, u32::MAX).step(&head(&first, &[put(2, 2)], 1)), Step::Serve(_)));
+    }
+
+    /// A rollback is published under a higher serial: a lower one is of an etcd that was restored.
+    #[test]
+    fn a_pinned_head_of_a_restored_etcd_takes_no_serial_back() {
+        let first = content(&[put(1, 1)]);
+        let mut pinned = head(&first, &[put(2, 2)], 9);
+        pinned.pinned = Some(4);
+        assert_eq!(refusal(serving(&first, 11).step(&pinned)), Refusal::Backwards { held: 11, offered: 9 });
+        assert_eq!(refusal(serving(&first, 9).step(&pinned)), Refusal::SameSerial(9));
+        assert!(matches!(serving(&first, 8).step(&pinned), Step::Serve(_)));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use port53_store::Head;
 use port53_zone::content::Content;
 use port53_zone::image::Image;
 use port53_zone::{Name, name};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -40,6 +40,11 @@ pub(super) struct Zones {
     zones: HashMap<Name, Zone>,
     /// What is wrong with heads that cannot be read, by the name of the object.
     unreadable: HashMap<String, String>,
+    /// Zones whose newest head is not what is served.
+    behind: HashSet<Name>,
+    namespace: String,
+    /// Heads that the list had so far, or the last one.
+    listed: usize,
     room: Arc<Semaphore>,
     read: UnboundedSender<Read>,
     reads: UnboundedReceiver<Read>,
@@ -78,11 +83,29 @@ struct Read {
 }
 
 impl Zones {
-    pub(super) fn new(publisher: Publisher, status: Arc<KubernetesStatus>, slices: Slices) -> Self {
+    /// Those of `namespace`.
+    pub(super) fn new(
+        publisher: Publisher,
+        status: Arc<KubernetesStatus>,
+        slices: Slices,
+        namespace: String,
+    ) -> Self {
         let (read, reads) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(ASSEMBLIES));
-        let (zones, unreadable) = (HashMap::new(), HashMap::new());
-        Zones { publisher, status, slices, zones, unreadable, room, read, reads }
+        let (zones, unreadable, behind) = (HashMap::new(), HashMap::new(), HashSet::new());
+        Zones {
+            publisher,
+            status,
+            slices,
+            zones,
+            unreadable,
+            behind,
+            namespace,
+            listed: 0,
+            room,
+            read,
+            reads,
+        }
     }
 
     /// Acts on what is heard until nothing more can come.
@@ -95,19 +118,25 @@ impl Zones {
                 },
                 Some(read) = self.reads.recv() => self.checkpoint_was_read(read),
             }
-            let is_behind = |zone: &&Zone| zone.problem.is_some() || zone.assembly.is_some();
-            let behind = self.zones.values().filter(is_behind).count();
-            self.status.behind.store((behind + self.unreadable.len()) as u64, Relaxed);
+            self.status.behind.store((self.behind.len() + self.unreadable.len()) as u64, Relaxed);
         }
     }
 
     fn hear(&mut self, what: What) {
         match what {
             // What is not in a list is not gone: absence removes nothing.
-            What::ListBegins => {}
-            What::Object(object) => self.take(*object),
+            What::ListBegins => self.listed = 0,
+            What::Object(object) => {
+                self.listed += 1;
+                self.take(*object);
+            }
             What::Deleted(object) => self.is_gone(&object.name_any()),
-            What::Listed => self.publisher.list_complete(),
+            What::Listed => {
+                if self.listed == 0 {
+                    tracing::info!("no ZoneHeads in namespace {}", self.namespace);
+                }
+                self.publisher.list_complete();
+            }
             What::Following => self.source_is(SourceState::Following),
             What::Lost(why) => self.source_is(SourceState::Lost(why)),
         }
@@ -165,6 +194,16 @@ impl Zones {
         let zone = self.zones.entry(head.apex.clone()).or_default();
         zone.head = Some(head.clone());
         self.follow(&head);
+        self.count(&head.apex);
+    }
+
+    /// Notes whether a zone is behind. After each message about one, and only that one: there may be ten thousand.
+    fn count(&mut self, apex: &Name) {
+        let is_behind = |zone: &Zone| zone.problem.is_some() || zone.assembly.is_some();
+        match self.zones.get(apex).is_some_and(is_behind) {
+            true => self.behind.insert(apex.clone()),
+            false => self.behind.remove(apex),
+        };
     }
 
     /// Does what `head` asks for.
@@ -177,12 +216,7 @@ impl Zones {
         let problem = match step {
             Step::Nothing => None,
             Step::Serve(image) => {
-                let put = if head.pinned.is_some() {
-                    self.publisher.put_whatever_serial(*image);
-                    Ok(())
-                } else {
-                    self.publisher.put(*image)
-                };
+                let put = self.publisher.put(*image);
                 held.served = self.publisher.view(apex).and_then(|view| view.image);
                 put.err().map(|refused| refused.to_string())
             }
@@ -277,6 +311,7 @@ impl Zones {
                 self.follow(&newest);
             }
         }
+        self.count(&head.apex);
     }
 }
 

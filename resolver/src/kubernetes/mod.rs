@@ -91,7 +91,7 @@ pub async fn run(source: Source, publisher: Publisher, status: Arc<KubernetesSta
         lists: status.lists.clone(),
     };
     let slices = Slices::new(client, &namespace, status.slices.clone());
-    let zones = Zones::new(publisher, status, slices);
+    let zones = Zones::new(publisher, status, slices, namespace.clone());
     tracing::info!(namespace, "the source is the API server");
     tokio::join!(follower.run(), zones.run(received));
 }

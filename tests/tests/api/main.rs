@@ -6,6 +6,7 @@
 //! | `control_plane` | the cluster of these tests itself: stopped, started, gone back in time; users and rights |
 //! | `resolver` | resolvers follow heads and slices, whatever becomes of these and of the API server |
 //! | `follower` | a follower, when the API server's past is not what was seen |
+//! | `store` | what the operator writes, where it cannot |
 //! | `published` | a zone as an operator would publish it |
 
 mod control_plane;
@@ -15,3 +16,4 @@ mod published;
 #[path = "../../../cli/tests/fixtures/mod.rs"]
 mod reader;
 mod resolver;
+mod store;

@@ -154,15 +154,34 @@ fn what_is_edited_or_deleted_by_hand_takes_nothing_out_of_service() {
             behind => Err(format!("{behind} behind")),
         });
     }
-    // A rollback goes back, because a person says so.
+    // Nor does a serial go back because the head says that it is pinned.
+    let serial = zone.head.soa.serial;
+    let before = resolvers.each_ref().map(|resolver| resolver.metric("port53_heads_refused_total"));
     zone.head.pinned = Some(1);
     zone.head.soa.serial = 1;
     zone.write();
+    resolvers.iter().zip(before).for_each(|(resolver, before)| refused(resolver, before + 1));
     both_come_to_say(
         &resolvers,
         "example.com SOA",
-        "NoError example.com. example.com. 1 3600 600 604800 300",
+        &format!("NoError example.com. example.com. {serial} 3600 600 604800 300"),
     );
+}
+
+/// Nothing is wrong with that, and it is what one sees who named the wrong namespace.
+#[test]
+fn a_namespace_without_heads_is_said_once_it_was_listed() {
+    let cluster = cluster::shared();
+    let namespace = cluster.create_namespace("none");
+    let resolver = Resolver::start(&settings(cluster, &namespace));
+    let expected = format!("no ZoneHeads in namespace {namespace}");
+    eventually("a word", || match resolver.output() {
+        said if said.contains(&expected) => Ok(()),
+        said => Err(said),
+    });
+    let _zone = Published::new(cluster, &namespace, "example.com", 0);
+    resolver.comes_to_say(WWW, "NoError 192.0.2.1");
+    assert_eq!(resolver.output().matches(&expected).count(), 1);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Zones below that are held here too: the parent's NS and glue for them come from them, and what the parent
 //! has at or below them is occluded. DS stays with the parent (RFC 4035 §2.4).
 
+use std::collections::HashSet;
+
 use port53_zone::content::Content;
 use port53_zone::{Name, RRset, Rtype, rdata};
 
@@ -12,14 +14,17 @@ use crate::stages::gather::Held;
 
 /// The delegations of the zones below, with glue wherever a nameserver is in one of them.
 pub(super) fn draft(held: &Held<'_>, children: &Children, draft: &mut Draft) {
+    // Zones below may name the same nameserver.
+    let mut seen = HashSet::new();
     for apex in &held.children {
         let Some((holder, content)) = children.get(apex) else { continue };
         let Some(nameservers) = content.get(apex, Rtype::NS) else { continue };
-        let mut targets = targets(&nameservers);
+        let targets = targets(&nameservers);
         push(draft, holder, nameservers);
-        targets.sort();
-        targets.dedup();
         for target in targets {
+            if !seen.insert(target.clone()) {
+                continue;
+            }
             let Some((holder, content)) = child_of(held, children, &target) else { continue };
             for rtype in [Rtype::A, Rtype::AAAA] {
                 if let Some(glue) = content.get(&target, rtype) {
@@ -31,17 +36,8 @@ pub(super) fn draft(held: &Held<'_>, children: &Children, draft: &mut Draft) {
 }
 
 fn push(draft: &mut Draft, holder: &ObjectRef, rrset: RRset) {
-    // Two zones below may name the same nameserver.
-    let is_there = draft
-        .candidates
-        .iter()
-        .rev()
-        .take_while(|other| other.rank() == Rank::Child)
-        .any(|other| other.rtype == rrset.rtype && other.name == rrset.name);
-    if !is_there {
-        let parts = (rrset.name.clone(), rrset.rtype, vec![rrset.ttl], rrset.values().to_vec());
-        draft.candidates.push(Candidate::new(0, &holder.owner(), Rank::Child, 0, parts, None));
-    }
+    let parts = (rrset.name.clone(), rrset.rtype, vec![rrset.ttl], rrset.values().to_vec());
+    draft.candidates.push(Candidate::new(0, &holder.owner(), Rank::Child, 0, parts, None));
 }
 
 fn targets(nameservers: &RRset) -> Vec<Name> {
