@@ -4,12 +4,13 @@
 //! buckets of 16 slots (one cache line); a slot is an 8-bit tag and a 24-bit leaf number. An owner may
 //! stand in either of two buckets of its page, the emptier one when it is put in, which keeps pages
 //! fuller before one of them must be split. A changed page is copied; all others are shared with the
-//! version before.
+//! version before, and so is the directory but for one page of its own.
 //!
 //! The index only has to lead to the right leaf: the leaf compares names. So a slot says no more than
 //! "some owner with this tag and bucket is in this leaf", slots left over are harmless, and the one
 //! thing that must hold is that every owner is found ([`Index::ensure`]).
 
+use super::paged::Paged;
 use std::sync::Arc;
 
 const BUCKETS: usize = 64;
@@ -24,24 +25,31 @@ pub(crate) const GREATEST_LEAF: u32 = (1 << 24) - 2;
 
 #[derive(Clone)]
 struct Page {
+    buckets: [Bucket; BUCKETS],
     /// How many leading bits of the hash all owners in this page share.
     depth: u32,
-    buckets: [[u32; SLOTS]; BUCKETS],
 }
+
+/// One cache line.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Bucket([u32; SLOTS]);
+
+const NO_OWNERS: [Bucket; BUCKETS] = [Bucket([EMPTY; SLOTS]); BUCKETS];
 
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Index {
     depth: u32,
-    directory: Vec<Arc<Page>>,
+    directory: Paged<Arc<Page>>,
     /// Stands in the directory for a page that is being changed.
     placeholder: Arc<Page>,
 }
 
 impl Index {
     pub(crate) fn new() -> Self {
-        let page = Arc::new(Page { depth: 0, buckets: [[EMPTY; SLOTS]; BUCKETS] });
-        Index { depth: 0, directory: vec![page.clone()], placeholder: page }
+        let page = Arc::new(Page { depth: 0, buckets: NO_OWNERS });
+        Index { depth: 0, directory: std::iter::once(page.clone()).collect(), placeholder: page }
     }
 
     /// The numbers of the leaves that may hold an owner with this hash; nearly always none or one.
@@ -50,7 +58,7 @@ impl Index {
         let tag = tag_of(hash);
         buckets_of(hash)
             .into_iter()
-            .flat_map(move |bucket| page.buckets[bucket].iter())
+            .flat_map(move |bucket| page.buckets[bucket].0.iter())
             .filter(move |&&slot| slot != EMPTY && slot >> 24 == tag)
             .map(|slot| (slot & 0x00ff_ffff) - 1)
     }
@@ -82,8 +90,8 @@ impl Index {
         let at = self.page_of(hash);
         let slot_value = slot(hash, leaf);
         for bucket in buckets_of(hash) {
-            if let Some(place) = self.directory[at].buckets[bucket].iter().position(|&s| s == slot_value) {
-                return self.change(at, |buckets| buckets[bucket][place] = EMPTY);
+            if let Some(place) = self.directory[at].buckets[bucket].0.iter().position(|&s| s == slot_value) {
+                return self.change(at, |buckets| buckets[bucket].0[place] = EMPTY);
             }
         }
     }
@@ -106,13 +114,13 @@ impl Index {
 
     /// Changes the page at `at` of the directory, for all places that point to it. The page is copied only
     /// if another version has it too.
-    fn change<T>(&mut self, at: usize, change: impl FnOnce(&mut [[u32; SLOTS]; BUCKETS]) -> T) -> T {
+    fn change<T>(&mut self, at: usize, change: impl FnOnce(&mut [Bucket; BUCKETS]) -> T) -> T {
         let run = 1usize << (self.depth - self.directory[at].depth);
         let places = at & !(run - 1)..(at & !(run - 1)) + run;
         let mut page = self.directory[at].clone();
-        self.directory[places.clone()].fill(self.placeholder.clone());
+        places.clone().for_each(|place| self.directory.set(place, self.placeholder.clone()));
         let result = change(&mut Arc::make_mut(&mut page).buckets);
-        self.directory[places].fill(page);
+        places.for_each(|place| self.directory.set(place, page.clone()));
         result
     }
 
@@ -135,10 +143,11 @@ impl Index {
         let place = at & !(run - 1);
         let prefix = (place >> (self.depth - page.depth)) as u64;
 
-        let mut halves = [[[EMPTY; SLOTS]; BUCKETS]; 2];
+        let mut halves = [NO_OWNERS; 2];
         let mut without_room = Vec::new();
+        let slots = page.buckets.iter().flat_map(|bucket| bucket.0);
         let mut leaves: Vec<u32> =
-            page.buckets.iter().flatten().filter(|&&s| s != EMPTY).map(|s| (s & 0x00ff_ffff) - 1).collect();
+            slots.filter(|&slot| slot != EMPTY).map(|slot| (slot & 0x00ff_ffff) - 1).collect();
         leaves.sort_unstable();
         leaves.dedup();
         for leaf in leaves {
@@ -152,8 +161,8 @@ impl Index {
             }
         }
         let [low, high] = halves.map(|buckets| Arc::new(Page { depth, buckets }));
-        for (i, pointer) in self.directory[place..place + run].iter_mut().enumerate() {
-            *pointer = if i < run / 2 { low.clone() } else { high.clone() };
+        for i in 0..run {
+            self.directory.set(place + i, if i < run / 2 { low.clone() } else { high.clone() });
         }
         for (hash, leaf) in without_room {
             self.ensure(hash, leaf, hashes_of);
@@ -178,17 +187,17 @@ fn buckets_of(hash: u64) -> [usize; 2] {
 }
 
 /// Puts an owner into the emptier of its buckets. False when both are full.
-fn put(buckets: &mut [[u32; SLOTS]; BUCKETS], hash: u64, leaf: u32) -> bool {
+fn put(buckets: &mut [Bucket; BUCKETS], hash: u64, leaf: u32) -> bool {
     let value = slot(hash, leaf);
     let places = buckets_of(hash);
-    if places.iter().any(|&bucket| buckets[bucket].contains(&value)) {
+    if places.iter().any(|&bucket| buckets[bucket].0.contains(&value)) {
         return true;
     }
-    let free = |bucket: usize| buckets[bucket].iter().filter(|&&s| s == EMPTY).count();
+    let free = |bucket: usize| buckets[bucket].0.iter().filter(|&&s| s == EMPTY).count();
     let bucket = if free(places[0]) >= free(places[1]) { places[0] } else { places[1] };
-    match buckets[bucket].iter().position(|&s| s == EMPTY) {
+    match buckets[bucket].0.iter().position(|&s| s == EMPTY) {
         Some(place) => {
-            buckets[bucket][place] = value;
+            buckets[bucket].0[place] = value;
             true
         }
         None => false,

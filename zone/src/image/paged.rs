@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-const PAGE: usize = 256;
+/// A change copies the pointers to all pages and the elements of one: least for a few ten thousand elements when both
+/// are about as many.
+const PAGE: usize = 128;
 
 /// See the module.
 #[derive(Clone)]
@@ -25,6 +27,10 @@ impl<T: Clone> Paged<T> {
         self.pages.get(at / PAGE)?.get(at % PAGE)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.pages.iter().flat_map(|page| page.iter())
+    }
+
     pub(crate) fn set(&mut self, at: usize, element: T) {
         Arc::make_mut(&mut self.pages[at / PAGE])[at % PAGE] = element;
     }
@@ -36,6 +42,22 @@ impl<T: Clone> Paged<T> {
         let last = self.pages.len() - 1;
         Arc::make_mut(&mut self.pages[last]).push(element);
         self.len += 1;
+    }
+}
+
+impl<T> std::ops::Index<usize> for Paged<T> {
+    type Output = T;
+
+    fn index(&self, at: usize) -> &T {
+        &self.pages[at / PAGE][at % PAGE]
+    }
+}
+
+impl<T: Clone> FromIterator<T> for Paged<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
+        let mut paged = Paged::new();
+        elements.into_iter().for_each(|element| paged.push(element));
+        paged
     }
 }
 
@@ -52,5 +74,7 @@ mod tests {
         numbers.push(1000);
         assert_eq!((before.get(700), before.len()), (Some(&700), 1000));
         assert_eq!((numbers.get(700), numbers.get(1000), numbers.get(1001)), (Some(&0), Some(&1000), None));
+        assert!(before.iter().copied().eq(0..1000));
+        assert_eq!((before[700], numbers[700]), (700, 0));
     }
 }

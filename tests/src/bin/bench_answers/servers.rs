@@ -10,7 +10,7 @@ use port53_zone::content::Content;
 use port53_zone::image::Image;
 use std::fmt::{self, Write as _};
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::str::FromStr;
@@ -75,7 +75,7 @@ impl FromStr for Server {
 /// Starts `server` with the zones of `input` and waits until it answers. The echo server's answers have `octets`.
 pub(crate) fn start(server: Server, input: &Input, octets: usize) -> Result<Running> {
     let dir = TempDir::new()?;
-    let address = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let address = free_address()?;
     let command = match server {
         Server::Ours => ours(address, dir.path(), &input.zones)?,
         Server::Echo => {
@@ -109,6 +109,16 @@ pub(crate) fn start(server: Server, input: &Input, octets: usize) -> Result<Runn
         }
     }
     Ok(Running { process, address, loaded_in: begun.elapsed(), _dir: dir })
+}
+
+/// A port of loopback that is free for UDP and TCP at this moment.
+fn free_address() -> Result<SocketAddr> {
+    loop {
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
 }
 
 fn echoes(address: SocketAddr) -> Result<(), String> {
