@@ -71,6 +71,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
             kubernetes: None,
             health: health.clone(),
             reloads: Arc::default(),
+            certificate: None,
             zones_with_metrics: ZONES_WITH_METRICS,
         };
         runtime.spawn(http::serve(listener, metrics, leave.clone()));
