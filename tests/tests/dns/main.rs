@@ -5,6 +5,7 @@
 //! right. An exemption that is not needed fails too.
 
 mod aliases;
+mod cookies;
 mod delegations;
 mod dnames;
 mod negatives;
