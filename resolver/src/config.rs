@@ -174,7 +174,7 @@ impl Arguments {
         };
         let certificate = wrong.certificate(&self);
         let proxies = wrong.prefixes("--proxy-from", &self.proxy_from);
-        if self.listen.is_empty() {
+        if self.listen.iter().all(String::is_empty) {
             wrong.add("--listen", "", "names no address: give at least one, as 192.0.2.1:53");
         }
         let health_listen = wrong.address("--health-listen", &self.health_listen);
@@ -300,7 +300,7 @@ impl Wrong {
 
     fn addresses(&mut self, flag: &str, texts: &[String]) -> Vec<SocketAddr> {
         let mut addresses = Vec::new();
-        for text in texts {
+        for text in texts.iter().filter(|text| !text.is_empty()) {
             match self.address(flag, text) {
                 Some(address) if addresses.contains(&address) && address.port() != 0 => {
                     self.add(flag, text, "is given twice: give each address once");
@@ -312,9 +312,13 @@ impl Wrong {
     }
 
     fn certificate(&mut self, arguments: &Arguments) -> Option<Files> {
-        let listens = [&arguments.listen_tls, &arguments.listen_quic, &arguments.listen_https];
-        let is_needed = listens.iter().any(|addresses| !addresses.is_empty());
-        match (&arguments.tls_certificate, &arguments.tls_key) {
+        // An empty value is none, as it comes from a variable or a file.
+        let is_given = |path: &&PathBuf| !path.as_os_str().is_empty();
+        let mut listens =
+            [&arguments.listen_tls, &arguments.listen_quic, &arguments.listen_https].into_iter();
+        let is_needed = listens.any(|addresses| addresses.iter().any(|address| !address.is_empty()));
+        let certificate = arguments.tls_certificate.as_ref().filter(is_given);
+        match (certificate, arguments.tls_key.as_ref().filter(is_given)) {
             (Some(certificate), Some(key)) => {
                 Some(Files { certificate: certificate.clone(), key: key.clone() }).filter(|_| is_needed)
             }
