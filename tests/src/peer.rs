@@ -217,6 +217,7 @@ options {
   empty-zones-enable no;
   minimal-responses yes;
   minimal-any no;
+  zero-no-soa-ttl no;
   notify no;
   max-udp-size 1232;
   check-names primary ignore;

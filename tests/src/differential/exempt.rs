@@ -2,7 +2,7 @@
 
 use super::facts::Difference;
 use crate::generate::Asked;
-use crate::peer::Program;
+use crate::peer::Program::{self, Bind, Knot, Nsd, PowerDns};
 
 /// A difference that is no bug of ours.
 #[derive(Debug)]
@@ -29,4 +29,126 @@ pub(super) fn may_be_unreadable(program: Program, asked: &Asked) -> bool {
     program == Program::PowerDns && asked.rtype == "ANY"
 }
 
-const EXEMPTIONS: &[Exemption] = &[];
+const EXEMPTIONS: &[Exemption] = &[
+    Exemption {
+        name: "another choice of addresses outside of the cut, or one that fits",
+        peers: &Program::ALL,
+        rfc: "RFC 9471 §3.2: what is not in-domain may be left out; RFC 2181 §9",
+        holds: |it| {
+            it.is_of_glue_alone()
+                && it.ours.glue.symmetric_difference(&it.theirs.glue).all(|line| !it.is_in_domain(line))
+        },
+    },
+    Exemption {
+        name: "leaves out in-domain glue that does not fit, without TC",
+        peers: &[Nsd, Bind],
+        rfc: "RFC 9471 §3.1: then TC is set",
+        holds: |it| {
+            let limit = it.limit();
+            let is_large = |sections| limit.is_some_and(|limit| it.uncompressed(sections) > limit);
+            !it.theirs.truncated
+                && it.theirs.rcode == it.ours.rcode
+                && it.theirs.authoritative == it.ours.authoritative
+                && it.theirs.authority.is_superset(&it.our_sections.authority)
+                && (it.ours.truncated || it.is_of_glue_alone() && is_large(it.our_sections))
+                && it.theirs.authority.iter().any(|line| line.rtype() == NS)
+        },
+    },
+    Exemption {
+        name: "is larger without the names that ours is compressed by, and TC",
+        peers: &Program::ALL,
+        rfc: "RFC 1035 §4.1.4: compression is allowed, not asked for",
+        holds: |it| {
+            it.theirs.truncated
+                && !it.ours.truncated
+                && it.theirs.rcode == it.ours.rcode
+                && it.theirs.authoritative == it.ours.authoritative
+                && it.limit().is_some_and(|limit| it.uncompressed(it.our_sections) > limit)
+        },
+    },
+    Exemption {
+        name: "another choice for ANY",
+        peers: &Program::ALL,
+        rfc: "RFC 8482 §4.1: a subset, chosen by the server",
+        holds: |it| {
+            let (ours, theirs) = (&it.our_sections.answer, &it.their_sections.answer);
+            it.asked.rtype == "ANY"
+                && it.ours.rcode == it.theirs.rcode
+                && it.ours.authoritative == it.theirs.authoritative
+                && !theirs.is_empty()
+                && !ours.is_empty()
+                && (theirs.is_subset(ours) || ours.is_subset(theirs))
+        },
+    },
+    Exemption {
+        name: "goes on into another zone that it has",
+        peers: &[Nsd, PowerDns, Bind],
+        rfc: "RFC 1034 §4.3.2 step 3a allows it; ours stops at the border, for the other zone may be another tenant's",
+        holds: |it| {
+            it.leads_to_other_zone()
+                && it.theirs.authoritative == it.ours.authoritative
+                && (it.theirs.truncated || it.theirs.answer.is_superset(&it.ours.answer))
+        },
+    },
+    Exemption {
+        name: "says SERVFAIL to a loop or a long chain",
+        peers: &[Bind, PowerDns],
+        rfc: "RFC 1034 §3.6.2: programs do not fail on chains and loops",
+        holds: |it| it.theirs.rcode == "SERVFAIL" && (it.is_loop() || it.chain().len() > LONG_CHAIN),
+    },
+    Exemption {
+        name: "ends a chain early",
+        peers: &[Knot],
+        rfc: "RFC 1034 §5.2.2: the client asks on",
+        holds: |it| {
+            it.theirs.authoritative == it.ours.authoritative
+                && it.theirs.answer.is_subset(&it.our_sections.answer)
+                && it.theirs.answer.len() < it.our_sections.answer.len()
+                && it.chain().len() > KNOT_CHAIN
+        },
+    },
+    Exemption {
+        name: "goes through each DNAME once",
+        peers: &[Nsd],
+        rfc: "RFC 6672 §3.2, RFC 1034 §4.3.2 step 3c: the search begins anew with each target",
+        holds: |it| {
+            it.theirs.authoritative == it.ours.authoritative
+                && it.theirs.answer.is_subset(&it.our_sections.answer)
+                && it.steps_through_one_dname() > 1
+        },
+    },
+    Exemption {
+        name: "says REFUSED to RRSIG",
+        peers: &[PowerDns],
+        rfc: "RFC 4034 §3: a type like others, and here none",
+        holds: |it| it.asked.rtype == "RRSIG" && it.theirs.rcode == "REFUSED",
+    },
+    Exemption {
+        name: "does not follow an alias for a type that may stand beside it",
+        peers: &[Bind, Knot],
+        rfc: "RFC 1034 §4.3.2 step 3a: each type but CNAME follows; RFC 4035 §2.5 lets RRSIG and NSEC stand there, and they do not",
+        holds: |it| {
+            ["RRSIG", "NSEC"].contains(&it.asked.rtype)
+                && it.theirs.rcode == "NOERROR"
+                && it.chain().len() > 1
+                && it.theirs.answer.is_subset(&it.our_sections.answer)
+        },
+    },
+    Exemption {
+        name: "goes on after YXDOMAIN",
+        peers: &[Knot],
+        rfc: "RFC 6672 §3.2: there is no name to go on with",
+        holds: |it| {
+            it.ours.rcode == "YXDOMAIN"
+                && ["YXDOMAIN", "NXDOMAIN"].contains(&it.theirs.rcode.as_str())
+                && it.ours.authoritative == it.theirs.authoritative
+                && it.theirs.answer.is_superset(&it.ours.answer)
+        },
+    },
+];
+
+const NS: u16 = 2;
+/// From so many steps on BIND (16) and PowerDNS (10) give up.
+const LONG_CHAIN: usize = 10;
+/// Names that Knot goes through.
+const KNOT_CHAIN: usize = 5;

@@ -54,9 +54,12 @@ pub fn zones(tag: &str, count: usize, chance: &mut Chance) -> Vec<Made> {
             _ => format!("z{number}.{tag}.test."),
         };
         let others: Vec<String> = made.iter().map(|zone| zone.apex.clone()).collect();
-        let zone = Making::new(apex, others, chance).make();
+        let mut zone = Making::new(apex, others, chance).make();
         if let (Some(owner), Some(parent)) = (&owner, made.last_mut()) {
             parent.delegate(owner, &zone);
+            // Where a server does not load the child, its parent would answer.
+            parent.without_corners();
+            zone.without_corners();
         }
         made.push(zone);
     }
@@ -91,6 +94,27 @@ impl Made {
         self.sets.get(owner).is_some_and(|sets| sets.iter().any(|set| set.rtype == rtype))
     }
 
+    fn find_corners(&mut self) {
+        let here = self.sets.iter().filter(|(owner, _)| is_wildcard(owner)).flat_map(|(_, sets)| sets);
+        let corner = |set: &Set| match set.rtype {
+            "NS" => Some(Corner::WildcardNs),
+            "DNAME" => Some(Corner::WildcardDname),
+            _ => None,
+        };
+        self.corners = here.filter_map(corner).collect();
+    }
+
+    /// Takes out what some servers do not load.
+    fn without_corners(&mut self) {
+        for (owner, sets) in &mut self.sets {
+            if is_wildcard(owner) {
+                sets.retain(|set| !["NS", "DNAME"].contains(&set.rtype));
+            }
+        }
+        self.sets.retain(|_, sets| !sets.is_empty());
+        self.corners.clear();
+    }
+
     /// Delegates `owner` to `child`: its NS and their addresses are the child's.
     fn delegate(&mut self, owner: &Labels, child: &Made) {
         let kept = self.sets.remove(owner).unwrap_or_default().into_iter().filter(|set| set.rtype == "DS");
@@ -114,6 +138,10 @@ impl Made {
     pub fn text(&self) -> String {
         super::write::master_file(self)
     }
+}
+
+fn is_wildcard(owner: &Labels) -> bool {
+    owner.first().is_some_and(|label| label == "*" || label == "\\*")
 }
 
 struct Making<'c> {
@@ -155,13 +183,7 @@ impl<'c> Making<'c> {
             }
         }
         self.remove_below_dnames();
-        for (owner, sets) in &self.zone.sets {
-            if owner.first().is_some_and(|label| label == "*" || label == "\\*") {
-                let has = |rtype| sets.iter().any(|set| set.rtype == rtype);
-                self.zone.corners.extend(has("NS").then_some(Corner::WildcardNs));
-                self.zone.corners.extend(has("DNAME").then_some(Corner::WildcardDname));
-            }
-        }
+        self.zone.find_corners();
         self.zone
     }
 
@@ -189,7 +211,7 @@ impl<'c> Making<'c> {
     }
 
     fn owner(&mut self, owner: &Labels) {
-        let is_wildcard = owner[0] == "*" || owner[0] == "\\*";
+        let is_wildcard = is_wildcard(owner);
         match self.chance.below(20) {
             0..=5 => self.data(owner),
             6..=9 => {
