@@ -21,9 +21,9 @@ pub struct Difference<'a> {
     pub ours: &'a Normal,
     /// What they say.
     pub theirs: &'a Normal,
-    /// The same, with the sections although TC is set.
+    /// The same, as it is when there is room.
     pub our_sections: &'a Normal,
-    /// The same of theirs.
+    /// What they say, with the sections although TC is set.
     pub their_sections: &'a Normal,
 }
 
@@ -81,6 +81,12 @@ impl Difference<'_> {
         self.chain().iter().any(|name| self.nearest(name).is_some_and(|apex| Some(apex) != here))
     }
 
+    /// Whether a DNAME of our answer leads below itself, so that each step is longer than the last.
+    pub(super) fn grows(&self) -> bool {
+        let mut dnames = self.our_sections.answer.iter().filter(|line| line.rtype() == Rtype::DNAME.to_int());
+        dnames.any(|dname| is_at_or_below(dname.value(), dname.owner()))
+    }
+
     /// How many steps of our chain go through one DNAME, the one that most do.
     pub(super) fn steps_through_one_dname(&self) -> usize {
         let chain = self.chain();
@@ -105,8 +111,28 @@ impl Difference<'_> {
 
     /// Whether the address `line` is of a nameserver inside of the zone that our answer refers to.
     pub(super) fn is_in_domain(&self, line: &Line) -> bool {
-        let cuts = self.our_sections.authority.iter().filter(|ns| ns.rtype() == Rtype::NS.to_int());
-        cuts.into_iter().any(|ns| is_at_or_below(line.owner(), ns.owner()))
+        self.referral().any(|ns| is_at_or_below(line.owner(), ns.owner()))
+    }
+
+    /// The NS of the cut that our answer refers to.
+    pub(super) fn referral(&self) -> impl Iterator<Item = &Line> {
+        self.our_sections.authority.iter().filter(|line| line.rtype() == Rtype::NS.to_int())
+    }
+
+    /// Whether an ancestor of `name` has a wildcard, by the text of the zone.
+    pub(super) fn zone_has_wildcard_above(&self, name: &[u8]) -> bool {
+        let owners: Vec<Wire> =
+            self.zone.text.lines().filter_map(|line| line.split(' ').next()).filter_map(wire_of).collect();
+        let mut above = name;
+        while let Some(&length) = above.first()
+            && length > 0
+        {
+            above = &above[1 + usize::from(length)..];
+            if owners.contains(&[b"\x01*", above].concat()) {
+                return true;
+            }
+        }
+        false
     }
 
     /// What a message may be long; `None` over TCP.
@@ -124,9 +150,13 @@ impl Difference<'_> {
 }
 
 pub(super) fn wire(text: &str) -> Wire {
-    let mut wire = name::parse_absolute(text).expect("a name").as_slice().to_vec();
+    wire_of(text).unwrap_or_else(|| panic!("{text} is no name"))
+}
+
+fn wire_of(text: &str) -> Option<Wire> {
+    let mut wire = name::parse_absolute(text).ok()?.as_slice().to_vec();
     wire.make_ascii_lowercase();
-    wire
+    Some(wire)
 }
 
 /// Whether `name` is `ancestor` or below it, on the border of a label.

@@ -1,7 +1,7 @@
 //! Servers with the same zones, asked the same questions.
 
 use super::exempt::{self, Exemption};
-use super::facts::Difference;
+use super::facts::{Difference, is_at_or_below, wire};
 use super::tally::{Finding, Tally};
 use crate::ask::{Client, Question, Transport};
 use crate::generate::{Asked, Corner, Made};
@@ -41,7 +41,7 @@ impl From<&Made> for Served {
 #[derive(Debug)]
 pub struct Round<'z> {
     zones: &'z [Served],
-    _ours: Ours,
+    ours: Ours,
     us: Client,
     peers: Vec<(Program, Peer, Client)>,
 }
@@ -65,7 +65,7 @@ impl<'z> Round<'z> {
             let client = connect(peer.address());
             (program, peer, client)
         });
-        Round { zones, us, peers: peers.collect(), _ours: ours }
+        Round { zones, us, peers: peers.collect(), ours }
     }
 
     /// Asks all of them `questions` about the zone with that number, and counts.
@@ -94,11 +94,77 @@ impl<'z> Round<'z> {
                 .collect();
             for (i, asked) in asked.iter().enumerate() {
                 let ours = ours[i].as_ref().unwrap_or_else(|error| panic!("Port53: {error}"));
+                // A question may lead into another zone than it was made for.
+                let nearest = self.nearest(asked).unwrap_or(zone);
+                let theirs = theirs.iter().filter(|(program, _)| !nearest.without.contains(program));
                 let theirs: Vec<(Program, &io::Result<Message>)> =
-                    theirs.iter().map(|(program, answers)| (*program, &answers[i])).collect();
-                compare(self.zones, zone, asked, ours, &theirs, tally);
+                    theirs.map(|(program, answers)| (*program, &answers[i])).collect();
+                self.compare(zone, asked, ours, &theirs, tally);
             }
         }
+    }
+
+    /// The zone that a question is for, by longest match.
+    fn nearest(&self, asked: &Asked) -> Option<&'z Served> {
+        let above = |zone: &&Served| is_at_or_below(&wire(&asked.owner), &wire(&zone.apex));
+        self.zones.iter().filter(above).max_by_key(|zone| zone.apex.len())
+    }
+
+    fn compare(
+        &self,
+        zone: &Served,
+        asked: &Asked,
+        ours: &Message,
+        theirs: &[(Program, &io::Result<Message>)],
+        tally: &mut Tally,
+    ) {
+        tally.questions += 1;
+        let normal = Normal::of(ours);
+        let mut sections = None;
+        let mut against = Vec::new();
+        for (program, message) in theirs {
+            tally.answers += 1;
+            let message = match message {
+                Ok(message) => message,
+                Err(_) if exempt::may_be_unreadable(*program, asked) => {
+                    tally.exempt(exempt::UNREADABLE, *program);
+                    continue;
+                }
+                Err(error) => panic!("{program}: {error}"),
+            };
+            let their_normal = Normal::of(message);
+            if their_normal == normal {
+                continue;
+            }
+            let whole = sections.get_or_insert_with(|| self.whole(asked, ours));
+            let difference = Difference {
+                program: *program,
+                zones: self.zones,
+                zone,
+                asked,
+                ours: &normal,
+                theirs: &their_normal,
+                our_sections: whole,
+                their_sections: &Normal::sections_of(message),
+            };
+            match exempt::explain(&difference) {
+                Some(Exemption { name, .. }) => tally.exempt(name, *program),
+                None => against.push((*program, their_normal)),
+            }
+        }
+        if !against.is_empty() {
+            tally.unexplained(Finding { zone: zone.clone(), asked: asked.clone(), ours: normal, against });
+        }
+    }
+
+    /// What we say when there is room.
+    fn whole(&self, asked: &Asked, ours: &Message) -> Normal {
+        if !ours.metadata.truncation {
+            return Normal::of(ours);
+        }
+        let question = question(asked).0;
+        let whole = question.ask(self.ours.address(), Transport::Tcp, PATIENCE);
+        Normal::of(&whole.expect("an answer over TCP"))
     }
 }
 
@@ -106,49 +172,4 @@ fn question(asked: &Asked) -> (Question, Transport) {
     let question = Question::new(&format!("{} {}", asked.owner, asked.rtype), asked.payload);
     let question = if asked.dnssec_ok { question.with_dnssec_ok() } else { question };
     (question, if asked.is_tcp { Transport::Tcp } else { Transport::Udp })
-}
-
-fn compare(
-    zones: &[Served],
-    zone: &Served,
-    asked: &Asked,
-    ours: &Message,
-    theirs: &[(Program, &io::Result<Message>)],
-    tally: &mut Tally,
-) {
-    tally.questions += 1;
-    let (normal, sections) = (Normal::of(ours), Normal::sections_of(ours));
-    let mut against = Vec::new();
-    for (program, message) in theirs {
-        tally.answers += 1;
-        let message = match message {
-            Ok(message) => message,
-            Err(_) if exempt::may_be_unreadable(*program, asked) => {
-                tally.exempt(exempt::UNREADABLE, *program);
-                continue;
-            }
-            Err(error) => panic!("{program}: {error}"),
-        };
-        let their_normal = Normal::of(message);
-        if their_normal == normal {
-            continue;
-        }
-        let difference = Difference {
-            program: *program,
-            zones,
-            zone,
-            asked,
-            ours: &normal,
-            theirs: &their_normal,
-            our_sections: &sections,
-            their_sections: &Normal::sections_of(message),
-        };
-        match exempt::explain(&difference) {
-            Some(Exemption { name, .. }) => tally.exempt(name, *program),
-            None => against.push((*program, their_normal)),
-        }
-    }
-    if !against.is_empty() {
-        tally.unexplained(Finding { zone: zone.clone(), asked: asked.clone(), ours: normal, against });
-    }
 }

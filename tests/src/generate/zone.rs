@@ -108,7 +108,7 @@ impl Made {
     fn without_corners(&mut self) {
         for (owner, sets) in &mut self.sets {
             if is_wildcard(owner) {
-                sets.retain(|set| !["NS", "DNAME"].contains(&set.rtype));
+                sets.retain(|set| !["NS", "DS", "DNAME"].contains(&set.rtype));
             }
         }
         self.sets.retain(|_, sets| !sets.is_empty());

@@ -5,7 +5,8 @@
 //! the last lookup (RFC 6604 §3), AA that of the first owner (RFC 1034 §4.3.2, RFC 1035 §4.1.1).
 //!
 //! What does not fit is cut at the border of an RRset with TC set, but for additional records, which are
-//! left out; the glue that a referral needs is not such (RFC 9471).
+//! left out; the glue that a referral needs is not such (RFC 9471). The chain is followed to its end all the
+//! same, for the rcode is that of the end.
 
 use super::lookup::{Outcome, lookup};
 use super::qname::QName;
@@ -31,7 +32,7 @@ pub(crate) fn fill(
 ) -> (u16, Flags) {
     let flags = Flags { authoritative: true, truncated: false };
     let mut response = Response { writer, image, apex_labels, rcode: NOERROR, flags };
-    response.flags.truncated = response.chain(query).is_err();
+    response.chain(query);
     (response.rcode, response.flags)
 }
 
@@ -39,7 +40,7 @@ struct Response<'r, 'w, 'i> {
     writer: &'r mut Writer<'w>,
     image: &'i Image,
     apex_labels: usize,
-    /// Of the last lookup. It holds whether what that lookup found fits or not.
+    /// Of the last lookup, whether what was found on the way fits or not.
     rcode: u16,
     flags: Flags,
 }
@@ -48,7 +49,7 @@ struct Response<'r, 'w, 'i> {
 type Next = Option<QName>;
 
 impl<'i> Response<'_, '_, 'i> {
-    fn chain(&mut self, query: &Query) -> Result<(), Full> {
+    fn chain(&mut self, query: &Query) {
         let mut visited = [0u64; GREATEST_CHAIN];
         let mut target: Option<QName> = None;
         let mut dnames: [Option<*const u8>; GREATEST_CHAIN] = [None; GREATEST_CHAIN];
@@ -58,15 +59,21 @@ impl<'i> Response<'_, '_, 'i> {
                 Some(name) => (name, Owner::Name(name.wire())),
             };
             if visited[..step].contains(&name.hash()) {
-                return Ok(());
+                return;
             }
             visited[step] = name.hash();
-            target = self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])?;
+            let found = self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step]);
+            target = found
+                .or_else(|Full| {
+                    self.flags.truncated = true;
+                    self.writer.close();
+                    self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])
+                })
+                .unwrap_or(None);
             if target.is_none() {
-                return Ok(());
+                return;
             }
         }
-        Ok(())
     }
 
     /// One lookup and what it puts into the response. The last of `dnames` is this step's place; the

@@ -31,6 +31,9 @@ struct Arguments {
     /// Unexplained differences that are shown
     #[arg(long, default_value_t = 20)]
     show: usize,
+    /// Show the zone with each of them
+    #[arg(long)]
+    text: bool,
     /// A directory of master files NAME.zone to be asked for as well
     #[arg(long)]
     real: Option<PathBuf>,
@@ -62,6 +65,9 @@ fn main() -> ExitCode {
         for finding in &tally.findings()[shown..] {
             if shown < arguments.show {
                 println!("{finding}\n");
+                if arguments.text {
+                    println!("{}", finding.zone.text);
+                }
             }
             shown += 1;
         }
