@@ -3,7 +3,7 @@
 
 use crate::generate::{Chance, Made, questions, zones};
 use crate::packet;
-use domain::base::Message;
+use domain::base::{Message, ToName};
 use domain::rdata::AllRecordData;
 use hickory_proto::op::Message as Hickory;
 use port53_zone::answer::{self, Responded, Settings, Transport};
@@ -89,11 +89,13 @@ fn check(zones: &Zones, packet: &[u8]) {
     }
 }
 
-/// What a client can take: what its OPT says, within 512 and 1232 (RFC 6891 §6.2.5).
+/// What a client can take: what its OPT says, within 512 and 1232 (RFC 6891 §6.2.5). Where hickory does not read
+/// the packet, the most that we ever send.
 fn udp_limit(packet: &[u8]) -> usize {
-    let offered = Hickory::from_vec(packet).ok().and_then(|message| Some(message.edns?.max_payload()));
-    // Where hickory reads no message, the answer has no records and need not be larger than the least.
-    usize::from(offered.unwrap_or(512)).clamp(512, 1232)
+    match Hickory::from_vec(packet) {
+        Ok(message) => usize::from(message.edns.map_or(512, |edns| edns.max_payload())).clamp(512, 1232),
+        Err(_) => 1232,
+    }
 }
 
 /// Section, owner and type.
@@ -116,10 +118,10 @@ fn read(packet: &[u8], answer: &[u8]) -> BTreeMap<Set, Vec<Vec<u8>>> {
                 continue;
             }
             count += 1;
-            let mut owner = record.owner().to_vec();
+            let mut owner = record.owner().to_vec().as_slice().to_vec();
             owner.make_ascii_lowercase();
             let value = record.data().to_string().into_bytes();
-            sets.entry((number as u8, owner.into(), record.rtype().to_int())).or_default().push(value);
+            sets.entry((number as u8, owner, record.rtype().to_int())).or_default().push(value);
         }
     }
     let theirs = hickory.answers.len() + hickory.authorities.len() + hickory.additionals.len();

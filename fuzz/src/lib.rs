@@ -9,7 +9,6 @@
 
 pub mod answering;
 #[path = "../../tests/src/generate/mod.rs"]
-#[allow(unreachable_pub, reason = "it is built into another crate than it was written for")]
 pub mod generate;
 pub mod master;
 mod packet;

@@ -30,7 +30,8 @@ pub fn run(input: &[u8]) {
         limits: LIMITS,
         ..Options::default()
     };
-    let lines = input.iter().filter(|&&octet| octet == b'\n').count() + 1;
+    // A carriage return ends a line, too.
+    let lines = input.iter().filter(|octet| b"\r\n".contains(octet)).count() + 1;
     let mut written = Vec::new();
     let mut records: Vec<Record> = Vec::new();
     for found in Reader::new("input", Box::new(std::io::Cursor::new(input.to_vec())), options) {

@@ -135,6 +135,17 @@ impl Difference<'_> {
         false
     }
 
+    /// Whether a label of the zone, as its text writes it, holds the octet 0 or 1.
+    pub(super) fn zone_has_low_octets(&self) -> bool {
+        let mut owners = self.zone.text.lines().filter_map(|line| line.split(' ').next());
+        owners.any(|owner| owner.contains("\\000") || owner.contains("\\001"))
+    }
+
+    /// Whether there is a DNAME in our answer.
+    pub(super) fn ours_has_dname(&self) -> bool {
+        self.our_sections.answer.iter().any(|line| line.rtype() == Rtype::DNAME.to_int())
+    }
+
     /// What a message may be long; `None` over TCP.
     pub(super) fn limit(&self) -> Option<usize> {
         let limit = self.asked.payload.unwrap_or(LEAST_UDP).clamp(LEAST_UDP, MOST_UDP);

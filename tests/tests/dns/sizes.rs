@@ -12,6 +12,8 @@ pub(crate) const GROUP: Group = Group {
         "@ NS ns.invalid.
              to-many CNAME many
              to-few CNAME few
+             to-long DNAME ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd.ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd
+             ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd.ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd MX 10 mail.invalid.
              many A 192.0.2.{1..90}
              few A 192.0.2.{1..40}
              txt TXT \"{1..12}\" \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"
@@ -23,6 +25,16 @@ pub(crate) const GROUP: Group = Group {
              host{1..15} AAAA 2001:db8::{1..15}",
     )],
     cases: &[
+        Case::new(
+            "RFC 6604 §3: the rcode is that of the end of the chain, also where the chain does not fit",
+            "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq.rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr.to-long.big.test. A",
+            "NXDOMAIN aa
+             answer to-long.big.test. 3600 DNAME ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd.ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd.big.test.
+             answer qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq.rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr.to-long.big.test. 3600 CNAME qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq.rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr.ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd.ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd.big.test.
+             negative big.test.",
+        )
+        .offering(None)
+        .cut_over_udp(),
         Case::new("RFC 6891 §6.2.5: 90 addresses are above 1232 octets", "many.big.test. A", MANY).cut_over_udp(),
         Case::new("RFC 1035 §4.2.1: and above 512", "many.big.test. A", MANY).offering(None).cut_over_udp(),
         Case::new(

@@ -1,4 +1,4 @@
-//! Port53 beside NSD, Knot, BIND and PowerDNS: the same generated and real zones in all of them, the same
+//! Port53 beside NSD, Knot, BIND and PowerDNS: the same generated zones in all of them, the same
 //! questions, and every difference explained by a named exemption or reported.
 //!
 //! The seed says everything, and is printed; round N of a seed can be run alone by `--first N --rounds 1`.
@@ -7,7 +7,6 @@ use clap::Parser;
 use port53_tests::differential::{Round, Served, Tally};
 use port53_tests::generate::{Chance, Made, questions, zones};
 use port53_tests::peer::Program;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What is tried.
@@ -34,9 +33,6 @@ struct Arguments {
     /// Show the zone with each of them
     #[arg(long)]
     text: bool,
-    /// A directory of master files NAME.zone to be asked for as well
-    #[arg(long)]
-    real: Option<PathBuf>,
     /// Only these peers
     #[arg(long, value_delimiter = ',')]
     peers: Vec<String>,
