@@ -188,6 +188,16 @@ impl Client {
         Ok(all.map(|(answer, asked)| answer.unwrap_or_else(|| ask_alone(asked))).collect())
     }
 
+    /// Asks one question.
+    ///
+    /// # Errors
+    /// As [`Question::ask`].
+    pub fn ask(&mut self, question: &Question, transport: Transport) -> io::Result<Message> {
+        let batch = [(question.clone(), transport)];
+        self.send(&batch)?;
+        self.receive(&batch)?.remove(0)
+    }
+
     fn ids(&self, count: usize) -> impl Iterator<Item = u16> + use<> {
         let first = self.first_id;
         (0..count).map(move |i| first.wrapping_add(i as u16))

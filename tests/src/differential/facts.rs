@@ -141,11 +141,6 @@ impl Difference<'_> {
         owners.any(|owner| owner.contains("\\000") || owner.contains("\\001"))
     }
 
-    /// Whether there is a DNAME in our answer.
-    pub(super) fn ours_has_dname(&self) -> bool {
-        self.our_sections.answer.iter().any(|line| line.rtype() == Rtype::DNAME.to_int())
-    }
-
     /// What a message may be long; `None` over TCP.
     pub(super) fn limit(&self) -> Option<usize> {
         let limit = self.asked.payload.unwrap_or(LEAST_UDP).clamp(LEAST_UDP, MOST_UDP);
