@@ -18,6 +18,7 @@ run: ## build, and serve examples/ on 127.0.0.1:5353
 .PHONY: test
 test: peers control-plane ## everything: unit, property, resolver, peers, API server, and real zones where they are
 	$(CARGO) test --workspace
+	$(MAKE) fuzz-found
 	$(if $(ZONES),$(MAKE) acceptance,@echo 'no real zones here: give a directory of master files, ZONES=dir make acceptance')
 
 .PHONY: test-api-oldest
@@ -62,6 +63,28 @@ flood: ## what floods do to a client that behaves; bounded in time, on loopback
 .PHONY: bench-plan
 bench-plan: ## how long the operator's plan takes when one record of 10,000 changed
 	$(CARGO) bench --package port53-operator --bench plan
+
+# What the zones and questions are made from, and how many rounds of 50 zones with 200 questions each.
+SEED ?= 53
+ROUNDS ?= 100
+
+.PHONY: differential
+differential: peers ## ours and the peers on generated zones, every difference explained; SEED=, ROUNDS=
+	$(CARGO) build --release --package port53-tests --bin differential --bin port53-tested
+	$(CARGO) run --release --quiet --package port53-tests --bin differential -- \
+		--seed $(SEED) --rounds $(ROUNDS)
+
+# How long each target is fuzzed, and which: answer, master, slices.
+SECONDS ?= 300
+TARGETS ?=
+
+.PHONY: fuzz
+fuzz: ## octets that nobody thought of, guided by what they reach; SECONDS= for each, TARGETS=
+	SECONDS=$(SECONDS) CARGO=$(CARGO) fuzz/run $(TARGETS)
+
+.PHONY: fuzz-found
+fuzz-found: # the inputs that were found, as tests
+	$(CARGO) test --quiet --manifest-path fuzz/Cargo.toml
 
 # How many changes at which rates a second; one number of changes, or one for each rate.
 CHANGES ?= 2000

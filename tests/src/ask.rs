@@ -66,11 +66,12 @@ impl Question {
         Question { text: text.to_owned(), message, end }
     }
 
-    /// The same with DO: signatures and proofs are wanted (RFC 3225). There must be an OPT.
-    pub fn with_proofs(mut self) -> Self {
-        self.message.edns.iter_mut().for_each(|edns| {
+    /// The same with DO set (RFC 3225). Without EDNS there is nothing to set it in.
+    #[must_use]
+    pub fn with_dnssec_ok(mut self) -> Self {
+        if let Some(edns) = &mut self.message.edns {
             edns.set_dnssec_ok(true);
-        });
+        }
         self
     }
 
@@ -87,10 +88,17 @@ impl Question {
         self.read(&query, &answer)
     }
 
+    /// The query with another ID.
+    fn query(&self, id: u16) -> io::Result<Vec<u8>> {
+        let mut query = self.message.to_vec().map_err(io::Error::other)?;
+        query[..2].copy_from_slice(&id.to_be_bytes());
+        Ok(query)
+    }
+
     fn read(&self, query: &[u8], answer: &[u8]) -> io::Result<Message> {
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", self.text));
         let message = Message::from_vec(answer).map_err(|error| wrong(&format!("no message: {error}")))?;
-        if message.metadata.id != self.message.metadata.id || answer[2] & 0x80 == 0 {
+        if answer[..2] != query[..2] || answer[2] & 0x80 == 0 {
             return Err(wrong("the message is no answer to it"));
         }
         // RFC 1035 §4.1.1, and RFC 4343 §4.1: octet by octet, so in the case it was asked in.
@@ -107,31 +115,92 @@ impl fmt::Display for Question {
     }
 }
 
-/// A client that asks many questions over one UDP socket and one TCP connection, one after another.
+/// A client that asks many questions over one UDP socket and one TCP connection, without waiting for one answer
+/// before the next question.
 #[derive(Debug)]
 pub struct Client {
+    server: SocketAddr,
+    patience: Duration,
     udp: UdpSocket,
     tcp: TcpStream,
+    /// The ID of the first question of the last batch, and those of the others follow it.
+    first_id: u16,
 }
 
 impl Client {
     /// # Errors
     /// When there is no connection within `patience`, which is also how long an answer may take.
     pub fn connect(server: SocketAddr, patience: Duration) -> io::Result<Self> {
-        Ok(Client { udp: udp_socket(server, patience)?, tcp: tcp_stream(server, patience)? })
+        let (udp, tcp) = (udp_socket(server, patience)?, tcp_stream(server, patience)?);
+        Ok(Client { server, patience, udp, tcp, first_id: 0 })
     }
 
-    /// Asks once.
+    /// Sends questions; few enough that their answers fit the buffer of a socket.
+    ///
+    /// # Errors
+    /// When a datagram cannot be sent. That the server closed the connection is seen when receiving.
+    pub fn send(&mut self, batch: &[(Question, Transport)]) -> io::Result<()> {
+        self.first_id = self.first_id.wrapping_add(0x100);
+        let mut stream = Vec::new();
+        for (id, (question, transport)) in self.ids(batch.len()).zip(batch) {
+            let query = question.query(id)?;
+            match transport {
+                Transport::Udp => drop(self.udp.send(&query)?),
+                Transport::Tcp => stream.extend(framed(&query)?),
+            }
+        }
+        if !stream.is_empty() && self.tcp.write_all(&stream).is_err() {
+            self.tcp = tcp_stream(self.server, self.patience)?;
+        }
+        Ok(())
+    }
+
+    /// The answers to the batch that was sent, in its order. What is missing is asked once more, alone.
+    ///
+    /// # Errors
+    /// When there is no new connection. The errors of each answer are those of [`Question::ask`].
+    pub fn receive(&mut self, batch: &[(Question, Transport)]) -> io::Result<Vec<io::Result<Message>>> {
+        let mut answers: Vec<Option<io::Result<Message>>> = batch.iter().map(|_| None).collect();
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let count = batch.iter().filter(|(_, over)| *over == transport).count();
+            for _ in 0..count {
+                let answer = match transport {
+                    Transport::Udp => receive_udp(&self.udp),
+                    Transport::Tcp => receive_tcp(&mut self.tcp),
+                };
+                let Ok(answer) = answer else {
+                    // Datagrams were lost, or an idle connection was closed.
+                    self.tcp = tcp_stream(self.server, self.patience)?;
+                    self.udp = udp_socket(self.server, self.patience)?;
+                    break;
+                };
+                let id = answer.get(..2).map_or(0, |id| u16::from_be_bytes([id[0], id[1]]));
+                let place = usize::from(id.wrapping_sub(self.first_id));
+                if let Some((question, _)) = batch.get(place) {
+                    answers[place] = Some(question.read(&question.query(id)?, &answer));
+                }
+            }
+        }
+        let ask_alone = |(question, transport): &(Question, Transport)| {
+            question.ask(self.server, *transport, self.patience)
+        };
+        let all = answers.into_iter().zip(batch);
+        Ok(all.map(|(answer, asked)| answer.unwrap_or_else(|| ask_alone(asked))).collect())
+    }
+
+    /// Asks one question.
     ///
     /// # Errors
     /// As [`Question::ask`].
     pub fn ask(&mut self, question: &Question, transport: Transport) -> io::Result<Message> {
-        let query = question.message.to_vec().map_err(io::Error::other)?;
-        let answer = match transport {
-            Transport::Udp => exchange_udp(&self.udp, &query)?,
-            Transport::Tcp => exchange_tcp(&mut self.tcp, &query)?,
-        };
-        question.read(&query, &answer)
+        let batch = [(question.clone(), transport)];
+        self.send(&batch)?;
+        self.receive(&batch)?.remove(0)
+    }
+
+    fn ids(&self, count: usize) -> impl Iterator<Item = u16> + use<> {
+        let first = self.first_id;
+        (0..count).map(move |i| first.wrapping_add(i as u16))
     }
 }
 
@@ -159,16 +228,28 @@ fn tcp_stream(server: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
 
 fn exchange_udp(socket: &UdpSocket, query: &[u8]) -> io::Result<Vec<u8>> {
     socket.send(query)?;
+    receive_udp(socket)
+}
+
+fn exchange_tcp(stream: &mut TcpStream, query: &[u8]) -> io::Result<Vec<u8>> {
+    stream.write_all(&framed(query)?)?;
+    receive_tcp(stream)
+}
+
+fn framed(query: &[u8]) -> io::Result<Vec<u8>> {
+    let mut framed = u16::try_from(query.len()).map_err(io::Error::other)?.to_be_bytes().to_vec();
+    framed.extend_from_slice(query);
+    Ok(framed)
+}
+
+fn receive_udp(socket: &UdpSocket) -> io::Result<Vec<u8>> {
     let mut answer = vec![0; usize::from(u16::MAX)];
     let len = socket.recv(&mut answer)?;
     answer.truncate(len);
     Ok(answer)
 }
 
-fn exchange_tcp(stream: &mut TcpStream, query: &[u8]) -> io::Result<Vec<u8>> {
-    let mut framed = u16::try_from(query.len()).map_err(io::Error::other)?.to_be_bytes().to_vec();
-    framed.extend_from_slice(query);
-    stream.write_all(&framed)?;
+fn receive_tcp(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut length = [0; 2];
     stream.read_exact(&mut length)?;
     let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];

@@ -3,10 +3,12 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`process`] | starts programs, keeps what they print, ends them when dropped |
-//! | [`peer`] | NSD, Knot and BIND on loopback with given zones |
+//! | [`peer`] | NSD, Knot, BIND and PowerDNS on loopback with given zones |
 //! | [`ours`] | Port53 on loopback with given zones |
 //! | [`ask`] | one question over UDP or TCP, asked and read by hickory |
 //! | [`normal`] | the normal form of an answer, for comparison |
+//! | [`generate`] | zones and questions that nobody thought of |
+//! | [`differential`] | the same questions to Port53 and the peers, and why their answers differ |
 //! | [`cluster`] | a real etcd and kube-apiserver |
 //! | [`resolver`] | `port53-resolver` on loopback, following a cluster |
 //! | [`disk_cache`] | a disk cache with given zones |
@@ -15,7 +17,9 @@
 
 pub mod ask;
 pub mod cluster;
+pub mod differential;
 pub mod disk_cache;
+pub mod generate;
 pub mod normal;
 pub mod ours;
 pub mod peer;

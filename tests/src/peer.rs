@@ -1,4 +1,4 @@
-//! The peers: NSD, Knot and BIND from Debian as processes on loopback, with given zones.
+//! The peers: NSD, Knot, BIND and PowerDNS from Debian as processes on loopback, with given zones.
 //!
 //! Each is set to say what its zones hold and no more: minimal responses, no refusal of ANY, no rate limit,
 //! nothing written, and the same limit on UDP as ours.
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Which peer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Program {
     /// NSD of NLnet Labs.
     Nsd,
@@ -23,6 +23,13 @@ pub enum Program {
     Knot,
     /// BIND 9 of ISC.
     Bind,
+    /// PowerDNS with its backend for master files.
+    PowerDns,
+}
+
+impl Program {
+    /// All of them.
+    pub const ALL: [Program; 4] = [Program::Nsd, Program::Knot, Program::Bind, Program::PowerDns];
 }
 
 impl fmt::Display for Program {
@@ -31,6 +38,7 @@ impl fmt::Display for Program {
             Program::Nsd => "NSD",
             Program::Knot => "Knot",
             Program::Bind => "BIND",
+            Program::PowerDns => "PowerDNS",
         })
     }
 }
@@ -122,21 +130,32 @@ fn configure(program: Program, port: u16, dir: &Path, zones: &[Zone<'_>]) -> Com
         Program::Nsd => ("nsd", &["-d", "-c"], NSD),
         Program::Knot => ("knotd", &["-c"], KNOT),
         Program::Bind => ("named", &["-g", "-n", "1", "-c"], BIND),
+        Program::PowerDns => ("pdns_server", &["--config-dir=."], POWERDNS),
     };
     let dir_text = dir.to_str().expect("a path in UTF-8");
     let mut text = settings.replace("DIR", dir_text).replace("PORT", &port.to_string());
+    if program == Program::PowerDns {
+        fs::write(dir.join("pdns.conf"), std::mem::take(&mut text)).expect("a configuration");
+    }
     for one in zones {
         let (apex, file) = (one.apex, one.file_name());
         text.push_str(&match program {
             Program::Nsd => format!("zone:\n  name: \"{apex}\"\n  zonefile: \"{file}\"\n"),
             Program::Knot => format!("  - domain: \"{apex}\"\n    file: \"{file}\"\n"),
             Program::Bind => format!("zone \"{apex}\" {{ type primary; file \"{file}\"; }};\n"),
+            Program::PowerDns => {
+                format!("zone \"{apex}\" {{ type master; file \"{dir_text}/{file}\"; }};\n")
+            }
         });
     }
     let file = dir.join("config");
     fs::write(&file, text).expect("a configuration");
     let mut command = Command::new(process::find(binary));
-    command.args(arguments).arg(file).current_dir(dir);
+    command.args(arguments).current_dir(dir);
+    // PowerDNS reads the list of zones from this file, which its own configuration names.
+    if program != Program::PowerDns {
+        command.arg(file);
+    }
     command
 }
 
@@ -198,6 +217,7 @@ options {
   empty-zones-enable no;
   minimal-responses yes;
   minimal-any no;
+  zero-no-soa-ttl no;
   notify no;
   max-udp-size 1232;
   check-names primary ignore;
@@ -206,4 +226,29 @@ options {
   check-integrity no;
 };
 controls { };
+"#;
+
+const POWERDNS: &str = r#"
+launch=bind
+bind-config=DIR/config
+bind-check-interval=0
+local-address=127.0.0.1
+local-port=PORT
+socket-dir=DIR
+daemon=no
+guardian=no
+write-pid=no
+receiver-threads=1
+distributor-threads=1
+cache-ttl=0
+query-cache-ttl=0
+negquery-cache-ttl=0
+zone-cache-refresh-interval=0
+udp-truncation-threshold=1232
+any-to-tcp=no
+dname-processing=yes
+expand-alias=no
+8bit-dns=yes
+security-poll-suffix=
+loglevel=3
 "#;

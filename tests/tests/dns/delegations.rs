@@ -2,7 +2,7 @@
 //! §3.1.4.1), and parent and child in one server.
 
 use super::table::{Case, Group};
-use port53_tests::peer::Program::{Bind, Nsd};
+use port53_tests::peer::Program::{Bind, Knot, Nsd};
 
 pub(crate) const GROUP: Group = Group {
     zones: &[(
@@ -30,6 +30,8 @@ pub(crate) const GROUP: Group = Group {
          deep NS ns.x.y.deep
          ns.x.y.deep A 192.0.2.4
          MiXed NS Ns.MixeD
+         wild NS ns.wild
+         *.wild A 192.0.2.6
          ns.mixed A 192.0.2.5",
     )],
     cases: &[
@@ -112,6 +114,12 @@ pub(crate) const GROUP: Group = Group {
             "NOERROR\nauthority bare.deleg.test. 3600 NS ns.bare.deleg.test.",
         ),
         Case::new(
+            "RFC 1034 §4.3.3: a wildcard below a cut gives nothing, no glue either",
+            "x.wild.deleg.test. A",
+            "NOERROR\nauthority wild.deleg.test. 3600 NS ns.wild.deleg.test.",
+        )
+        .differs(&[(Nsd, WILD_GLUE), (Knot, WILD_GLUE)]),
+        Case::new(
             "RFC 9471 §2.1: in-domain at any depth",
             "deep.deleg.test. A",
             "NOERROR
@@ -132,6 +140,9 @@ pub(crate) const GROUP: Group = Group {
         ),
     ],
 };
+
+const WILD_GLUE: &str = "takes the address of the nameserver from the wildcard, which the delegation cancels \
+    (RFC 1034 §4.3.3)";
 
 const IN: &str = "NOERROR
     authority in.deleg.test. 1800 NS ns.in.deleg.test.

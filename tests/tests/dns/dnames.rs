@@ -111,6 +111,17 @@ pub(crate) const GROUP: Group = Group {
              answer x.old.dname.test. 1234 CNAME x.new.dname.test.",
         ),
         Case::new(
+            "RFC 1034 §4.3.2 step 3a, RFC 8482 §4: ANY matches the CNAME that was made",
+            "gone.old.dname.test. ANY",
+            "NOERROR aa
+             answer old.dname.test. 1234 DNAME new.dname.test.
+             answer gone.old.dname.test. 1234 CNAME gone.new.dname.test.",
+        )
+        .differs(&[
+            (Nsd, "goes on to the target, which RFC 8482 §4 leaves to the server"),
+            (Knot, "goes on to the target, which RFC 8482 §4 leaves to the server"),
+        ]),
+        Case::new(
             "RFC 6672 §3.2, RFC 4592 §3.3",
             "q.to-wild.dname.test. A",
             "NOERROR aa

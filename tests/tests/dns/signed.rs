@@ -109,7 +109,7 @@ fn signed_zones_are_answered_as_most_peers_do() {
     let (mut asked, mut agreed, mut wrong) = (0_u32, 0_u32, Vec::new());
     for (apex, _) in &signed {
         for text in questions(apex) {
-            let question = Question::new(&text, Some(4096)).with_proofs();
+            let question = Question::new(&text, Some(4096)).with_dnssec_ok();
             let ask =
                 |client: &mut Client| Normal::of(&client.ask(&question, Transport::Tcp).expect("an answer"));
             let theirs: Vec<Normal> = them.iter_mut().map(ask).collect();

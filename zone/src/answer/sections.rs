@@ -5,7 +5,8 @@
 //! the last lookup (RFC 6604 §3), AA that of the first owner (RFC 1034 §4.3.2, RFC 1035 §4.1.1).
 //!
 //! What does not fit is cut at the border of an RRset with TC set, but for additional records, which are
-//! left out; the glue that a referral needs is not such (RFC 9471).
+//! left out; the glue that a referral needs is not such (RFC 9471). The chain is followed to its end all the
+//! same, for the rcode is that of the end.
 
 use super::lookup::{Found, Node, Outcome, lookup};
 use super::proofs::{self, Prover};
@@ -36,7 +37,10 @@ pub(crate) fn fill(
     let wants_proofs = query.edns.is_some_and(|edns| edns.dnssec_ok);
     let prover = if wants_proofs { Prover::new(image, apex_labels) } else { None };
     let mut response = Response { writer, image, apex_labels, prover, minimal_any, rcode: NOERROR, flags };
-    response.flags.truncated = response.chain(query).and_then(|()| response.proofs()).is_err();
+    response.chain(query);
+    if response.proofs().is_err() {
+        response.flags.truncated = true;
+    }
     (response.rcode, response.flags)
 }
 
@@ -47,7 +51,7 @@ struct Response<'r, 'w, 'i> {
     /// Where the zone is signed, and who asks wants to see it.
     prover: Option<Prover<'i>>,
     minimal_any: bool,
-    /// Of the last lookup. It holds whether what that lookup found fits or not.
+    /// Of the last lookup, whether what was found on the way fits or not.
     rcode: u16,
     flags: Flags,
 }
@@ -56,7 +60,7 @@ struct Response<'r, 'w, 'i> {
 type Next = Option<QName>;
 
 impl<'i> Response<'_, '_, 'i> {
-    fn chain(&mut self, query: &Query) -> Result<(), Full> {
+    fn chain(&mut self, query: &Query) {
         let mut visited = [0u64; GREATEST_CHAIN];
         let mut target: Option<QName> = None;
         let mut dnames: [Option<*const u8>; GREATEST_CHAIN] = [None; GREATEST_CHAIN];
@@ -66,15 +70,21 @@ impl<'i> Response<'_, '_, 'i> {
                 Some(name) => (name, Owner::Name(name.wire())),
             };
             if visited[..step].contains(&name.hash()) {
-                return Ok(());
+                return;
             }
             visited[step] = name.hash();
-            target = self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])?;
+            let found = self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step]);
+            target = found
+                .or_else(|Full| {
+                    self.flags.truncated = true;
+                    self.writer.close();
+                    self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])
+                })
+                .unwrap_or(None);
             if target.is_none() {
-                return Ok(());
+                return;
             }
         }
-        Ok(())
     }
 
     /// One lookup and what it puts into the response. The last of `dnames` is this step's place; the

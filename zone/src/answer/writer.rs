@@ -49,6 +49,8 @@ pub(crate) struct Writer<'a> {
     /// Offset of a suffix in the message and its uncompressed length.
     remembered: [(u16, u8); REMEMBERED],
     remembered_len: usize,
+    /// Whether nothing more is written: something did not fit.
+    is_closed: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -70,7 +72,13 @@ impl<'a> Writer<'a> {
         out[end..end + 2].copy_from_slice(&qtype.to_int().to_be_bytes());
         out[end + 2..end + 4].copy_from_slice(&qclass.to_be_bytes());
         let remembered = [(0, 0); REMEMBERED];
-        Writer { out, at: end + 4, limit, opt, question, counts: [0; 3], remembered, remembered_len: 0 }
+        let (at, counts) = (end + 4, [0; 3]);
+        Writer { out, at, limit, opt, question, counts, remembered, remembered_len: 0, is_closed: false }
+    }
+
+    /// From now on, what is written is left out.
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
     }
 
     /// Writes all records of `rrset`, or none of them.
@@ -175,6 +183,9 @@ impl<'a> Writer<'a> {
         count: u16,
         write: impl FnOnce(&mut Self) -> Result<(), Full>,
     ) -> Result<(), Full> {
+        if self.is_closed {
+            return Ok(());
+        }
         let (at, remembered) = (self.at, self.remembered_len);
         let result = write(self);
         match result {

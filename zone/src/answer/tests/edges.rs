@@ -262,3 +262,20 @@ fn rfc9460_4_1_targets_of_service_bindings() {
         ],
     );
 }
+
+/// RFC 6604 §3: the rcode is that of the end of the chain, also where the chain does not fit (found by
+/// `make differential`: NSD, BIND and PowerDNS said NXDOMAIN and we NOERROR).
+#[test]
+fn rfc6604_3_the_rcode_of_a_chain_that_is_cut() {
+    let long = "a".repeat(63);
+    let zones =
+        zones([zone("example", &format!("old DNAME {long}.{long}.new.example.\nnew NS ns.invalid."))]);
+    let gone = zone("gone", &format!("old DNAME {long}.{long}.new.gone.\nnew A 192.0.2.1"));
+    let zones = zones.put(&gone.0, gone.1);
+    for (apex, rcode) in [("example", "NOERROR aa tc"), ("gone", "NXDOMAIN aa tc")] {
+        let question = format!("{}.{}.old.{apex} A", "b".repeat(50), "c".repeat(50));
+        let (responded, octets) = ask(&zones, &question, Transport::Udp, None);
+        assert!(describe(&octets).starts_with(rcode), "{}", describe(&octets));
+        assert_eq!(responded.rcode == NXDOMAIN, apex == "gone");
+    }
+}
