@@ -6,7 +6,7 @@ use crate::packet;
 use domain::base::{Message, ToName};
 use domain::rdata::AllRecordData;
 use hickory_proto::op::Message as Hickory;
-use port53_zone::answer::{self, Responded, Settings, Transport};
+use port53_zone::answer::{self, Asked, Responded, Settings, Transport};
 use port53_zone::content::Content;
 use port53_zone::image::{Image, ZoneState, Zones};
 use port53_zone::master::{Options, Reader};
@@ -65,7 +65,8 @@ fn image(made: &Made) -> (Name, Image) {
 }
 
 fn respond(zones: &Zones, transport: Transport, packet: &[u8], out: &mut [u8]) -> Option<Responded> {
-    answer::respond(zones, &Settings::default(), transport, packet, out)
+    let asked = Asked::new(transport, std::net::Ipv4Addr::LOCALHOST.into(), 1_795_536_000_000);
+    answer::respond(zones, &Settings::default(), &asked, packet, out)
 }
 
 fn check(zones: &Zones, packet: &[u8]) {
