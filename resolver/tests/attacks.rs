@@ -94,7 +94,7 @@ async fn random_subdomains_are_limited_and_a_client_with_a_cookie_is_not() {
     // Whole seconds may pass, each with one more.
     assert!(answered < COUNT / 3, "{answered} answered");
     assert!(short > COUNT / 3, "{short} short");
-    let totals = server.traffic.totals(port53_zone::answer::Transport::Udp);
+    let totals = server.traffic.totals(port53_resolver::traffic::Transport::Udp);
     assert_eq!(answered + short + totals.limited as usize, COUNT);
     assert_eq!(totals.slipped as usize, short);
     // TCP is open to whoever is sent there.
