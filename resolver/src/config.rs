@@ -7,6 +7,7 @@ use crate::health::ASSEMBLY_GRACE;
 use crate::kubernetes::Source;
 use crate::metrics::ZONES_WITH_METRICS;
 use crate::serve::{Drain, Settings, TcpLimits};
+use crate::transfer;
 use port53_zone::answer;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -69,6 +70,27 @@ pub struct Arguments {
     /// Zones with metrics of their own
     #[arg(long, env = "PORT53_ZONE_METRICS", default_value = "1000")]
     pub zone_metrics: String,
+    /// Directory of the TSIG keys: a file for each, named as the key, with ALGORITHM:BASE64 in it
+    #[arg(long, env = "PORT53_TSIG_KEYS")]
+    pub tsig_keys: Option<PathBuf>,
+    /// Who may transfer zones that say nothing of it themselves: a prefix or key:NAME; as often as needed
+    #[arg(long, env = "PORT53_TRANSFER_ALLOW", value_delimiter = ',')]
+    pub transfer_allow: Vec<String>,
+    /// Address and port of a secondary to be told of new versions by NOTIFY; as often as needed
+    #[arg(long, env = "PORT53_NOTIFY", value_delimiter = ',')]
+    pub notify: Vec<String>,
+    /// Zone transfers at once
+    #[arg(long, env = "PORT53_TRANSFERS", default_value = "32")]
+    pub transfers: String,
+    /// Zone transfers at once to one address
+    #[arg(long, env = "PORT53_TRANSFERS_PER_CLIENT", default_value = "8")]
+    pub transfers_per_client: String,
+    /// Octets of what changed that are kept for IXFR, a zone
+    #[arg(long, env = "PORT53_JOURNAL_ZONE", default_value = "1048576")]
+    pub journal_zone: String,
+    /// Octets of what changed that are kept for IXFR, all zones together
+    #[arg(long, env = "PORT53_JOURNAL_ALL", default_value = "67108864")]
+    pub journal_all: String,
     /// Format of the log: text or json
     #[arg(long, env = "PORT53_LOG_FORMAT", default_value = "text")]
     pub log_format: String,
@@ -98,6 +120,10 @@ pub struct Config {
     pub assembly_grace: Duration,
     /// Zones with metrics; [`ZONES_WITH_METRICS`] by default.
     pub zone_metrics: usize,
+    /// Zone transfers.
+    pub transfer: transfer::Settings,
+    /// Directory of the TSIG keys.
+    pub tsig_keys: Option<PathBuf>,
     /// Format of the log.
     pub log_format: LogFormat,
     /// Directives of the log.
@@ -153,6 +179,7 @@ impl Arguments {
         let udp_limit = wrong.number("--udp-limit", &self.udp_limit, 512, 4096);
         let connections = wrong.number("--tcp-connections", &self.tcp_connections, 1, 1_000_000);
         let zone_metrics = wrong.number("--zone-metrics", &self.zone_metrics, 0, 10_000_000);
+        let transfer = wrong.transfer(&self);
         let log_format = match self.log_format.as_str() {
             "text" => LogFormat::Text,
             "json" => LogFormat::Json,
@@ -190,7 +217,10 @@ impl Arguments {
                     write: write.unwrap_or(tcp.write),
                 },
                 drain: Drain { quiet: quiet.unwrap_or(drain.quiet), most: most.unwrap_or(drain.most) },
+                ..Settings::default()
             },
+            transfer,
+            tsig_keys: self.tsig_keys,
             assembly_grace: assembly_grace.unwrap_or(ASSEMBLY_GRACE),
             zone_metrics: zone_metrics.unwrap_or(ZONES_WITH_METRICS),
             log_format,
@@ -233,6 +263,34 @@ impl Wrong {
             self.add("--namespace", namespace, what);
         }
         is_in_cluster.then_some(Source { namespace, streaming_list })
+    }
+
+    fn transfer(&mut self, arguments: &Arguments) -> transfer::Settings {
+        let mut policy = transfer::Policy::default();
+        for text in &arguments.transfer_allow {
+            match text.parse() {
+                Ok(allow) => policy.allow.push(allow),
+                Err(what) => self.add("--transfer-allow", text, &what),
+            }
+        }
+        policy.notify = arguments.notify.iter().filter_map(|text| self.address("--notify", text)).collect();
+        let default = transfer::Settings::default();
+        let mut number = |flag, text: &str, least, most| self.number(flag, text, least, most);
+        let octets = 1 << 40;
+        let zone = number("--journal-zone", &arguments.journal_zone, 0, octets);
+        let all = number("--journal-all", &arguments.journal_all, 0, octets);
+        let transfers = number("--transfers", &arguments.transfers, 1, 10_000);
+        let one = number("--transfers-per-client", &arguments.transfers_per_client, 1, 10_000);
+        transfer::Settings {
+            policy,
+            journal: transfer::JournalLimits {
+                zone: zone.unwrap_or(default.journal.zone),
+                all: all.unwrap_or(default.journal.all),
+            },
+            transfers: transfers.unwrap_or(default.transfers),
+            transfers_per_client: one.unwrap_or(default.transfers_per_client),
+            pauses: default.pauses,
+        }
     }
 
     fn address(&mut self, flag: &str, text: &str) -> Option<SocketAddr> {
@@ -308,6 +366,8 @@ mod tests {
         assert_eq!(config.assembly_grace, ASSEMBLY_GRACE);
         assert_eq!(config.zone_metrics, ZONES_WITH_METRICS);
         assert!(config.udp_threads >= 1);
+        assert_eq!(config.transfer.policy, transfer::Policy::default(), "nobody may transfer");
+        assert_eq!((config.transfer.journal.zone, config.transfer.journal.all), (1 << 20, 64 << 20));
     }
 
     #[test]
@@ -322,6 +382,9 @@ mod tests {
             "--udp-limit=100",
             "--tcp-connections=many",
             "--drain-quiet=40s",
+            "--transfer-allow=key:a..b,example.com",
+            "--notify=192.0.2.1",
+            "--transfers=0",
             "--log-format=xml",
         ])
         .expect_err("wrong");
@@ -336,6 +399,10 @@ mod tests {
             "--drain-quiet",
             "--udp-limit",
             "--tcp-connections",
+            "--transfer-allow",
+            "--transfer-allow",
+            "--notify",
+            "--transfers",
             "--log-format",
         ];
         assert_eq!(flags, expected, "{wrong:#?}");

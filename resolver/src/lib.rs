@@ -15,6 +15,7 @@
 //! | [`source`] | the handle by which a source gives zones and changes; what is known of each zone |
 //! | [`kubernetes`] | the source in a cluster: heads and slices of one namespace |
 //! | [`serve`] | sockets, the UDP loop, TCP connections, the graceful stop |
+//! | [`transfer`] | zone transfers out, NOTIFY, TSIG |
 //! | [`disk`] | the cache of what is served, written behind and read at start |
 //! | [`traffic`] | counters, one set a thread |
 //! | [`health`] | when this process is ready, and the query it asks itself |
@@ -33,3 +34,4 @@ pub mod program;
 pub mod serve;
 pub mod source;
 pub mod traffic;
+pub mod transfer;

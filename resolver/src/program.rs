@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::serve::{self, Ended, Listeners};
 use crate::source::{Publisher, SourceState};
 use crate::traffic::Traffic;
+use crate::transfer::{Directory, Keys, Transfers};
 use port53_client::{chain, on_signal};
 use std::error::Error;
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ async fn serve_with(config: Config) -> Result<(), Box<dyn Error>> {
     let addresses = listeners.addresses();
     tracing::info!(?addresses, health = %health_listener.local_addr()?, "listening");
 
+    let left = CancellationToken::new();
     let publisher = Publisher::new();
     let disk = Arc::new(DiskStatus::default());
     let loaded = disk::load(&config.cache_dir, &publisher, &disk);
@@ -74,6 +76,11 @@ async fn serve_with(config: Config) -> Result<(), Box<dyn Error>> {
         tracing::warn!("no source gives changes: the disk cache is all that is served");
     }
 
+    let transfers = Arc::new(Transfers::new(config.transfer, Keys::default()));
+    let directory = config.tsig_keys.map(|path| Directory::new(&path));
+    let follower = transfers.follow(&publisher, directory, left.clone())?;
+    let settings = serve::Settings { transfers: transfers.clone(), ..config.serve };
+
     let traffic = Arc::new(Traffic::default());
     let health = Health::new(publisher.clone(), &addresses, Some(disk.clone()), config.assembly_grace);
     let metrics = Metrics {
@@ -84,14 +91,15 @@ async fn serve_with(config: Config) -> Result<(), Box<dyn Error>> {
         health: health.clone(),
         zones_with_metrics: config.zone_metrics,
     };
-    let left = CancellationToken::new();
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));
     tokio::spawn(health.clone().probe(addresses, leave.clone()));
-    let ended = serve::run(listeners, publisher.zones(), config.serve, traffic, leave).await;
+    let ended = serve::run(listeners, publisher.zones(), settings, traffic, leave).await;
     health.serving_ended();
     writer.finish();
     left.cancel();
     endpoints.await??;
+    // A panic was said by the thread itself.
+    let _ = follower.join();
     match ended? {
         Ended::Quiet => tracing::info!("left: nobody asked any more"),
         Ended::StillAsked => tracing::warn!("left while still being asked: the time to leave was up"),

@@ -39,7 +39,13 @@ struct Book {
     source: SourceState,
     /// Zones whose copy on disk is behind. `None`: nobody keeps a copy.
     unsaved: Option<BTreeSet<Name>>,
+    /// Versions that came since the follower last looked, none for a zone that was withdrawn. `None`: nobody
+    /// follows.
+    versions: Option<BTreeMap<Name, Vec<Arc<Image>>>>,
 }
+
+/// Versions of a zone kept for a follower that is behind; then the newest takes the place of the one before.
+const VERSIONS: usize = 16;
 
 struct Entry {
     image: Option<Arc<Image>>,
@@ -128,6 +134,7 @@ impl Publisher {
             list_complete: false,
             source: SourceState::Starting,
             unsaved: None,
+            versions: None,
         };
         Publisher {
             shared: Arc::new(Shared {
@@ -191,6 +198,7 @@ impl Publisher {
         if known {
             self.swap(|zones| zones.remove(apex));
             self.note_unsaved(&mut book, apex);
+            self.note_version(&mut book, apex, None);
         }
         known
     }
@@ -252,6 +260,39 @@ impl Publisher {
         book.unsaved.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// From now on versions are noted for [`Self::take_versions`], those in service first.
+    pub(crate) fn note_versions(&self) {
+        let mut book = self.book();
+        let served =
+            book.entries.iter().filter_map(|(apex, entry)| Some((apex.clone(), vec![entry.image.clone()?])));
+        book.versions = Some(served.collect());
+    }
+
+    /// Waits until a version has come into service since the last call, at most `patience`. The versions of each
+    /// zone, oldest first; none when it was withdrawn.
+    pub(crate) fn take_versions(&self, patience: Duration) -> BTreeMap<Name, Vec<Arc<Image>>> {
+        let nothing = |book: &mut Book| book.versions.as_ref().is_none_or(BTreeMap::is_empty);
+        let (mut book, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(self.book(), patience, nothing)
+            .unwrap_or_else(PoisonError::into_inner);
+        book.versions.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note_version(&self, book: &mut Book, apex: &Name, image: Option<Arc<Image>>) {
+        let Some(versions) = &mut book.versions else { return };
+        let versions = versions.entry(apex.clone()).or_default();
+        match image {
+            None => versions.clear(),
+            Some(image) => {
+                versions.truncate(VERSIONS - 1);
+                versions.push(image);
+            }
+        }
+        self.shared.changed.notify_all();
+    }
+
     fn install(&self, book: &mut Book, image: Image, to_disk: bool) {
         let image = Arc::new(image);
         let apex = image.apex().clone();
@@ -260,7 +301,8 @@ impl Publisher {
             book.entries.entry(apex.clone()).or_insert(Entry { image: None, known_since: now, updated: now });
         entry.image = Some(image.clone());
         entry.updated = now;
-        self.swap(|zones| zones.put(&apex, ZoneState::Serving(image)));
+        self.swap(|zones| zones.put(&apex, ZoneState::Serving(image.clone())));
+        self.note_version(book, &apex, Some(image));
         if to_disk {
             self.note_unsaved(book, &apex);
         }

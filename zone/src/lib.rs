@@ -18,6 +18,7 @@
 //! | [`serial`] | serial number arithmetic (RFC 1982) |
 //! | [`image`] | what a resolver holds of a zone in memory: content, index, SOA |
 //! | [`answer`] | from the octets of a query to the octets of its response |
+//! | [`transfer`] | zone transfers: a version, or what changed since another, as messages |
 
 pub mod answer;
 pub mod content;
@@ -28,6 +29,7 @@ pub mod rdata;
 pub mod rrset;
 pub mod rules;
 pub mod serial;
+pub mod transfer;
 
 pub use domain::base::iana::Rtype;
 pub use name::Name;

@@ -13,6 +13,7 @@ mod udp;
 pub use listen::{BindError, Listeners};
 
 use crate::traffic::Traffic;
+use crate::transfer::Transfers;
 use arc_swap::ArcSwap;
 use port53_zone::answer;
 use port53_zone::image::Zones;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub tcp: TcpLimits,
     /// The graceful stop.
     pub drain: Drain,
+    /// Zone transfers and TSIG.
+    pub transfers: Arc<Transfers>,
 }
 
 /// Limits on TCP connections (RFC 7766 §6). Memory is bounded by `connections` times 128 KiB.
@@ -170,6 +173,7 @@ fn start(
             socket,
             zones.clone(),
             settings.answer.clone(),
+            settings.transfers.clone(),
             traffic.worker(answer::Transport::Udp),
             stop.clone(),
         )

@@ -9,10 +9,12 @@
 use super::Settings;
 use super::connections::{Connections, Slot};
 use crate::traffic::{self, Closed, Traffic};
+use crate::transfer::{Answered, Over, Waiting};
 use arc_swap::ArcSwap;
 use port53_zone::answer::{self, Transport};
 use port53_zone::image::Zones;
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -66,11 +68,11 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             biased;
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     shared.traffic.connection_opened();
                     // Places are given in the order of arrival, whichever task runs first.
                     let slot = shared.connections.enter();
-                    open.spawn(serve(stream, slot, shared.clone()));
+                    open.spawn(serve(stream, peer.ip(), slot, shared.clone()));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a TCP connection could not be accepted");
@@ -85,10 +87,11 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while open.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, slot: Slot, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, client: IpAddr, slot: Slot, shared: Arc<Shared>) {
     // Answers are small and wait for nothing.
     let _ = stream.set_nodelay(true);
-    let mut connection = Connection { stream, shared: &shared, input: Vec::new(), output: Vec::new() };
+    let mut connection =
+        Connection { stream, client, shared: &shared, input: Vec::new(), output: Vec::new() };
     let reason = tokio::select! {
         reason = connection.run(&slot) => reason,
         () = slot.evicted() => Closed::Evicted,
@@ -98,6 +101,7 @@ async fn serve(stream: TcpStream, slot: Slot, shared: Arc<Shared>) {
 
 struct Connection<'a> {
     stream: TcpStream,
+    client: IpAddr,
     shared: &'a Shared,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -108,7 +112,7 @@ impl Connection<'_> {
         let limits = &self.shared.settings.tcp;
         let mut query_due = None;
         loop {
-            let answered = match self.answer_all().await {
+            let answered = match self.answer_all(slot).await {
                 Ok(answered) => answered,
                 Err(reason) => return reason,
             };
@@ -129,7 +133,7 @@ impl Connection<'_> {
             let read = tokio::select! {
                 biased;
                 read = timeout_at(due, read_some(&mut self.stream, &mut self.input)) => read,
-                () = self.shared.stop.cancelled() => return self.leave().await,
+                () = self.shared.stop.cancelled() => return self.leave(slot).await,
             };
             match read {
                 Err(_) => return late,
@@ -141,11 +145,11 @@ impl Connection<'_> {
     }
 
     /// Answers what has arrived already, says goodbye, and ends.
-    async fn leave(&mut self) -> Closed {
+    async fn leave(&mut self, slot: &Slot) -> Closed {
         let mut block = [0; READ];
         while let Ok(len @ 1..) = self.stream.try_read(&mut block) {
             self.input.extend_from_slice(&block[..len]);
-            if let Err(reason) = self.answer_all().await {
+            if let Err(reason) = self.answer_all(slot).await {
                 return reason;
             }
         }
@@ -154,7 +158,7 @@ impl Connection<'_> {
     }
 
     /// Answers every whole message in the input. Says whether there was one.
-    async fn answer_all(&mut self) -> Result<bool, Closed> {
+    async fn answer_all(&mut self, slot: &Slot) -> Result<bool, Closed> {
         let mut taken = 0;
         while let Some(message) = whole_message(&self.input[taken..]) {
             if message.len() < HEADER {
@@ -164,7 +168,9 @@ impl Connection<'_> {
             }
             taken += 2 + message.len();
             let message = taken - message.len()..taken;
-            self.answer(message);
+            if let Some(transfer) = self.answer(message) {
+                self.transfer(transfer, slot).await?;
+            }
             if self.output.len() >= BATCH {
                 self.flush().await?;
             }
@@ -177,23 +183,43 @@ impl Connection<'_> {
         Ok(taken > 0)
     }
 
-    fn answer(&mut self, message: std::ops::Range<usize>) {
+    /// Answers a message, or gives the transfer that answers it.
+    fn answer(&mut self, message: std::ops::Range<usize>) -> Option<Box<Waiting>> {
         let begun = std::time::Instant::now();
         let counters = &self.shared.counters;
         counters.received();
         SCRATCH.with_borrow_mut(|scratch| {
             let zones = self.shared.zones.load();
-            let settings = &self.shared.settings.answer;
+            let Settings { answer, transfers, .. } = &self.shared.settings;
             let query = &self.input[message];
-            let Some(made) = answer::respond(&zones, settings, Transport::Tcp, query, scratch) else {
-                counters.unanswered();
-                return;
-            };
-            // A message has at most 65,535 octets, so its length fits.
-            self.output.extend_from_slice(&(made.len as u16).to_be_bytes());
-            self.output.extend_from_slice(&scratch[..made.len]);
-            counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
-        });
+            let respond =
+                |query: &[u8], out: &mut [u8]| answer::respond(&zones, answer, Transport::Tcp, query, out);
+            match transfers.answer(&zones, query, self.client, Over::Stream, scratch, respond) {
+                Answered::Nothing => counters.unanswered(),
+                Answered::Transfer(transfer) => return Some(transfer),
+                Answered::Response(made) => {
+                    // A message has at most 65,535 octets, so its length fits.
+                    self.output.extend_from_slice(&(made.len as u16).to_be_bytes());
+                    self.output.extend_from_slice(&scratch[..made.len]);
+                    counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
+                }
+            }
+            None
+        })
+    }
+
+    /// Sends one message of a transfer after another, each when the client has taken the one before.
+    async fn transfer(&mut self, transfer: Box<Waiting>, slot: &Slot) -> Result<(), Closed> {
+        let begun = std::time::Instant::now();
+        self.flush().await?;
+        let mut transfer = transfer.enter(&self.shared.settings.transfers).await;
+        while transfer.next_into(&mut self.output) {
+            self.flush().await?;
+            slot.useful();
+        }
+        let made = transfer.finish().ok_or(Closed::Broken)?;
+        self.shared.counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
+        Ok(())
     }
 
     /// Hands all answers to the client.

@@ -5,6 +5,7 @@
 //! to the kernel costs one small allocation.
 
 use crate::traffic;
+use crate::transfer::{Answered, Over, Transfers};
 use arc_swap::ArcSwap;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg};
 use port53_zone::answer::{self, Transport};
@@ -33,6 +34,7 @@ pub(super) struct Worker {
     wildcard: bool,
     zones: Arc<ArcSwap<Zones>>,
     settings: answer::Settings,
+    transfers: Arc<Transfers>,
     counters: Arc<traffic::Worker>,
     stop: Arc<AtomicBool>,
 }
@@ -59,12 +61,13 @@ impl Worker {
         socket: UdpSocket,
         zones: Arc<ArcSwap<Zones>>,
         settings: answer::Settings,
+        transfers: Arc<Transfers>,
         counters: Arc<traffic::Worker>,
         stop: Arc<AtomicBool>,
     ) -> io::Result<Self> {
         socket.set_read_timeout(Some(LOOK_UP))?;
         let wildcard = socket.local_addr()?.ip().is_unspecified();
-        Ok(Worker { socket, wildcard, zones, settings, counters, stop })
+        Ok(Worker { socket, wildcard, zones, settings, transfers, counters, stop })
     }
 
     /// Answers until told to stop. A panic costs one packet.
@@ -104,9 +107,14 @@ impl Worker {
         }
         let query = &buffers.query[..len];
         let zones = self.zones.load();
-        match answer::respond(&zones, &self.settings, Transport::Udp, query, &mut buffers.response) {
-            None => self.counters.unanswered(),
-            Some(made) => {
+        let over = Over::Udp(self.settings.udp_limit);
+        let respond = |query: &[u8], out: &mut [u8]| {
+            answer::respond(&zones, &self.settings, Transport::Udp, query, out)
+        };
+        match self.transfers.answer(&zones, query, peer.address.ip(), over, &mut buffers.response, respond) {
+            // A transfer over UDP is one response.
+            Answered::Nothing | Answered::Transfer(_) => self.counters.unanswered(),
+            Answered::Response(made) => {
                 if self.reply(&buffers.response[..made.len], &peer).is_err() {
                     self.counters.send_failed();
                 }
