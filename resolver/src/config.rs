@@ -289,7 +289,7 @@ impl Wrong {
             },
             transfers: transfers.unwrap_or(default.transfers),
             transfers_per_client: one.unwrap_or(default.transfers_per_client),
-            pauses: default.pauses,
+            ..default
         }
     }
 

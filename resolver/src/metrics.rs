@@ -9,6 +9,7 @@ use crate::health::Health;
 use crate::kubernetes::KubernetesStatus;
 use crate::source::{Publisher, SourceState};
 use crate::traffic::{Closed, LATENCY_BOUNDS, Totals, Traffic};
+use crate::transfer::Transfers;
 use port53_zone::answer::Transport;
 use port53_zone::name;
 use prometheus_client::collector::Collector;
@@ -37,6 +38,8 @@ pub struct Metrics {
     pub disk: Option<Arc<DiskStatus>>,
     /// The API server, when it is the source.
     pub kubernetes: Option<Arc<KubernetesStatus>>,
+    /// Zone transfers, where they are offered.
+    pub transfers: Option<Arc<Transfers>>,
     /// Readiness.
     pub health: Arc<Health>,
     /// How many zones have metrics of their own.
@@ -205,6 +208,34 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    fn transfers(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let Some(transfers) = &self.transfers else { return Ok(()) };
+        let ([whole, differences], [refused, busy]) = (transfers.sent(), transfers.not_sent());
+        let [sent, answered, given_up] = transfers.notified();
+        let mut by_outcome = |name: &str, help: &str, outcomes: &[(&str, u64)]| {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            outcomes
+                .iter()
+                .try_for_each(|(outcome, count)| counter(&mut metric, &[("outcome", outcome)], *count))
+        };
+        by_outcome(
+            "port53_transfers",
+            "Zone transfers that were asked for, by what was sent",
+            &[("whole", whole), ("differences", differences), ("refused", refused), ("busy", busy)],
+        )?;
+        by_outcome(
+            "port53_notify",
+            "NOTIFY messages sent, answered, and versions that a secondary never heard of",
+            &[("sent", sent), ("answered", answered), ("given-up", given_up)],
+        )?;
+        let help = "Octets of what changed, kept for IXFR";
+        let name = "port53_transfer_journal_bytes";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&(transfers.journal_octets() as u64))
+    }
+}
+
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let totals = TRANSPORTS.map(|(transport, label)| (label, self.traffic.totals(transport)));
@@ -213,7 +244,8 @@ impl Collector for Metrics {
         self.connections(&mut encoder)?;
         self.zones(&mut encoder)?;
         self.disk(&mut encoder)?;
-        self.kubernetes(&mut encoder)
+        self.kubernetes(&mut encoder)?;
+        self.transfers(&mut encoder)
     }
 }
 

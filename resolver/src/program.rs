@@ -89,6 +89,7 @@ async fn serve_with(config: Config) -> Result<(), Box<dyn Error>> {
         disk: Some(disk),
         kubernetes,
         health: health.clone(),
+        transfers: Some(transfers),
         zones_with_metrics: config.zone_metrics,
     };
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));

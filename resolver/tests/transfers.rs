@@ -11,6 +11,7 @@ use port53_resolver::transfer::{self, Keys, Policy, Transfers};
 use port53_zone::answer::Transport;
 use port53_zone::image::Image;
 use port53_zone::{Rtype, content};
+use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::str::FromStr;
@@ -236,8 +237,12 @@ async fn a_client_that_never_reads_is_cut_off() {
     let settings = transfer::Settings { transfers: 1, ..open() };
     let tcp = TcpLimits { write: Duration::from_millis(100), ..TcpLimits::default() };
     let primary = primary(settings, Settings { tcp, ..hasty() });
-    primary.publisher.put(image(APEX, 1, "192.0.2.1", 200_000)).expect("newer");
-    let silent = ask(primary.address(), &transfer_query(APEX, None));
+    primary.publisher.put(image(APEX, 1, "192.0.2.1", 20_000)).expect("newer");
+    // More than the kernel keeps for both of them: half a megabyte, forty times.
+    let silent = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    silent.set_recv_buffer_size(4096).expect("sets");
+    silent.connect(&primary.address().into()).expect("connects");
+    silent.send(&framed(&transfer_query(APEX, None)).repeat(40)).expect("sends");
     eventually("the cut", || primary.server.traffic.closed(Closed::SlowReader) == 1);
     assert_eq!(read_transfer(&mut ask(primary.address(), &transfer_query(APEX, None))).0, [1, 1]);
     drop(silent);

@@ -37,14 +37,14 @@ use notify::Notifier;
 use places::{Place, Places};
 use port53_zone::answer::Responded;
 use port53_zone::image::{Image, ZoneState, Zones};
-use port53_zone::transfer::{Kind, Request, Sequence, TARGET};
+use port53_zone::transfer::{Extent, Kind, Request, Sequence, TARGET};
 use port53_zone::{Name, Rtype, name, serial};
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
@@ -73,6 +73,8 @@ pub struct Settings {
     pub transfers: usize,
     /// Transfers at once to one address.
     pub transfers_per_client: usize,
+    /// When secondaries are told of a new version.
+    pub announce: Announce,
     /// How long a secondary has to answer NOTIFY, and how often it is told.
     pub pauses: Pauses,
 }
@@ -84,9 +86,19 @@ impl Default for Settings {
             journal: JournalLimits::default(),
             transfers: 32,
             transfers_per_client: 8,
+            announce: Announce::AtOnce,
             pauses: Pauses::default(),
         }
     }
+}
+
+/// When secondaries are told of a new version by NOTIFY.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Announce {
+    /// When it is in service here.
+    AtOnce,
+    /// When [`Transfers::announce`] says so: for who knows that it is in service everywhere.
+    WhenTold,
 }
 
 /// See the module. The default has no key and serves nobody.
@@ -96,6 +108,17 @@ pub struct Transfers {
     journals: Journals,
     places: Places,
     notifier: Notifier,
+    announce: Announce,
+    counts: Counts,
+}
+
+/// Transfers by how they went.
+#[derive(Default)]
+struct Counts {
+    whole: AtomicU64,
+    differences: AtomicU64,
+    refused: AtomicU64,
+    busy: AtomicU64,
 }
 
 impl Default for Transfers {
@@ -139,6 +162,8 @@ impl Transfers {
             places: Places::new(settings.transfers, settings.transfers_per_client),
             notifier: Notifier::new(keys.clone(), settings.pauses),
             keys,
+            announce: settings.announce,
+            counts: Counts::default(),
         }
     }
 
@@ -193,6 +218,7 @@ impl Transfers {
         let key = signer.as_ref().map(|signer| &signer.key().name[..]);
         if !self.policies.of(&request.name).permits(client, key) {
             tracing::info!(zone = name::display(&request.name), %client, "transfer refused");
+            self.counts.refused.fetch_add(1, Relaxed);
             return Started::Nothing(signer);
         }
         let image = match state {
@@ -300,12 +326,30 @@ impl Transfers {
             return;
         };
         versions.iter().for_each(|image| self.journals.add(image));
-        self.notifier.announce(newest, &policy, runtime);
+        if self.announce == Announce::AtOnce {
+            self.notifier.announce(newest, &policy, runtime);
+        }
+    }
+
+    /// Tells the secondaries of a zone of this version, again if they were told before. Must be called on a
+    /// runtime.
+    pub fn announce(&self, image: &Image) {
+        self.notifier.announce(image, &self.policies.of(image.apex()), &Handle::current());
     }
 
     /// Octets of all journals.
     pub fn journal_octets(&self) -> usize {
         self.journals.octets()
+    }
+
+    /// Transfers over TCP that were begun: of a whole zone, and of differences.
+    pub fn sent(&self) -> [u64; 2] {
+        [&self.counts.whole, &self.counts.differences].map(|count| count.load(Relaxed))
+    }
+
+    /// Transfers that were not: to those who may not have the zone, and for lack of a place.
+    pub fn not_sent(&self) -> [u64; 2] {
+        [&self.counts.refused, &self.counts.busy].map(|count| count.load(Relaxed))
     }
 
     /// NOTIFY messages that were sent, answered, and given up.
@@ -353,9 +397,16 @@ impl Waiting {
         let zone = name::display(&request.name);
         let qtype = request.kind.rtype();
         let state = if place.is_some() {
+            let counts = &transfers.counts;
+            match sequence.extent() {
+                Extent::Whole => _ = counts.whole.fetch_add(1, Relaxed),
+                Extent::Differences => _ = counts.differences.fetch_add(1, Relaxed),
+                Extent::Soa => {}
+            }
             tracing::info!(zone, %client, serial = sequence.serial(), kind = ?request.kind, "transfer");
             Sending::Records(sequence)
         } else {
+            transfers.counts.busy.fetch_add(1, Relaxed);
             tracing::warn!(zone, %client, "too many transfers at once: this one is to be tried again");
             Sending::Refused(Some(request.refuse(SERVFAIL)))
         };

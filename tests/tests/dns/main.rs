@@ -13,6 +13,7 @@ mod root;
 mod signed;
 mod sizes;
 mod table;
+mod transfer;
 mod values;
 mod wildcards;
 

@@ -18,7 +18,7 @@ mod tests;
 
 pub use delta::Delta;
 pub use request::{Kind, Request};
-pub use sequence::{Sequence, TARGET};
+pub use sequence::{Extent, Sequence, TARGET};
 
 use domain::base::iana::Rtype;
 

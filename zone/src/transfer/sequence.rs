@@ -20,6 +20,17 @@ pub struct Sequence {
     is_first: bool,
 }
 
+/// What is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Extent {
+    /// Every record.
+    Whole,
+    /// What changed.
+    Differences,
+    /// The SOA alone.
+    Soa,
+}
+
 /// What is between the first and the last SOA.
 enum Body {
     /// Nothing, not even the last SOA: the client has this version.
@@ -70,6 +81,15 @@ impl Sequence {
     /// What was asked.
     pub fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// What is sent.
+    pub fn extent(&self) -> Extent {
+        match self.body {
+            Body::Nothing => Extent::Soa,
+            Body::Differences(_) => Extent::Differences,
+            Body::Whole(_) => Extent::Whole,
+        }
     }
 
     /// The serial that the client has at the end.

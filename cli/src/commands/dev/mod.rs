@@ -70,6 +70,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
             disk: None,
             kubernetes: None,
             health: health.clone(),
+            transfers: None,
             zones_with_metrics: ZONES_WITH_METRICS,
         };
         runtime.spawn(http::serve(listener, metrics, leave.clone()));
