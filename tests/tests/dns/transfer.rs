@@ -33,7 +33,8 @@ const KEY: &str = "xfr.key.example";
 
 /// Port53 in this process, with one zone whose changes the test makes.
 struct Primary {
-    runtime: Runtime,
+    /// Ends with the rest.
+    _runtime: Runtime,
     publisher: Publisher,
     transfers: Arc<Transfers>,
     address: SocketAddr,
@@ -62,7 +63,7 @@ impl Primary {
         let traffic = Arc::new(Traffic::default());
         runtime.spawn(serve::run(listeners, publisher.zones(), settings, traffic, leave.clone()));
         drop(guard);
-        Primary { runtime, publisher, transfers, address, image, leave }
+        Primary { _runtime: runtime, publisher, transfers, address, image, leave }
     }
 
     /// From now on `secondary` is told of changes.
