@@ -22,23 +22,25 @@ mod journal;
 mod keys;
 mod notify;
 mod places;
+mod sending;
 mod tsig;
 
 pub use acl::{Allow, Cidr, Policies, Policy};
 pub use journal::Limits as JournalLimits;
 pub use keys::{Algorithm, Directory, Key, Keys, LOOK};
 pub use notify::Pauses;
+pub use sending::{Transfer, Waiting};
 
 use crate::source::Publisher;
 use arc_swap::ArcSwap;
 use domain::base::Message;
 use journal::Journals;
 use notify::Notifier;
-use places::{Place, Places};
+use places::Places;
 use port53_zone::answer::Responded;
 use port53_zone::image::{Image, ZoneState, Zones};
-use port53_zone::transfer::{Extent, Kind, Request, Sequence, TARGET};
-use port53_zone::{Name, Rtype, name, serial};
+use port53_zone::transfer::{Kind, Request, Sequence};
+use port53_zone::{Name, name, serial};
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 use std::io;
@@ -365,90 +367,6 @@ enum Started {
     Nothing(Option<Signer>),
     Transfer(Box<Waiting>),
     Response(Vec<u8>),
-}
-
-/// A transfer that has no place yet.
-pub struct Waiting {
-    sequence: Sequence,
-    signer: Option<Signer>,
-    client: IpAddr,
-}
-
-/// A transfer that goes on.
-pub struct Transfer {
-    state: Sending,
-    qtype: Rtype,
-    signer: Option<Signer>,
-    _place: Option<Place>,
-}
-
-enum Sending {
-    Records(Sequence),
-    /// There was no place: one message says so.
-    Refused(Option<Vec<u8>>),
-}
-
-impl Waiting {
-    /// Waits for a place among the transfers. Without one, the transfer is a SERVFAIL: try again.
-    pub async fn enter(self: Box<Self>, transfers: &Transfers) -> Transfer {
-        let Waiting { sequence, signer, client } = *self;
-        let place = transfers.places.enter(client).await;
-        let request = sequence.request();
-        let zone = name::display(&request.name);
-        let qtype = request.kind.rtype();
-        let state = if place.is_some() {
-            let counts = &transfers.counts;
-            match sequence.extent() {
-                Extent::Whole => _ = counts.whole.fetch_add(1, Relaxed),
-                Extent::Differences => _ = counts.differences.fetch_add(1, Relaxed),
-                Extent::Soa => {}
-            }
-            tracing::info!(zone, %client, serial = sequence.serial(), kind = ?request.kind, "transfer");
-            Sending::Records(sequence)
-        } else {
-            transfers.counts.busy.fetch_add(1, Relaxed);
-            tracing::warn!(zone, %client, "too many transfers at once: this one is to be tried again");
-            Sending::Refused(Some(request.refuse(SERVFAIL)))
-        };
-        Transfer { state, qtype, signer, _place: place }
-    }
-}
-
-impl Transfer {
-    /// Appends the next message with two octets of its length before it. `false` when there is none.
-    pub fn next_into(&mut self, out: &mut Vec<u8>) -> bool {
-        let begin = out.len();
-        match &mut self.state {
-            Sending::Records(sequence) => {
-                if !sequence.next_into(out, TARGET) {
-                    return false;
-                }
-            }
-            Sending::Refused(response) => {
-                let Some(response) = response.take() else { return false };
-                out.extend_from_slice(&(response.len() as u16).to_be_bytes());
-                out.extend_from_slice(&response);
-            }
-        }
-        if let Some(signer) = &mut self.signer {
-            let mut message = out.split_off(begin + 2);
-            signer.sign(&mut message, now());
-            out[begin..].copy_from_slice(&(message.len() as u16).to_be_bytes());
-            out.extend_from_slice(&message);
-        }
-        true
-    }
-
-    /// What was answered, once there is no further message. `None` when the client has not everything and must
-    /// see the connection end.
-    pub fn finish(self) -> Option<Responded> {
-        let rcode = match &self.state {
-            Sending::Records(sequence) if !sequence.is_complete() => return None,
-            Sending::Records(_) => NOERROR,
-            Sending::Refused(_) => SERVFAIL,
-        };
-        Some(Responded { len: 0, rcode: rcode.into(), qtype: self.qtype.to_int(), truncated: false })
-    }
 }
 
 /// Puts a response to `query` into the buffer.
