@@ -55,12 +55,9 @@ pub(super) fn answer(
     client: IpAddr,
     message: &[u8],
 ) -> Result<(Response<()>, Bytes), StatusCode> {
-    let answered = front.engine.answer(
-        client,
-        message,
-        || front.patience(),
-        |response| (Bytes::copy_from_slice(response), freshness(response)),
-    );
+    let answered = front
+        .engine
+        .answer(client, message, None, |response| (Bytes::copy_from_slice(response), freshness(response)));
     let (body, freshness) = answered.ok_or(StatusCode::BAD_REQUEST)?;
     let mut response = Response::new(());
     let headers = response.headers_mut();

@@ -41,12 +41,13 @@ impl Engine {
     }
 
     /// Answers `query` of `client` and gives the response to `take`. `idle` is what a client that asks for it is told of
-    /// how long it may stay without a query. `None` when there must be no response.
+    /// how long it may stay without a query, where the transport has such a thing (RFC 7828 §3: TCP and TLS; RFC 9250
+    /// §5.5.2: not QUIC). `None` when there must be no response.
     pub(super) fn answer<R>(
         &self,
         client: IpAddr,
         query: &[u8],
-        idle: impl FnOnce() -> Duration,
+        idle: Option<Duration>,
         take: impl FnOnce(&[u8]) -> R,
     ) -> Option<R> {
         let begun = Instant::now();
@@ -54,10 +55,7 @@ impl Engine {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut asked = Asked::new(answer::Transport::Tcp, client, limits::milliseconds());
             asked.is_encrypted = self.transport != Transport::Tcp;
-            // Of TCP and TLS only (RFC 7828 §3, RFC 9250 §5.5.2).
-            if matches!(self.transport, Transport::Tcp | Transport::Tls) {
-                asked.keepalive = u16::try_from(idle().as_millis() / 100).ok();
-            }
+            asked.keepalive = idle.and_then(|idle| u16::try_from(idle.as_millis() / 100).ok());
             let Some(made) = self.respond(&asked, query, scratch) else {
                 self.counters.unanswered();
                 return None;

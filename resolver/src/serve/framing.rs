@@ -108,6 +108,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Answers every whole message in the input. Says whether there was one.
     async fn answer_all(&mut self) -> Result<bool, Closed> {
         let mut taken = 0;
+        // Once for all that has arrived: it takes a lock that all connections share.
+        let patience = self.front.patience();
         while let Some(message) = whole_message(&self.input[taken..]) {
             if message.len() < HEADER {
                 // What came before it was right and has its answers.
@@ -116,16 +118,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
             taken += 2 + message.len();
             let output = &mut self.output;
-            self.front.engine.answer(
-                self.client,
-                message,
-                || self.front.patience(),
-                |response| {
-                    // A message has at most 65,535 octets, so its length fits.
-                    output.extend_from_slice(&(response.len() as u16).to_be_bytes());
-                    output.extend_from_slice(response);
-                },
-            );
+            self.front.engine.answer(self.client, message, Some(patience), |response| {
+                // A message has at most 65,535 octets, so its length fits.
+                output.extend_from_slice(&(response.len() as u16).to_be_bytes());
+                output.extend_from_slice(response);
+            });
             if self.output.len() >= BATCH {
                 self.flush().await?;
             }

@@ -233,7 +233,7 @@ async fn answer(
         ReadToEndError::Read(_) => (Fault::Stream, REQUEST_CANCELLED),
     })?;
     let query = query(&octets).ok_or((Fault::Protocol, PROTOCOL_ERROR))?;
-    let response = front.engine.answer(client, query, || front.patience(), framed);
+    let response = front.engine.answer(client, query, None, framed);
     let response = response.ok_or((Fault::Stream, PROTOCOL_ERROR))?;
     let write = timeout(front.limits.write, send.write_all(&response)).await;
     if !matches!(write, Ok(Ok(()))) || send.finish().is_err() {
