@@ -13,6 +13,7 @@ use kube::api::DynamicObject;
 use kube::core::ObjectMeta;
 use port53_crds::{DNSRecord, DNSRecordStatus, GROUP, Zone, ZoneRevision, ZoneStatus};
 use port53_store::Revision;
+use port53_zone::Name;
 use port53_zone::content::Digest;
 use serde::de::DeserializeOwned;
 
@@ -155,6 +156,11 @@ impl Index {
     /// Takes note of the status of a DNSRecord that was written. As [`Shelf::status_is`].
     pub fn record_status_is(&mut self, key: &Key, uid: Option<&str>, status: DNSRecordStatus) {
         self.records.status_is(key, uid, status);
+    }
+
+    /// The revisions of a zone, in no order.
+    pub fn revisions_of(&self, apex: &Name) -> impl Iterator<Item = &Arc<Stored>> {
+        self.revisions.iter().map(|(_, stored)| stored).filter(move |stored| stored.revision.apex == *apex)
     }
 
     /// Takes note of what was told of namespaces.

@@ -13,7 +13,7 @@ use port53_client::jittered;
 use port53_client::slices::Slices;
 use port53_crds::{HeadState, Holder, Zone};
 use port53_store::{Head, Revision};
-use port53_zone::content::Content;
+use port53_zone::content::{Content, Digest};
 use port53_zone::{Name, Soa, name};
 
 use super::heads::Found;
@@ -34,6 +34,15 @@ pub(crate) struct Assembly {
     source: Source,
     /// Whether an attempt failed: nobody waits for it.
     is_delayed: bool,
+}
+
+/// How far it is.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    /// It waits until revisions are listed.
+    Waiting(Box<Assembly>),
+    /// A job reads it: the content below this slice, where that is known. Nobody waits for one that is delayed.
+    UnderWay { root: Option<Digest>, is_delayed: bool },
 }
 
 /// Where it is read from.
@@ -87,8 +96,7 @@ impl Engine {
         if std::mem::replace(&mut state.is_salvaged, true) {
             return false;
         }
-        let stored = self.index.revisions.iter().map(|(_, stored)| stored);
-        let newest = stored.filter(|stored| stored.revision.apex == *apex).map(|stored| stored.created).max();
+        let newest = self.index.revisions_of(apex).map(|stored| stored.created).max();
         let created = crate::objects::created(&zone.metadata);
         let is_its_own = newest.zip(created).is_some_and(|(newest, created)| created <= newest);
         if !is_its_own || zone.metadata.deletion_timestamp.is_some() {
@@ -109,14 +117,12 @@ impl Engine {
         let waiting: Vec<Name> = self
             .zones
             .iter()
-            .filter(|(_, zone)| matches!(&zone.work, Work::Assembling(Some(_))))
+            .filter(|(_, zone)| matches!(&zone.work, Work::Assembling(Reading::Waiting(_))))
             .map(|(apex, _)| apex.clone())
             .collect();
         for apex in waiting {
-            let zone = self.zones.get_mut(&apex);
-            if let Some(Work::Assembling(assembly)) = zone.map(|zone| &mut zone.work)
-                && let Some(assembly) = assembly.take()
-            {
+            let work = self.zones.get_mut(&apex).map(|zone| std::mem::replace(&mut zone.work, Work::Idle));
+            if let Some(Work::Assembling(Reading::Waiting(assembly))) = work {
                 self.attempt(&apex, *assembly, Duration::ZERO);
             }
         }
@@ -128,22 +134,20 @@ impl Engine {
             return self.attempt(apex, assembly, Duration::ZERO);
         }
         if let Some(zone) = self.zones.get_mut(apex) {
-            zone.work = Work::Assembling(Some(Box::new(assembly)));
+            zone.work = Work::Assembling(Reading::Waiting(Box::new(assembly)));
         }
     }
 
     fn attempt(&mut self, apex: &Name, assembly: Assembly, after: Duration) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
-        zone.work = Work::Assembling(None);
-        zone.is_delayed = assembly.is_delayed;
-        zone.reading = match &assembly.source {
+        let root = match &assembly.source {
             Source::Head(head) => head.checkpoint.root,
             Source::Revisions { .. } => None,
         };
+        zone.work = Work::Assembling(Reading::UnderWay { root, is_delayed: assembly.is_delayed });
         let mut revisions = Vec::new();
         if matches!(assembly.source, Source::Revisions { .. }) {
-            let stored = self.index.revisions.iter().map(|(_, stored)| stored);
-            let mut of_zone: Vec<_> = stored.filter(|stored| stored.revision.apex == *apex).collect();
+            let mut of_zone: Vec<_> = self.index.revisions_of(apex).collect();
             of_zone.sort_by_key(|stored| std::cmp::Reverse((stored.created, stored.revision.soa.serial)));
             revisions = of_zone.into_iter().map(|stored| stored.revision.clone()).collect();
         }
@@ -171,9 +175,8 @@ impl Engine {
         };
         zone.work = Work::Idle;
         zone.version = assembly.version;
-        zone.reading = None;
         zone.is_stored_wrong = matches!(assembly.source, Source::Revisions { .. });
-        if std::mem::take(&mut zone.is_delayed) {
+        if assembly.is_delayed {
             // What was not said of it is to be said.
             self.published.remove(&apex);
             self.statuses.look_at_all();
@@ -227,9 +230,7 @@ impl Engine {
         match &assembly.source {
             Source::Head(head) => Some((head.holder.clone(), head.soa.clone())),
             Source::Revisions { .. } => {
-                let stored = self.index.revisions.iter().map(|(_, stored)| stored);
-                let newest =
-                    stored.filter(|stored| stored.revision.apex == *apex).max_by_key(|stored| stored.created);
+                let newest = self.index.revisions_of(apex).max_by_key(|stored| stored.created);
                 newest.map(|stored| (stored.revision.holder.clone(), stored.revision.soa.clone()))
             }
         }
@@ -237,20 +238,36 @@ impl Engine {
 
     /// Whether what is published of a zone is not known yet.
     pub(super) fn is_unknown(&self, apex: &Name) -> bool {
-        self.zones.get(apex).is_some_and(|zone| matches!(zone.work, Work::Assembling(_)))
+        self.zones.get(apex).is_some_and(ZoneState::is_unknown)
     }
 
     /// Zones of which it is not known what is published, in canonical order.
     pub(super) fn unknown_zones(&self) -> Vec<Name> {
-        let unknown = self.zones.iter().filter(|(_, zone)| matches!(zone.work, Work::Assembling(_)));
+        let unknown = self.zones.iter().filter(|(_, zone)| zone.is_unknown());
         unknown.map(|(apex, _)| apex.clone()).collect()
     }
 }
 
 impl ZoneState {
+    fn is_unknown(&self) -> bool {
+        matches!(self.work, Work::Assembling(_))
+    }
+
     /// Whether everything waits until it is known what is published of it.
     pub(super) fn is_waited_for(&self) -> bool {
-        matches!(self.work, Work::Assembling(_)) && !self.is_delayed
+        match &self.work {
+            Work::Assembling(Reading::Waiting(assembly)) => !assembly.is_delayed,
+            Work::Assembling(Reading::UnderWay { is_delayed, .. }) => !is_delayed,
+            _ => false,
+        }
+    }
+
+    /// The top slice of what is being read.
+    pub(super) fn root_under_way(&self) -> Option<Digest> {
+        match &self.work {
+            Work::Assembling(Reading::UnderWay { root, .. }) => *root,
+            _ => None,
+        }
     }
 }
 

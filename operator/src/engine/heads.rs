@@ -379,14 +379,7 @@ impl Engine {
     /// A serial above the published one was seen at a resolver: it goes on from there.
     pub(super) fn serial_was_seen(&mut self, apex: &Name, seen: u32) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
-        let on_its_way = match &zone.work {
-            Work::Publishing(attempt) | Work::Looking(Some(attempt)) => {
-                Some(attempt.version.stored.head.soa.serial)
-            }
-            _ => None,
-        };
-        let ours = [zone.serial(), on_its_way];
-        if ours.into_iter().flatten().all(|ours| serial::is_newer(seen, ours)) {
+        if zone.ours().all(|ours| serial::is_newer(seen, ours)) {
             if zone.serials.insert(seen) {
                 let zone_name = name::display(apex);
                 tracing::warn!("a nameserver answers serial {seen} of {zone_name}, above what is published");

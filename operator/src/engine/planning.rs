@@ -278,8 +278,7 @@ impl Engine {
 
     /// Reads what a zone is to be rolled back to.
     fn read_revision(&mut self, apex: &Name, serial: u32) {
-        let of_zone = self.index.revisions.iter().map(|(_, stored)| &stored.revision);
-        let kept: Vec<&Revision> = of_zone.filter(|kept| kept.apex == *apex).collect();
+        let kept: Vec<&Revision> = self.index.revisions_of(apex).map(|stored| &stored.revision).collect();
         let revision = kept.iter().find(|kept| kept.soa.serial == serial).map(|kept| (*kept).clone());
         let Some(zone) = self.zones.get_mut(apex) else { return };
         let Some(revision) = revision else {

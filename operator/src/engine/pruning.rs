@@ -123,7 +123,7 @@ impl Engine {
                 Keeping::Storing(ready) | Keeping::Stored(ready) => ready.checkpoint.root,
                 _ => None,
             };
-            of_head.into_iter().chain(ready).chain(zone.reading)
+            of_head.into_iter().chain(ready).chain(zone.root_under_way())
         });
         revisions.chain(zones).collect()
     }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use kube::api::DynamicObject;
 use port53_crds::{HeadState, Holder};
 use port53_store::Revision;
-use port53_zone::content::{Change, Content, Digest};
+use port53_zone::content::{Change, Content};
 use port53_zone::serial;
 
-use super::assembling::Assembly;
+use super::assembling::Reading;
 use super::version::{Ready, Stored, Version};
 use crate::cluster::confirm::Confirmation;
 use crate::guard::Memory;
@@ -63,14 +63,10 @@ pub(crate) struct ZoneState {
     pub(crate) rejected: u64,
     /// Whether a plan found it busy, and has to be made again.
     pub(crate) is_passed_over: bool,
-    /// Whether what is published could not be read yet, and nobody waits for it.
-    pub(crate) is_delayed: bool,
     /// Whether slices were found that are not what their names say: the next content is stored whole.
     pub(crate) is_stored_wrong: bool,
     /// Whether revisions were looked at for want of a head.
     pub(crate) is_salvaged: bool,
-    /// The top slice of what is being read.
-    pub(crate) reading: Option<Digest>,
     /// Who owns changes that are kept back, because what they meet is not known.
     pub(crate) kept_back: BTreeSet<Arc<str>>,
     /// Why it could not be published, since the last time that it could.
@@ -82,8 +78,8 @@ pub(crate) struct ZoneState {
 pub(crate) enum Work {
     /// Nothing.
     Idle,
-    /// What is published is being read, at the start; here while it waits for revisions to be listed.
-    Assembling(Option<Box<Assembly>>),
+    /// What is published is being read, at the start.
+    Assembling(Reading),
     /// It is being written.
     Publishing(Box<Attempt>),
     /// It is not known whether that was written: the head is being read.
@@ -190,10 +186,8 @@ impl ZoneState {
             has_left: false,
             rejected: 0,
             is_passed_over: false,
-            is_delayed: false,
             is_stored_wrong: false,
             is_salvaged: false,
-            reading: None,
             kept_back: BTreeSet::new(),
             trouble: None,
         }
@@ -213,16 +207,20 @@ impl ZoneState {
         self.stored.as_ref().map(|stored| stored.head.soa.serial)
     }
 
-    /// The highest serial that was published here or is on its way, of those and `wanted`, which was.
-    pub(crate) fn highest(&self, wanted: u32) -> u32 {
+    /// The serials that were published here last or are on their way.
+    pub(crate) fn ours(&self) -> impl Iterator<Item = u32> + use<> {
         let on_its_way = match &self.work {
             Work::Publishing(attempt) | Work::Looking(Some(attempt)) => {
                 Some(attempt.version.stored.head.soa.serial)
             }
             _ => None,
         };
-        let ours = [self.serial(), on_its_way].into_iter().flatten();
-        ours.fold(wanted, |highest, ours| if serial::is_newer(ours, highest) { ours } else { highest })
+        [self.serial(), on_its_way].into_iter().flatten()
+    }
+
+    /// The highest of these and `wanted`, which was published here.
+    pub(crate) fn highest(&self, wanted: u32) -> u32 {
+        self.ours().fold(wanted, |highest, ours| if serial::is_newer(ours, highest) { ours } else { highest })
     }
 
     pub(crate) fn holder(&self) -> Option<&Holder> {
