@@ -13,7 +13,6 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType;
 use http::{Method, Request, StatusCode};
 use port53_resolver::serve::{Settings, TcpLimits};
-use port53_resolver::source::Publisher;
 use port53_resolver::traffic::{Closed, Transport};
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::process::Command;
@@ -25,19 +24,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-const WWW: &str = "www.example.com.";
 const BIG: &str = "big.example.com.";
-
-fn published() -> Publisher {
-    let publisher = Publisher::new();
-    publisher.put(image("example.com.", 7, "192.0.2.1", 0)).expect("new");
-    publisher
-}
-
-fn serving(publisher: &Publisher, tcp: TcpLimits) -> (Server, CertificateDer<'static>) {
-    let (settings, trusted) = with_certificate(Settings { tcp, ..hasty() });
-    (start_encrypted(publisher, settings), trusted)
-}
 
 /// A bare client of either version of HTTP.
 enum Http {

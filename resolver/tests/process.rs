@@ -17,8 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::*;
 
-const WWW: &str = "www.example.com.";
-
 /// Writes example.com at `serial` (with enough names for several slices) and example.org into a cache.
 fn write_cache(directory: &Path, serial: u32, www: &str) {
     let (publisher, status) = (Publisher::new(), Arc::new(DiskStatus::default()));

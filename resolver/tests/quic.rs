@@ -6,8 +6,7 @@ use hickory_net::quic::QuicClientStream;
 use hickory_net::xfer::{DnsRequestSender, FirstAnswer};
 use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType;
-use port53_resolver::serve::{Settings, TcpLimits};
-use port53_resolver::source::Publisher;
+use port53_resolver::serve::TcpLimits;
 use port53_resolver::traffic::{Closed, Transport};
 use quinn::{Connection, ConnectionError, VarInt};
 use rustls::pki_types::CertificateDer;
@@ -17,19 +16,7 @@ use support::tls::*;
 use support::*;
 use tokio::time::timeout;
 
-const WWW: &str = "www.example.com.";
 const BIG: &str = "big.example.com.";
-
-fn published() -> Publisher {
-    let publisher = Publisher::new();
-    publisher.put(image("example.com.", 7, "192.0.2.1", 0)).expect("new");
-    publisher
-}
-
-fn serving(publisher: &Publisher, tcp: TcpLimits) -> (Server, CertificateDer<'static>) {
-    let (settings, trusted) = with_certificate(Settings { tcp, ..hasty() });
-    (start_encrypted(publisher, settings), trusted)
-}
 
 async fn connected(server: &Server, trusted: &CertificateDer<'static>) -> Connection {
     connect_quic(server.encrypted.quic[0], client(trusted, &["doq"])).await.expect("connects")

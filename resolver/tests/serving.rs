@@ -13,13 +13,6 @@ use std::time::{Duration, Instant};
 use support::*;
 
 const ZONE: &str = "example.com.";
-const WWW: &str = "www.example.com.";
-
-fn published() -> Publisher {
-    let publisher = Publisher::new();
-    publisher.put(image(ZONE, 7, "192.0.2.1", 0)).expect("new");
-    publisher
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn states_of_a_zone_as_a_client_sees_them() {
@@ -91,10 +84,6 @@ async fn rfc2181_9_truncated_over_udp_is_whole_over_tcp() {
     assert!(!tcp.metadata.truncation);
     assert_eq!(tcp.answers.len(), 12);
     server.stop().await;
-}
-
-fn limits(tcp: TcpLimits) -> Settings {
-    Settings { tcp, ..hasty() }
 }
 
 /// RFC 7766 §6.2.3.

@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use support::*;
 
-const WWW: &str = "www.example.com.";
 const SECRET: &str = "e5e973e5a6b2a43f48e7dc849e37bfcf";
 const OTHER_SECRET: &str = "dd3bdf9344b678b185a6f5cb60fca715";
 const NSID: u16 = 3;

@@ -6,25 +6,12 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name, RecordType};
 use port53_resolver::serve::{Settings, TcpLimits};
-use port53_resolver::source::Publisher;
 use port53_resolver::traffic::{Closed, Transport};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::str::FromStr;
 use std::time::Duration;
 use support::*;
-
-const WWW: &str = "www.example.com.";
-
-fn published() -> Publisher {
-    let publisher = Publisher::new();
-    publisher.put(image("example.com.", 7, "192.0.2.1", 0)).expect("new");
-    publisher
-}
-
-fn limits(tcp: TcpLimits) -> Settings {
-    Settings { tcp, ..hasty() }
-}
 
 /// Asks on an open connection, with the keepalive option. Gives what the option of the answer says.
 fn ask_keepalive(stream: &mut TcpStream) -> Option<Vec<u8>> {

@@ -5,7 +5,6 @@ mod support;
 use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType;
 use port53_resolver::serve::{Settings, TcpLimits};
-use port53_resolver::source::Publisher;
 use port53_resolver::traffic::{Closed, Transport};
 use std::fs;
 use std::io::Read;
@@ -16,18 +15,6 @@ use support::tls::*;
 use support::*;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-
-const WWW: &str = "www.example.com.";
-
-fn published() -> Publisher {
-    let publisher = Publisher::new();
-    publisher.put(image("example.com.", 7, "192.0.2.1", 0)).expect("new");
-    publisher
-}
-
-fn limits(tcp: TcpLimits) -> Settings {
-    Settings { tcp, ..hasty() }
-}
 
 async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Message {
     let length = stream.read_u16().await.expect("a length");

@@ -11,7 +11,6 @@ use std::sync::{Arc, Barrier};
 use support::*;
 
 const ZONE: &str = "example.com.";
-const WWW: &str = "www.example.com.";
 
 fn published() -> Publisher {
     let publisher = Publisher::new();

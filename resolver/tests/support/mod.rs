@@ -5,7 +5,9 @@ pub mod tls;
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name as HickoryName, RecordType};
-use port53_resolver::serve::{self, Caps, Drain, Encrypted, Ended, Listeners, ServeError, Settings};
+use port53_resolver::serve::{
+    self, Caps, Drain, Encrypted, Ended, Listeners, ServeError, Settings, TcpLimits,
+};
 use port53_resolver::source::Publisher;
 use port53_resolver::traffic::Traffic;
 use port53_zone::content::Content;
@@ -20,8 +22,23 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+/// A name that [`published`] has an address for.
+pub const WWW: &str = "www.example.com.";
+
 /// Longer than anything here takes; a test that waits this long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is served by most tests: the zone example.com.
+pub fn published() -> Publisher {
+    let publisher = Publisher::new();
+    publisher.put(image("example.com.", 7, "192.0.2.1", 0)).expect("new");
+    publisher
+}
+
+/// Settings with these limits on connections.
+pub fn limits(tcp: TcpLimits) -> Settings {
+    Settings { tcp, ..hasty() }
+}
 
 pub fn zone_name(text: &str) -> Name {
     name::parse_absolute(text).expect("a name")

@@ -1,9 +1,10 @@
 //! Certificates in files, and clients that trust them.
 
-use super::{PATIENCE, Server};
+use super::{PATIENCE, Server, limits, start_encrypted};
 use hickory_proto::op::{DnsRequest, DnsRequestOptions, Message, Query};
 use hickory_proto::rr::{Name, RecordType};
-use port53_resolver::serve::{Certificate, Files, Settings};
+use port53_resolver::serve::{Certificate, Files, Settings, TcpLimits};
+use port53_resolver::source::Publisher;
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -46,6 +47,12 @@ pub fn with_certificate(settings: Settings) -> (Settings, CertificateDer<'static
     // The files stay, so that nothing is found wrong while the test runs.
     let _ = dir.keep();
     (Settings { certificate, ..settings }, pair.cert.der().clone())
+}
+
+/// A server with a certificate and these limits, and what a client trusts then.
+pub fn serving(publisher: &Publisher, tcp: TcpLimits) -> (Server, CertificateDer<'static>) {
+    let (settings, trusted) = with_certificate(limits(tcp));
+    (start_encrypted(publisher, settings), trusted)
 }
 
 /// Trusts this certificate alone, and offers these protocols.
