@@ -1,21 +1,13 @@
 //! The operator killed, the API server stopped, watches that expired, time that went back, definitions and rights
 //! that are missing. Each has a cluster of its own.
 
-use crate::{programs, record, zone};
+use crate::{hosts, programs, record, zone};
 use port53_tests::eventually;
 use port53_tests::platform::{NAMESPACE, Platform, Settings};
 use port53_tests::resolver::Resolver;
 
 fn start() -> Platform {
     Platform::start(programs(), Settings::default())
-}
-
-fn hosts(namespace: &str, numbers: std::ops::RangeInclusive<usize>, third: usize) -> String {
-    let one = |n: usize| {
-        let spec = format!("name: h{n}, type: A, values: [192.0.{third}.{n}]");
-        record(namespace, &format!("h{n}"), "here", &spec)
-    };
-    numbers.map(one).collect()
 }
 
 fn serial(platform: &Platform, domain: &str) -> u64 {

@@ -1,21 +1,14 @@
 //! What a person decides: removals that are held, and rollbacks.
 
-use crate::{record, shared, zone};
+use crate::{hosts, record, shared, zone};
 use port53_tests::eventually;
 use serde_json::Value;
-
-fn hosts(namespace: &str, numbers: std::ops::Range<usize>) -> String {
-    let one = |n: usize| {
-        record(namespace, &format!("h{n}"), "here", &format!("name: h{n}, type: A, values: [192.0.2.{n}]"))
-    };
-    numbers.map(one).collect()
-}
 
 #[test]
 fn too_many_removals_are_held_and_only_they_until_a_person_releases_them_once() {
     let platform = shared();
     let (namespace, domain) = platform.place("guard");
-    platform.apply(&(zone(&namespace, "here", &domain) + &hosts(&namespace, 1..20)));
+    platform.apply(&(zone(&namespace, "here", &domain) + &hosts(&namespace, 1..=19, 2)));
     for n in 1..20 {
         platform.comes_to("dnsrecord", &namespace, &format!("h{n}"), "Ready=True Served");
     }
@@ -122,9 +115,9 @@ fn a_rollback_is_a_pin_and_its_release_goes_on() {
 fn the_same_removals_can_be_released_again() {
     let platform = shared();
     let (namespace, domain) = platform.place("again");
-    platform.apply(&(zone(&namespace, "here", &domain) + &hosts(&namespace, 1..11)));
+    platform.apply(&(zone(&namespace, "here", &domain) + &hosts(&namespace, 1..=10, 2)));
     for _ in 0..2 {
-        platform.apply(&hosts(&namespace, 1..11));
+        platform.apply(&hosts(&namespace, 1..=10, 2));
         for n in 1..11 {
             platform.comes_to("dnsrecord", &namespace, &format!("h{n}"), "Ready=True Served");
         }

@@ -1,6 +1,6 @@
 //! Heads, revisions and slices edited and deleted by hand: restored, and nobody is answered anything else.
 
-use crate::{record, shared, zone};
+use crate::{patch_head, record, shared, zone};
 use port53_tests::eventually;
 use port53_tests::platform::{NAMESPACE, Platform};
 use serde_json::Value;
@@ -13,12 +13,6 @@ fn www(platform: &Platform, name: &str) -> (String, String, String) {
     platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
     let question = format!("www.{domain} A");
     (namespace, domain, question)
-}
-
-fn patch_head(platform: &Platform, domain: &str, patch: &str) {
-    let arguments = ["patch", "zonehead", domain, "-n", NAMESPACE, "--type=merge", "-p", patch];
-    let done = platform.cluster.kubectl(&arguments);
-    assert!(done.success, "{done:?}");
 }
 
 fn edit(platform: &Platform, namespace: &str, value: &str) {

@@ -20,7 +20,7 @@ mod records;
 mod starts;
 mod zones;
 
-use port53_tests::platform::{Platform, Programs, Settings};
+use port53_tests::platform::{NAMESPACE, Platform, Programs, Settings};
 use std::sync::OnceLock;
 
 /// The platform of all tests that disturb nobody. Each has namespaces and domains of its own.
@@ -56,4 +56,20 @@ fn record(namespace: &str, name: &str, zone: &str, spec: &str) -> String {
         "---\napiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
          spec: {{zoneRef: {{name: {zone}}}, {spec}}}\n"
     )
+}
+
+/// DNSRecords `hN` of the Zone `here`, with the addresses 192.0.THIRD.N.
+fn hosts(namespace: &str, numbers: std::ops::RangeInclusive<usize>, third: usize) -> String {
+    let one = |n: usize| {
+        let spec = format!("name: h{n}, type: A, values: [192.0.{third}.{n}]");
+        record(namespace, &format!("h{n}"), "here", &spec)
+    };
+    numbers.map(one).collect()
+}
+
+/// Edits the head of a zone, as a person would who may.
+fn patch_head(platform: &Platform, domain: &str, patch: &str) {
+    let arguments = ["patch", "zonehead", domain, "-n", NAMESPACE, "--type=merge", "-p", patch];
+    let done = platform.cluster.kubectl(&arguments);
+    assert!(done.success, "{done:?}");
 }

@@ -1,21 +1,8 @@
 //! What an operator finds when it starts: heads that were edited while nobody looked.
 
-use crate::{programs, record, zone, zone_with};
+use crate::{hosts, patch_head, programs, record, zone, zone_with};
 use port53_tests::eventually;
 use port53_tests::platform::{NAMESPACE, Platform, Settings, condition};
-
-fn hosts(namespace: &str, numbers: std::ops::Range<usize>) -> String {
-    let one = |n: usize| {
-        record(namespace, &format!("h{n}"), "here", &format!("name: h{n}, type: A, values: [192.0.2.{n}]"))
-    };
-    numbers.map(one).collect()
-}
-
-fn patch_head(platform: &Platform, domain: &str, patch: &str) {
-    let arguments = ["patch", "zonehead", domain, "-n", NAMESPACE, "--type=merge", "-p", patch];
-    let done = platform.cluster.kubectl(&arguments);
-    assert!(done.success, "{done:?}");
-}
 
 /// The newest revision stands for what cannot be read: the guard counts against it, and last good versions stay.
 #[test]
@@ -23,7 +10,7 @@ fn what_is_published_and_cannot_be_read_is_taken_from_the_newest_revision() {
     let mut platform = Platform::start(programs(), Settings::default());
     let places = ["junk", "digest", "withdrawn", "gone"].map(|name| platform.place(name));
     for (namespace, domain) in &places {
-        platform.apply(&(zone(namespace, "here", domain) + &hosts(namespace, 1..21)));
+        platform.apply(&(zone(namespace, "here", domain) + &hosts(namespace, 1..=20, 2)));
     }
     for (namespace, _) in &places {
         for n in 1..21 {
