@@ -9,6 +9,7 @@
 use clap::Parser;
 use port53_cli::report;
 use port53_resolver::source::Publisher;
+use port53_tests::generate::Random;
 use port53_zone::answer::{self, Asked, Transport, respond};
 use port53_zone::content::{Change, Content, journal};
 use port53_zone::image::Image;
@@ -255,17 +256,4 @@ fn query(owner: &str) -> Result<Vec<u8>> {
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
-}
-
-/// The generator of Vigna's SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % bound as u64) as usize
-    }
 }

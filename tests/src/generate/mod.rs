@@ -7,7 +7,8 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `chance` | numbers from a seed, or from octets |
+//! | `random` | numbers from a seed |
+//! | `chance` | the same, or numbers from octets |
 //! | `label` | labels that mean something somewhere |
 //! | `zone` | a zone: owners and what stands at them |
 //! | `write` | the zone as a master file |
@@ -16,9 +17,11 @@
 mod chance;
 mod label;
 mod question;
+mod random;
 mod write;
 mod zone;
 
 pub use chance::Chance;
 pub use question::{Asked, questions};
+pub use random::Random;
 pub use zone::{Corner, Made, Set, zones};

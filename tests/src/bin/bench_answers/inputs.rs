@@ -1,6 +1,7 @@
 //! The sets of zones, and what is asked: 70 % that exist, 20 % that do not, 10 % of a type that is not there.
 
 use crate::Result;
+use port53_tests::generate::Random;
 use port53_tests::read::read;
 use port53_zone::{Name, RRset, Rtype, Soa, master, name, rdata};
 use std::collections::BTreeSet;
@@ -215,17 +216,4 @@ fn questions(zones: &[Zone]) -> String {
         text.push_str(&line);
     }
     text
-}
-
-/// The generator of Vigna's SplitMix64.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % bound as u64) as usize
-    }
 }

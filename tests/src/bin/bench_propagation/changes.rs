@@ -59,7 +59,7 @@ pub(crate) async fn run(
     let mut done = Vec::with_capacity(count);
     let mut due = Instant::now();
     for number in 0..count {
-        due += Duration::from_secs_f64(objects.random().pause(rate));
+        due += Duration::from_secs_f64(objects.pause(rate));
         tokio::time::sleep_until(due).await;
         while let Some(result) = requests.try_join_next() {
             take(result, objects, &mut done)?;

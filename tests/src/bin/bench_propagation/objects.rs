@@ -2,6 +2,7 @@
 
 use kube::api::ApiResource;
 use port53_crds::{DNSRecord, Zone};
+use port53_tests::generate::Random;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -100,8 +101,10 @@ impl Objects {
         }
     }
 
-    pub(crate) fn random(&mut self) -> &mut Random {
-        &mut self.random
+    /// A pause of a Poisson process, in seconds.
+    pub(crate) fn pause(&mut self, rate: f64) -> f64 {
+        let uniform = (self.random.next() >> 11) as f64 / (1u64 << 53) as f64;
+        -(1.0 - uniform).ln() / rate
     }
 
     fn next_address(&mut self) -> [u8; 4] {
@@ -151,27 +154,4 @@ pub(crate) fn zone_resource() -> ApiResource {
 
 pub(crate) fn record_resource() -> ApiResource {
     ApiResource::erase::<DNSRecord>(&())
-}
-
-/// Random enough to choose records, and the same for the same seed (splitmix64).
-pub(crate) struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    /// A pause of a Poisson process, in seconds.
-    pub(crate) fn pause(&mut self, rate: f64) -> f64 {
-        let uniform = (self.next() >> 11) as f64 / (1u64 << 53) as f64;
-        -(1.0 - uniform).ln() / rate
-    }
 }

@@ -1,6 +1,7 @@
 //! The kinds of attack. Each is a thread or two that do one thing until their time is up.
 
 use super::APEX;
+use port53_tests::generate::Random;
 use port53_zone::name;
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -228,28 +229,20 @@ fn question(owner: &str, rtype: u16) -> Vec<u8> {
 }
 
 fn random_subdomain(number: u64) -> Vec<u8> {
-    question(&format!("{:x}.{APEX}", mixed(number)), 1)
+    question(&format!("{:x}.{APEX}", Random(number).next()), 1)
 }
 
 /// A question of which some octets are others, or missing.
 fn malformed(number: u64) -> Vec<u8> {
     let mut message = question(&format!("host-1.{APEX}"), 1);
-    let mut chance = mixed(number);
+    let mut chance = Random(number).next();
     for _ in 0..1 + chance % 4 {
         let length = message.len() as u64;
         message[(chance % length) as usize] = (chance >> 32) as u8;
-        chance = mixed(chance);
+        chance = Random(chance).next();
     }
     if chance.is_multiple_of(3) {
         message.truncate((chance >> 8) as usize % message.len());
     }
     message
-}
-
-/// SplitMix64.
-fn mixed(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
 }
