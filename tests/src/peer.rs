@@ -77,7 +77,15 @@ impl Peer {
             fs::write(dir.path().join(zone.file_name()), zone.text).expect("a zone file");
         }
         let address = free_address();
-        let command = configure(program, address.port(), dir.path(), zones);
+        let settings = match program {
+            Program::Nsd => NSD,
+            Program::Knot => KNOT,
+            Program::Bind => BIND,
+            Program::PowerDns => POWERDNS,
+        };
+        let files =
+            zones.iter().map(|zone| (zone.apex, dir.path().join(zone.file_name()).display().to_string()));
+        let command = command(program, settings, address.port(), dir.path(), files);
         let mut process = Process::start(&program.to_string(), command, dir.path());
         let ready = eventually(&format!("{program} on {address}"), || {
             if process.has_ended() {
@@ -115,7 +123,10 @@ pub fn answers_soa(address: SocketAddr, apex: &str) -> Result<(), String> {
 }
 
 /// A port of loopback that is free for UDP and TCP at this moment.
-fn free_address() -> SocketAddr {
+///
+/// # Panics
+/// When there is none.
+pub fn free_address() -> SocketAddr {
     loop {
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = tcp.local_addr().expect("an address");
@@ -125,27 +136,33 @@ fn free_address() -> SocketAddr {
     }
 }
 
-fn configure(program: Program, port: u16, dir: &Path, zones: &[Zone<'_>]) -> Command {
-    let (binary, arguments, settings): (_, &[&str], _) = match program {
-        Program::Nsd => ("nsd", &["-d", "-c"], NSD),
-        Program::Knot => ("knotd", &["-c"], KNOT),
-        Program::Bind => ("named", &["-g", "-n", "1", "-c"], BIND),
-        Program::PowerDns => ("pdns_server", &["--config-dir=."], POWERDNS),
+/// What starts `program` in `dir` with the zones, each a name and the path of its master file. `settings` is its
+/// configuration but for the zones; in it DIR stands for the directory and PORT for the port. That of PowerDNS must
+/// name `DIR/config` as its list of zones.
+pub fn command<N: fmt::Display, F: fmt::Display>(
+    program: Program,
+    settings: &str,
+    port: u16,
+    dir: &Path,
+    zones: impl IntoIterator<Item = (N, F)>,
+) -> Command {
+    let (binary, arguments): (_, &[&str]) = match program {
+        Program::Nsd => ("nsd", &["-d", "-c"]),
+        Program::Knot => ("knotd", &["-c"]),
+        Program::Bind => ("named", &["-g", "-n", "1", "-c"]),
+        Program::PowerDns => ("pdns_server", &["--config-dir=."]),
     };
     let dir_text = dir.to_str().expect("a path in UTF-8");
     let mut text = settings.replace("DIR", dir_text).replace("PORT", &port.to_string());
     if program == Program::PowerDns {
         fs::write(dir.join("pdns.conf"), std::mem::take(&mut text)).expect("a configuration");
     }
-    for one in zones {
-        let (apex, file) = (one.apex, one.file_name());
+    for (apex, file) in zones {
         text.push_str(&match program {
             Program::Nsd => format!("zone:\n  name: \"{apex}\"\n  zonefile: \"{file}\"\n"),
             Program::Knot => format!("  - domain: \"{apex}\"\n    file: \"{file}\"\n"),
             Program::Bind => format!("zone \"{apex}\" {{ type primary; file \"{file}\"; }};\n"),
-            Program::PowerDns => {
-                format!("zone \"{apex}\" {{ type master; file \"{dir_text}/{file}\"; }};\n")
-            }
+            Program::PowerDns => format!("zone \"{apex}\" {{ type master; file \"{file}\"; }};\n"),
         });
     }
     let file = dir.join("config");

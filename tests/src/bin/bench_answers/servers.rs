@@ -4,13 +4,13 @@
 use crate::Result;
 use crate::inputs::{Input, Zone};
 use port53_tests::disk_cache;
-use port53_tests::peer::answers_soa;
-use port53_tests::process::{self, Process};
+use port53_tests::peer::{self, Program, answers_soa};
+use port53_tests::process::Process;
 use port53_zone::content::Content;
 use port53_zone::image::Image;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::str::FromStr;
@@ -25,10 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Server {
     Ours,
     Echo,
-    Nsd,
-    Knot,
-    Bind,
-    Pdns,
+    Peer(Program),
 }
 
 /// A server that answers for all of its zones. Ended when dropped.
@@ -41,24 +38,27 @@ pub(crate) struct Running {
 }
 
 impl Server {
-    pub(crate) const ALL: [Server; 6] =
-        [Server::Ours, Server::Echo, Server::Nsd, Server::Knot, Server::Bind, Server::Pdns];
+    pub(crate) const ALL: [Server; 6] = [
+        Server::Ours,
+        Server::Echo,
+        Server::Peer(Program::Nsd),
+        Server::Peer(Program::Knot),
+        Server::Peer(Program::Bind),
+        Server::Peer(Program::PowerDns),
+    ];
 
     pub(crate) fn is_peer(self) -> bool {
-        !matches!(self, Server::Ours | Server::Echo)
+        matches!(self, Server::Peer(_))
     }
 }
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Server::Ours => "Port53",
-            Server::Echo => "echo",
-            Server::Nsd => "NSD",
-            Server::Knot => "Knot",
-            Server::Bind => "BIND",
-            Server::Pdns => "PowerDNS",
-        })
+        match self {
+            Server::Ours => f.write_str("Port53"),
+            Server::Echo => f.write_str("echo"),
+            Server::Peer(program) => program.fmt(f),
+        }
     }
 }
 
@@ -75,7 +75,7 @@ impl FromStr for Server {
 /// Starts `server` with the zones of `input` and waits until it answers. The echo server's answers have `octets`.
 pub(crate) fn start(server: Server, input: &Input, octets: usize) -> Result<Running> {
     let dir = TempDir::new()?;
-    let address = free_address()?;
+    let address = peer::free_address();
     let command = match server {
         Server::Ours => ours(address, dir.path(), &input.zones)?,
         Server::Echo => {
@@ -83,9 +83,7 @@ pub(crate) fn start(server: Server, input: &Input, octets: usize) -> Result<Runn
             command.args(["echo", "--listen", &address.to_string(), "--octets", &octets.to_string()]);
             command
         }
-        Server::Nsd | Server::Knot | Server::Bind | Server::Pdns => {
-            peer(server, address.port(), dir.path(), &input.zones)?
-        }
+        Server::Peer(program) => peer(program, address.port(), dir.path(), &input.zones),
     };
     let mut pinned = Command::new("taskset");
     pinned.args(["-c", CORE]).arg(command.get_program()).args(command.get_args()).current_dir(dir.path());
@@ -109,16 +107,6 @@ pub(crate) fn start(server: Server, input: &Input, octets: usize) -> Result<Runn
         }
     }
     Ok(Running { process, address, loaded_in: begun.elapsed(), _dir: dir })
-}
-
-/// A port of loopback that is free for UDP and TCP at this moment.
-fn free_address() -> Result<SocketAddr> {
-    loop {
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
 }
 
 fn echoes(address: SocketAddr) -> Result<(), String> {
@@ -150,31 +138,15 @@ fn ours(address: SocketAddr, dir: &Path, zones: &[Zone]) -> Result<Command> {
     Ok(command)
 }
 
-fn peer(server: Server, port: u16, dir: &Path, zones: &[Zone]) -> Result<Command> {
-    let (program, arguments, settings): (_, &[&str], _) = match server {
-        Server::Nsd => ("nsd", &["-d", "-c", "config"], NSD),
-        Server::Knot => ("knotd", &["-c", "config"], KNOT),
-        Server::Bind => ("named", &["-g", "-n", "1", "-c", "config"], BIND),
-        _ => ("pdns_server", &["--config-dir=."], PDNS),
+fn peer(program: Program, port: u16, dir: &Path, zones: &[Zone]) -> Command {
+    let settings = match program {
+        Program::Nsd => NSD,
+        Program::Knot => KNOT,
+        Program::Bind => BIND,
+        Program::PowerDns => POWERDNS,
     };
-    let text = |path: &Path| path.to_str().map(str::to_owned).ok_or("a path that is not UTF-8");
-    let mut config = settings.replace("DIR", &text(dir)?).replace("PORT", &port.to_string());
-    let mut bind_zones = String::new();
-    for zone in zones {
-        let (apex, file) = (zone.apex.fmt_with_dot(), text(&zone.file)?);
-        match server {
-            Server::Nsd => writeln!(config, "zone:\n  name: \"{apex}\"\n  zonefile: \"{file}\"")?,
-            Server::Knot => writeln!(config, "  - domain: \"{apex}\"\n    file: \"{file}\"")?,
-            Server::Bind => writeln!(config, "zone \"{apex}\" {{ type primary; file \"{file}\"; }};")?,
-            _ => writeln!(bind_zones, "zone \"{apex}\" {{ type master; file \"{file}\"; }};")?,
-        }
-    }
-    let name = if server == Server::Pdns { "pdns.conf" } else { "config" };
-    fs::write(dir.join(name), config)?;
-    fs::write(dir.join("named.conf"), bind_zones)?;
-    let mut command = Command::new(process::find(program));
-    command.args(arguments);
-    Ok(command)
+    let files = zones.iter().map(|zone| (zone.apex.fmt_with_dot(), zone.file.display()));
+    peer::command(program, settings, port, dir, files)
 }
 
 const NSD: &str = r#"
@@ -239,9 +211,9 @@ options {
 controls { };
 "#;
 
-const PDNS: &str = r#"
+const POWERDNS: &str = r#"
 launch=bind
-bind-config=DIR/named.conf
+bind-config=DIR/config
 local-address=127.0.0.1
 local-port=PORT
 socket-dir=DIR

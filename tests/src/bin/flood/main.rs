@@ -31,7 +31,7 @@ use port53_zone::{Name, RRset, Rtype, Soa, name, rdata};
 use report::Row;
 use std::error::Error;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -76,7 +76,7 @@ fn start(dir: &TempDir) -> Result<(Process, SocketAddr), Box<dyn Error>> {
     let cache = dir.path().join("cache");
     fs::create_dir(&cache)?;
     disk_cache::write(&cache, [image()?])?;
-    let address = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let address = peer::free_address();
     let mut command = Command::new(std::env::current_exe()?.with_file_name("port53-resolver-tested"));
     // Addresses of loopback are private, and those have no limits unless somebody says so.
     command.args(["--source=disk", "--health-listen=127.0.0.1:0", "--log=warn", "--rate-limit-exempt="]);
