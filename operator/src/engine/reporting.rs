@@ -348,6 +348,7 @@ impl Engine {
         let trouble = apex.and_then(|apex| self.zones.get(apex)?.trouble.as_deref());
         let trouble = trouble.map(|why| format!("what changed since is not published: {why}"));
         let note = note(object, zone.map(|zone| &zone.rollback)).or(trouble);
+        let transfer = self.cannot_transfer(object);
         let facts = Facts {
             serial: stored.map(|stored| stored.head.soa.serial),
             records: stored.map_or(0, |stored| stored.head.rrsets),
@@ -357,6 +358,7 @@ impl Engine {
             max_removed_percent: object.spec.guard.max_removed_percent,
             released: planning::annotation(object, RELEASE_ANNOTATION),
             pinned: stored.and_then(|stored| stored.head.pinned),
+            transfer: transfer.as_deref(),
             leaves_at: leaves_at(object).filter(|_| stored.is_some()),
             note: note.as_deref(),
         };
