@@ -60,6 +60,8 @@ pub struct Transferable {
     pub allow: Vec<Allow>,
     /// Whether there may be others, whose Secrets were not read yet.
     pub is_partial: bool,
+    /// Whether a Secret was not looked for yet.
+    pub is_unread: bool,
     /// What keeps the others from it, for a person.
     pub missing: Vec<String>,
     /// The key that signs NOTIFY; `None` within where it is not known yet.
@@ -179,6 +181,7 @@ pub fn transferable(
         let known = match key_of(&key, secrets, holders) {
             Ok(name) => Some(name),
             Err(Unknown { why, is_passing }) => {
+                all.is_unread |= matches!(secrets.get(&key), None | Some(Seen::Unread));
                 all.is_partial |= is_passing;
                 all.missing.push(format!("spec.transfer.allow[{i}].tsigSecretRef: {why}"));
                 None

@@ -261,9 +261,9 @@ impl Engine {
         transferable.allow
     }
 
-    /// What keeps some of those who may transfer the zone of a Zone from it; nothing where it names none.
-    pub(super) fn cannot_transfer(&self, zone: &Zone) -> Option<Vec<String>> {
-        zone.spec.transfer.as_ref().map(|_| self.transfers.of(zone).missing)
+    /// Who may transfer the zone of a Zone; nothing where it says of nobody that he may.
+    pub(super) fn transferable(&self, zone: &Zone) -> Option<Transferable> {
+        zone.spec.transfer.as_ref().map(|_| self.transfers.of(zone))
     }
 
     /// So many nameservers answer this serial with all their pods: secondaries are told, once for each of them.

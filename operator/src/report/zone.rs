@@ -18,6 +18,17 @@ pub struct Held {
     pub removals: Vec<String>,
 }
 
+/// Whether those who may transfer a zone can.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transfer<'a> {
+    /// Its Zone says of nobody that he may.
+    Unsaid,
+    /// Not every Secret was looked for yet: what was said last stays.
+    Unread,
+    /// All can, but for these reasons.
+    Missing(&'a [String]),
+}
+
 /// What is so of a zone.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -37,8 +48,8 @@ pub struct Facts<'a> {
     pub released: Option<&'a str>,
     /// The serial of the revision that it is rolled back to.
     pub pinned: Option<u32>,
-    /// What keeps some of those who may transfer it from doing so; nothing where it says of nobody that he may.
-    pub transfer: Option<&'a [String]>,
+    /// Whether those who may transfer it can.
+    pub transfer: Transfer<'a>,
     /// When it is withdrawn, because its Zone was deleted.
     pub leaves_at: Option<Timestamp>,
     /// What else a person should know, such as why a rollback is not possible.
@@ -72,9 +83,11 @@ pub fn zone_status(
         Some(held) => set(ConditionType::Held, Status::True, Reason::RemovalsHeld, held_message(held, facts)),
     }
     match facts.transfer {
-        None => {}
-        Some([]) => set(ConditionType::Transferable, Status::True, Reason::KeysKnown, String::new()),
-        Some(missing) => {
+        Transfer::Unsaid | Transfer::Unread => {}
+        Transfer::Missing([]) => {
+            set(ConditionType::Transferable, Status::True, Reason::KeysKnown, String::new());
+        }
+        Transfer::Missing(missing) => {
             set(ConditionType::Transferable, Status::False, Reason::KeyMissing, missing.join("; "));
         }
     }
@@ -86,7 +99,7 @@ pub fn zone_status(
     }
     let (status, reason, message) = ready(verdict, facts);
     set(ConditionType::Ready, status, reason, message);
-    if facts.transfer.is_none() {
+    if facts.transfer == Transfer::Unsaid {
         let transferable = ConditionType::Transferable.as_str();
         new.conditions.retain(|condition| condition.type_ != transferable);
     }
@@ -200,7 +213,7 @@ mod tests {
             max_removed_percent: 30,
             released: None,
             pinned: None,
-            transfer: None,
+            transfer: Transfer::Unsaid,
             leaves_at: None,
             note: None,
         }
@@ -249,10 +262,14 @@ mod tests {
             let found = find_condition(&status.conditions, ConditionType::Transferable);
             found.map(|found| format!("{} {}: {}", found.status, found.reason, found.message))
         };
-        assert_eq!(told(None), None);
-        assert_eq!(told(Some(&[])).as_deref(), Some("True KeysKnown: "));
-        assert_eq!(told(Some(&missing)).as_deref(), Some("False KeyMissing: no Secret"));
-        let before = verdict(&Facts { transfer: Some(&[]), ..facts(&confirmation) }, None).expect("a status");
+        assert_eq!(told(Transfer::Unsaid), None);
+        assert_eq!(told(Transfer::Missing(&[])).as_deref(), Some("True KeysKnown: "));
+        assert_eq!(told(Transfer::Missing(&missing)).as_deref(), Some("False KeyMissing: no Secret"));
+        let known = Facts { transfer: Transfer::Missing(&[]), ..facts(&confirmation) };
+        let before = verdict(&known, None).expect("a status");
+        // A restarted operator has read no Secret yet, and takes nothing back.
+        let unread = Facts { transfer: Transfer::Unread, ..facts(&confirmation) };
+        assert_eq!(verdict(&unread, Some(&before)), None);
         let after = verdict(&facts(&confirmation), Some(&before)).expect("another");
         assert_eq!(find_condition(&after.conditions, ConditionType::Transferable), None);
     }

@@ -173,21 +173,24 @@ fn keys_stay_while_their_secrets_cannot_be_read() {
     let mut keyed = Keyed::start();
     let (namespace, domain) = keyed.platform.place("xfr-kept");
     let key = format!("xfr.{domain}");
-    keyed.platform.apply(&(secret(&namespace, &key, SECRET) + &grant(&namespace, &key)));
+    keyed.platform.apply(&(grant(&namespace, &key) + &secret(&namespace, &key, SECRET)));
     let allow = format!("transfer: {{allow: [{{tsigSecretRef: {{name: {key}}}}}, {{cidr: 192.0.2.0/24}}]}}");
     keyed.platform.apply(&zone_with(&namespace, "here", &domain, &allow));
     keyed.platform.comes_to("zone", &namespace, "here", "Transferable=True KeysKnown");
     keyed.mounts(&[&key]);
+    keyed.platform.comes_to("zone", &namespace, "here", "Ready=True Served");
+    let allowed = |keyed: &Keyed| {
+        let head = keyed.platform.head(&domain).unwrap_or_default();
+        let allowed = head["spec"]["transfer"].to_string();
+        allowed.contains(&format!("key:{key}.")) && allowed.contains("192.0.2.0/24")
+    };
+    eventually("the head", || if allowed(&keyed) { Ok(()) } else { Err("not yet".to_owned()) });
     keyed.platform.kill_operator();
     keyed.platform.kubectl(&format!("delete rolebinding --all -n {namespace}"));
     keyed.platform.start_operator();
     let message = keyed.platform.comes_to("zone", &namespace, "here", "Transferable=False KeyMissing");
     assert!(message.contains("cannot be read"), "{message}");
-    let domain_allows = keyed.platform.head(&domain).expect("a head")["spec"]["transfer"].to_string();
-    assert!(
-        domain_allows.contains(&format!("key:{key}.")) && domain_allows.contains("192.0.2.0/24"),
-        "{domain_allows}"
-    );
+    assert!(allowed(&keyed));
     keyed.mounts(&[&key]);
     // Someone edits the keys: they are put right.
     keyed.platform.apply(&grant(&namespace, &key));
