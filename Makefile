@@ -74,7 +74,7 @@ differential: peers ## ours and the peers on generated zones, every difference e
 	$(CARGO) run --release --quiet --package port53-tests --bin differential -- \
 		--seed $(SEED) --rounds $(ROUNDS)
 
-# How long each target is fuzzed, and which: answer, master, slices.
+# How long each target is fuzzed, and which: answer, master, slices, stream, manifest.
 SECONDS ?= 300
 TARGETS ?=
 

@@ -6,10 +6,18 @@
 //! | [`answering`] | a generated zone and generated packets, or raw ones | every answer is a message, whole sets, within its limit |
 //! | [`master`] | a master file | it ends; what is read is written and read the same |
 //! | [`slices`] | slices of a content, changed | it is refused, or the same as it says it is |
+//! | `stream` | a connection over TCP | every whole query is answered, in order, and it ends |
+//! | `manifest` | a manifest of the disk cache | it is refused, or written again as it is |
+//!
+//! The last two are of the resolver, and only built to be fuzzed: their inputs are tests of the resolver.
 
 pub mod answering;
 #[path = "../../tests/src/generate/mod.rs"]
 pub mod generate;
+#[cfg(feature = "resolver")]
+pub mod manifest;
 pub mod master;
 mod packet;
 pub mod slices;
+#[cfg(feature = "resolver")]
+pub mod stream;

@@ -165,6 +165,10 @@ impl Metrics {
         let name = "port53_certificate_wrong";
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         metric.encode_gauge(&u64::from(certificate.is_wrong()))?;
+        let help = "When the certificate in use ends, in seconds since 1970";
+        let name = "port53_certificate_expiry_timestamp_seconds";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&certificate.expires())?;
         for (name, help, count) in [
             ("port53_certificate_loads", "Certificates taken into use", certificate.loads()),
             ("port53_certificate_failures", "Changes to a certificate that is wrong", certificate.failures()),

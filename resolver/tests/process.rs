@@ -320,6 +320,8 @@ fn the_program_answers_over_tls_and_its_metrics_say_so() {
     assert!(metric("port53_connections_accepted_total{transport=\"tls\"} 2"));
     assert!(metric("port53_connections_accepted_total{transport=\"quic\"} 0"));
     assert!(metric("port53_certificate_wrong 0"));
+    // Those of the tests end with the year 4095.
+    assert!(metric("port53_certificate_expiry_timestamp_seconds 67090118400"));
     fs::write(dir.path().join("tls.crt"), "").expect("writes");
     eventually("it is noticed", || metric("port53_certificate_wrong 1"));
     assert!(metric("port53_certificate_failures_total 1"));

@@ -21,6 +21,15 @@ mod write;
 
 pub use load::{Loaded, load};
 
+/// Reads a manifest and writes it again, for fuzzing.
+///
+/// # Errors
+/// With what is wrong with it.
+#[doc(hidden)]
+pub fn manifest_again(octets: &[u8]) -> Result<String, &'static str> {
+    manifest::Manifest::decode(octets).map(|manifest| manifest.encode())
+}
+
 use crate::source::Publisher;
 use crate::transfer::Transfers;
 use std::collections::HashMap;

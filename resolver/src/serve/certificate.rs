@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use x509_cert::der::Decode;
 
 /// How often the files are looked at, in the program.
 pub const LOOK: Duration = Duration::from_secs(5);
@@ -37,6 +38,7 @@ pub struct Certificate {
     /// What the files held when they were last looked at.
     seen: Mutex<Held>,
     is_wrong: AtomicBool,
+    expires: AtomicU64,
     loads: AtomicU64,
     failures: AtomicU64,
 }
@@ -91,6 +93,7 @@ impl Certificate {
         Ok(Arc::new(Certificate {
             files,
             pause,
+            expires: AtomicU64::new(expiry(&first)),
             current: arc_swap::ArcSwap::from_pointee(first),
             seen: Mutex::new(Held::Octets { certificate, key }),
             is_wrong: AtomicBool::new(false),
@@ -113,6 +116,7 @@ impl Certificate {
         *seen = held;
         match octets.and_then(|(certificate, key)| self.files.pair(&certificate, &key)) {
             Ok(new) => {
+                self.expires.store(expiry(&new), Relaxed);
                 self.current.store(Arc::new(new));
                 self.is_wrong.store(false, Relaxed);
                 self.loads.fetch_add(1, Relaxed);
@@ -141,6 +145,11 @@ impl Certificate {
         self.is_wrong.load(Relaxed)
     }
 
+    /// When the certificate in use ends, in seconds since 1970; 0 when it does not say.
+    pub fn expires(&self) -> u64 {
+        self.expires.load(Relaxed)
+    }
+
     /// How often a certificate was taken into use, the first included.
     pub fn loads(&self) -> u64 {
         self.loads.load(Relaxed)
@@ -150,6 +159,12 @@ impl Certificate {
     pub fn failures(&self) -> u64 {
         self.failures.load(Relaxed)
     }
+}
+
+/// `notAfter` of the certificate itself, which is the first of its chain (RFC 5280 §4.1.2.5).
+fn expiry(pair: &CertifiedKey) -> u64 {
+    let own = pair.cert.first().and_then(|own| x509_cert::Certificate::from_der(own).ok());
+    own.map_or(0, |own| own.tbs_certificate.validity.not_after.to_unix_duration().as_secs())
 }
 
 impl Files {

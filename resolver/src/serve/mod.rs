@@ -27,16 +27,17 @@ pub use connections::Caps;
 pub use listen::{BindError, Encrypted, Listeners};
 
 use crate::limits;
-use crate::traffic::{Traffic, Transport};
-use crate::transfer::Transfers;
+use crate::traffic::{Closed, Traffic, Transport};
+use crate::transfer::{Over, Transfers};
 use arc_swap::ArcSwap;
 use front::Front;
 use port53_zone::image::Zones;
 use port53_zone::prefix::Prefix;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -192,6 +193,20 @@ pub async fn run(
     let _ = threads.await;
     while tcp_tasks.join_next().await.is_some() {}
     ended
+}
+
+/// Serves one connection of `client` to its end, as one over TCP: for streams that are no sockets, in tests and
+/// fuzzing.
+pub async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    client: IpAddr,
+    zones: &Arc<ArcSwap<Zones>>,
+    settings: &Settings,
+    traffic: &Arc<Traffic>,
+) -> Closed {
+    let front = Front::new(Transport::Tcp, zones, settings, traffic, &CancellationToken::new());
+    let slot = front.connections.enter(Some(client));
+    framing::serve(stream, Over::Stream, &slot, &front).await
 }
 
 /// Tells the UDP threads to stop however [`run`] ends; its tasks end with it by themselves.
