@@ -21,7 +21,7 @@ use std::time::Duration;
 use port53_client::chain;
 
 use crate::admission::Admission;
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, DEFAULT_NAMESPACE};
 use crate::directory::{Directory, Writers};
 
 /// How a command ends that could do what it was asked to.
@@ -81,9 +81,6 @@ fn create_directory(path: &Path) -> Result<(), String> {
         format!("cannot create the directory {}: {error}: name one that can be written", path.display())
     })
 }
-
-/// Where objects of files are that name no namespace, unless a person says otherwise.
-const DEFAULT_NAMESPACE: &str = "default";
 
 /// Where nobody but the person at the keyboard chooses names, cuts need no secret.
 pub(crate) const NO_SALT: [u8; 16] = [0; 16];
