@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod complete;
 mod dev;
 mod diff;
 mod export;
@@ -23,6 +24,8 @@ use port53_client::chain;
 use crate::admission::Admission;
 use crate::args::{Arguments, Command, DEFAULT_NAMESPACE};
 use crate::directory::{Directory, Writers};
+
+pub use complete::complete;
 
 /// How a command ends that could do what it was asked to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
