@@ -101,7 +101,7 @@ impl Following {
                     }
                 }
                 What::Following => self.lost = None,
-                What::Lost(why) => self.lost = Some(why),
+                What::Lost(trouble) => self.lost = Some(trouble.why),
             }
         }
     }
