@@ -14,6 +14,7 @@
 //! | [`planned`] | what the operator's stages make of it and of the objects |
 //! | [`records`] | the DNSRecords of a Zone |
 //! | [`restore`] | objects as they were |
+//! | [`rights`] | what this person would be let do |
 //! | [`send`] | server-side apply, with patience |
 //! | [`wait`] | following objects until a verdict |
 //! | [`served`] | waiting until a zone is served as it should be |
@@ -28,6 +29,7 @@ pub(crate) mod planned;
 pub(crate) mod published;
 pub(crate) mod records;
 pub(crate) mod restore;
+pub(crate) mod rights;
 pub(crate) mod send;
 pub(crate) mod served;
 pub(crate) mod verdict;
