@@ -195,7 +195,7 @@ impl Engine {
                 continue;
             }
             let owner: Arc<str> = format!("{}/{}", key.0, key.1).into();
-            if zone.kept_back.contains(&owner) {
+            if zone.kept_back.contains(&owner) || zone.still_below.contains(&owner) {
                 zone.unpublished.insert(key);
                 continue;
             }

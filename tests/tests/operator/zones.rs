@@ -142,6 +142,32 @@ fn a_child_zone_needs_a_grant_and_the_parent_delegates_with_its_ns_and_glue() {
     platform.comes_to("dnsrecord", &namespace, "below", "Ready=False Occluded");
 }
 
+/// It said that it was served, and every resolver answered the delegation.
+#[test]
+fn a_record_below_a_delegation_says_that_it_is_not_answered_and_glue_is() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("cut");
+    let of = |name: &str, spec: &str| record(&namespace, name, "here", spec);
+    platform.apply(
+        &(zone(&namespace, "here", &domain) + &of("www", "name: www.cut, type: A, values: [192.0.2.1]")),
+    );
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    let cut = format!("name: cut, type: NS, values: [ns.cut.{domain}.]");
+    platform.apply(&(of("cut", &cut) + &of("glue", "name: ns.cut, type: A, values: [192.0.2.53]")));
+    for name in ["cut", "glue"] {
+        platform.comes_to("dnsrecord", &namespace, name, "Ready=True Served");
+    }
+    let message = platform.comes_to("dnsrecord", &namespace, "www", "Ready=False Occluded");
+    assert!(message.contains("never answered: write it into the delegated zone"), "{message}");
+    platform.comes_to("dnsrecord", &namespace, "www", "Accepted=True Accepted");
+    let referral = platform.resolvers[0].ask(&format!("www.cut.{domain} A")).expect("an answer");
+    let glue: Vec<String> = referral.additionals.iter().map(|record| record.data.to_string()).collect();
+    assert!(referral.answers.is_empty() && glue == ["192.0.2.53"], "{referral:?}");
+    platform.kubectl(&format!("delete dnsrecord cut -n {namespace}"));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    platform.say(&format!("www.cut.{domain} A"), "NoError 192.0.2.1");
+}
+
 #[test]
 fn two_zones_of_one_domain_are_a_conflict_and_the_published_one_stays() {
     let platform = shared();
