@@ -113,12 +113,16 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_in_the_kubeconfig_is_told_with_what_is() {
-        let wrongs: [(fn(&mut ClusterArgs), &str); 3] = [
-            (|arguments| arguments.context = some("x"), "no context x: there is here, there"),
-            (|arguments| arguments.cluster = some("x"), "no cluster x: there is one, two"),
-            (|arguments| arguments.user = some("x"), "no user x: there is me, other"),
-        ];
-        for (wrong, words) in wrongs {
+        for (kind, words) in [
+            ("context", "no context x: there is here, there"),
+            ("cluster", "no cluster x: there is one, two"),
+            ("user", "no user x: there is me, other"),
+        ] {
+            let wrong = |arguments: &mut ClusterArgs| match kind {
+                "context" => arguments.context = some("x"),
+                "cluster" => arguments.cluster = some("x"),
+                _ => arguments.user = some("x"),
+            };
             let why = of(wrong).await.expect_err(words);
             assert!(why.contains(words), "{why}");
         }

@@ -45,6 +45,12 @@ pub fn record_status(
                 (new.serial, new.serving) = (None, None);
             }
             _ if is_latched => {}
+            Service::StillBelow => {
+                let message = "it is below a delegation that is to go and is answered until then; where the guard \
+                               holds it, the condition Held of the Zone says so";
+                set(ConditionType::Ready, Status::False, Reason::Occluded, message.to_owned());
+                (new.serial, new.serving) = (None, None);
+            }
             Service::Unpublished => {
                 set(ConditionType::Ready, Status::False, Reason::Pending, "not published yet".to_owned());
             }

@@ -1,6 +1,6 @@
 //! Zones: grants over namespaces, delegation, child zones; deleted, kept, and back again.
 
-use crate::{record, shared, zone, zone_with};
+use crate::{hosts, record, shared, zone, zone_with};
 use kube::Api;
 use kube::api::ApiResource;
 use port53_client::watch::{Follower, Part, Told, What};
@@ -164,6 +164,32 @@ fn a_record_below_a_delegation_says_that_it_is_not_answered_and_glue_is() {
     let glue: Vec<String> = referral.additionals.iter().map(|record| record.data.to_string()).collect();
     assert!(referral.answers.is_empty() && glue == ["192.0.2.53"], "{referral:?}");
     platform.kubectl(&format!("delete dnsrecord cut -n {namespace}"));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    platform.say(&format!("www.cut.{domain} A"), "NoError 192.0.2.1");
+}
+
+/// The guard holds the removal of the delegation, which is answered on.
+#[test]
+fn a_record_is_occluded_until_the_delegation_above_it_is_gone_from_what_is_answered() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("held-cut");
+    let cut = record(&namespace, "cut", "here", "name: cut, type: NS, values: [ns.example.net.]");
+    let www = record(&namespace, "www", "here", "name: www.cut, type: A, values: [192.0.2.1]");
+    let guarded = zone_with(&namespace, "here", &domain, "guard: {maxRemovedPercent: 1}");
+    platform.apply(&(guarded + &hosts(&namespace, 1..=12, 2) + &cut + &www));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=False Occluded");
+    platform.comes_to("dnsrecord", &namespace, "h12", "Ready=True Served");
+    platform.kubectl(&format!("delete dnsrecord cut -n {namespace}"));
+    let message = platform.comes_to("zone", &namespace, "here", "Held=True RemovalsHeld");
+    let (_, id) = message.rsplit_once('=').expect("what releases them");
+    eventually("it says why", || {
+        let www = platform.get("dnsrecord", &namespace, "www").expect("it is there");
+        match condition(&www, "Ready") {
+            (said, why) if said == "False Occluded" && why.contains("the condition Held") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/release={id}"));
     platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
     platform.say(&format!("www.cut.{domain} A"), "NoError 192.0.2.1");
 }
