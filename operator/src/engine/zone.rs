@@ -73,6 +73,8 @@ pub(crate) struct ZoneState {
     pub(crate) still_below: BTreeSet<Arc<str>>,
     /// Why it could not be published, since the last time that it could.
     pub(crate) trouble: Option<String>,
+    /// The serial that secondaries were told of last, and how many nameservers answered it with all their pods.
+    pub(crate) told_secondaries: Option<(u32, usize)>,
 }
 
 /// What is being done to the head.
@@ -193,6 +195,7 @@ impl ZoneState {
             kept_back: BTreeSet::new(),
             still_below: BTreeSet::new(),
             trouble: None,
+            told_secondaries: None,
         }
     }
 

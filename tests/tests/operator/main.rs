@@ -9,6 +9,7 @@
 //! | `faults` | the operator killed, the API server gone and back in time, rights and definitions missing; pruning |
 //! | `starts` | heads that were edited while no operator looked |
 //! | `between` | the operator killed between two of its writes |
+//! | `transfers` | zones for secondaries: keys in Secrets, who may, who is told |
 //! | `guards` | what a person decides: removals held, rollback |
 
 mod between;
@@ -18,6 +19,7 @@ mod guards;
 mod hands;
 mod records;
 mod starts;
+mod transfers;
 mod zones;
 
 use port53_tests::platform::{NAMESPACE, Platform, Programs, Settings};

@@ -3,12 +3,11 @@
 use crate::{hosts, record, shared, zone, zone_with};
 use kube::Api;
 use kube::api::ApiResource;
-use port53_client::watch::{Follower, Part, Told, What};
+use port53_client::watch::{Follower, Told, What};
 use port53_crds::Zone;
 use port53_tests::platform::{Platform, condition};
 use port53_tests::{PATIENCE, eventually};
 use serde_json::Value;
-use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
@@ -294,15 +293,8 @@ fn a_child_zone_whose_parent_is_here_can_be_deleted() {
 fn versions(platform: &Platform, namespace: &str) -> Receiver<Told<()>> {
     let (messages, versions) = channel(1024);
     let resource = ApiResource::erase::<Zone>(&());
-    let follower = Follower {
-        api: Api::namespaced_with(platform.cluster.client(), namespace, &resource),
-        kind: (),
-        part: Part::Whole,
-        page: 10,
-        streaming_list: false,
-        messages,
-        lists: Arc::default(),
-    };
+    let api = Api::namespaced_with(platform.cluster.client(), namespace, &resource);
+    let follower = Follower::new(api, (), messages);
     platform.cluster.block_on(async || drop(tokio::spawn(follower.run())));
     versions
 }
