@@ -29,3 +29,13 @@ pub mod finding;
 pub mod judge;
 pub mod report;
 pub mod yaml;
+
+use std::process::ExitCode;
+
+/// What this program does, by its arguments and the name that it was called by.
+pub fn run() -> ExitCode {
+    match args::is_completer() {
+        true => commands::complete(std::env::args_os().skip(1)),
+        false => commands::run(args::parse()),
+    }
+}

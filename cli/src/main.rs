@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    port53_cli::commands::run(port53_cli::args::parse())
+    port53_cli::run()
 }

@@ -69,6 +69,11 @@ pub fn explain(error: &Error) -> String {
     match error {
         Error::Api(status) => match status.code {
             401 => "the API server does not know who this is: check the credentials".to_owned(),
+            403 if is_role_missing(&status.message) => format!(
+                "the API server forbids it: {}: create that role; an API server that has just started finds one \
+                 that is there within seconds",
+                status.message
+            ),
             403 => format!("the API server forbids it: {}: grant that right", status.message),
             404 if status.details.as_ref().is_none_or(|details| details.name.is_empty()) => {
                 "the API server does not know this resource: apply the definitions in crds/manifests"
@@ -80,10 +85,38 @@ pub fn explain(error: &Error) -> String {
     }
 }
 
+/// Whether who asks is bound to a role that the API server does not find. One that has just started may not have
+/// read its roles yet, and says the same; while it has not read the bindings either it says nothing of a role, and
+/// cannot be told from one that forbids for good.
+fn is_role_missing(message: &str) -> bool {
+    message.rsplit_once("RBAC: ").is_some_and(|(_, why)| why.contains("not found"))
+}
+
 /// Whether the API server cannot be reached, is overloaded or broken, rather than sure of what it says.
 pub fn is_passing(error: &Error) -> bool {
     match error {
         Error::Api(status) => status.code == 429 || status.code >= 500,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    fn forbidden(message: &str) -> String {
+        let message = format!(
+            "zones.port53.dev is forbidden: User \"u\" cannot list resource \"zones\" in API group \"port53.dev\" \
+             at the cluster scope{message}"
+        );
+        explain(&Error::Api(Box::new(Status { code: 403, message, ..Status::default() })))
+    }
+
+    #[test]
+    fn a_role_that_is_not_found_is_not_told_to_be_granted() {
+        assert!(forbidden("").ends_with("at the cluster scope: grant that right"));
+        let why = forbidden(": RBAC: clusterrole.rbac.authorization.k8s.io \"dns\" not found");
+        assert!(why.contains("create that role") && !why.contains("grant that right"), "{why}");
     }
 }

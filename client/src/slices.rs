@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 /// Slices that are fetched at once, over all zones.
 const FETCHES: usize = 16;
-/// How long a slice may take.
+/// How long a slice may take, unless somebody says otherwise.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How often a slice is asked for before it is given up for now.
 const ATTEMPTS: u32 = 3;
@@ -37,13 +37,20 @@ pub struct Slices {
     api: Api<ZoneSlice>,
     room: Arc<Semaphore>,
     fetched: Arc<AtomicU64>,
+    patience: Duration,
 }
 
 impl Slices {
     /// Those of a namespace. `fetched` counts them.
     pub fn new(client: Client, namespace: &str, fetched: Arc<AtomicU64>) -> Self {
         let api = Api::namespaced(client, namespace);
-        Slices { api, room: Arc::new(Semaphore::new(FETCHES)), fetched }
+        Slices { api, room: Arc::new(Semaphore::new(FETCHES)), fetched, patience: PATIENCE }
+    }
+
+    /// For who says how long a slice may take.
+    #[must_use]
+    pub fn within(self, patience: Option<Duration>) -> Self {
+        Slices { patience: patience.unwrap_or(self.patience), ..self }
     }
 
     /// The content of a checkpoint, with who owns what. `known` has the slices of an earlier one: these are not
@@ -77,7 +84,7 @@ impl Slices {
         let name = digest.to_string();
         let mut attempt = 1;
         loop {
-            let answer = tokio::time::timeout(PATIENCE, self.api.get(&name)).await;
+            let answer = tokio::time::timeout(self.patience, self.api.get(&name)).await;
             let why = match answer {
                 Ok(Ok(object)) => {
                     self.fetched.fetch_add(1, Ordering::Relaxed);

@@ -67,7 +67,16 @@ pub enum What {
     /// What changes from now on is told as it does.
     Following,
     /// Nothing can be heard, and it is tried again. What is known stays.
-    Lost(String),
+    Lost(Trouble),
+}
+
+/// Why nothing can be heard.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Trouble {
+    /// In words, with what to do.
+    pub why: String,
+    /// Whether a right is missing: `why` names the resource then, so it is another for each.
+    pub is_forbidden: bool,
 }
 
 /// How much of the objects is asked for.
@@ -114,14 +123,15 @@ struct Following<K> {
 /// Why following was interrupted.
 enum Interruption {
     /// The API server cannot be reached, or refuses.
-    Lost(String),
+    Lost(Trouble),
     /// Nobody listens any more.
     Over,
 }
 
 impl From<Error> for Interruption {
     fn from(error: Error) -> Self {
-        Interruption::Lost(explain(&error))
+        let is_forbidden = matches!(&error, Error::Api(status) if status.code == 403);
+        Interruption::Lost(Trouble { why: explain(&error), is_forbidden })
     }
 }
 
@@ -236,7 +246,7 @@ impl<K: Clone> Following<K> {
     }
 
     /// Takes note that the connection is lost, and tells.
-    async fn is_lost(&mut self, why: String) -> Result<(), Interruption> {
+    async fn is_lost(&mut self, why: Trouble) -> Result<(), Interruption> {
         if !std::mem::take(&mut self.is_connected) {
             // It was tried, and the API server was not there: who knows what it comes back with.
             self.place.needs_a_list();

@@ -110,7 +110,8 @@ reasons! {
     ZoneNotAccepted,
     /// The Zone is being deleted.
     ZoneDeleted,
-    /// The name is below a delegation or a zone of its own, so it is not answered from here.
+    /// The name is below a delegation or a zone of its own, so it is not answered from here. Below a zone that is
+    /// here the record is refused; below a delegation to somebody else it is accepted and in the zone.
     Occluded,
     /// The zone has no nameservers.
     NoNameservers,

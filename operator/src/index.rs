@@ -412,6 +412,7 @@ fn parse<T: DeserializeOwned>(object: DynamicObject) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use port53_client::watch::Trouble;
     use serde_json::json;
 
     fn record(name: &str, value: &str, status: Option<i64>) -> Box<DynamicObject> {
@@ -470,7 +471,7 @@ mod tests {
         assert_eq!(shelf.note(What::Listed), Noted::Input);
         assert!(shelf.is_whole());
         shelf.note(What::ListBegins);
-        shelf.note(What::Lost("the connection".to_owned()));
+        shelf.note(What::Lost(Trouble { why: "the connection".to_owned(), is_forbidden: false }));
         assert_eq!(shelf.iter().count(), 2);
         shelf.note(What::ListBegins);
         shelf.note(What::Object(record("www", "192.0.2.1", None)));

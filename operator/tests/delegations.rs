@@ -96,6 +96,26 @@ fn what_the_parent_has_at_or_below_the_child_is_told_to_be_occluded() {
     assert_eq!(outcome(&plan, "DNSRecord dns/r"), (Accepted, vec![]), "a neighbour is not below");
 }
 
+/// Who is delegated to somebody else has no zone here: what is below stays, for the delegation may go.
+#[test]
+fn what_is_below_a_delegation_to_somebody_else_is_served_as_glue_or_told_to_be_occluded() {
+    let plan = Cluster::new()
+        .zone("dns/example-com", "example.com", json!({}))
+        .record("dns/cut", "cut", "NS", &["ns.cut.example.com."])
+        .record("dns/glue", "ns.cut", "A", &["192.0.2.53"])
+        .record("dns/www", "www.cut", "A", &["192.0.2.1"])
+        .record("dns/txt", "cut", "TXT", &["text"])
+        .plan();
+    assert_eq!(served(&plan, "example.com").len(), 5, "all of it is in the zone");
+    for id in ["DNSRecord dns/cut", "DNSRecord dns/glue"] {
+        assert_eq!(outcome(&plan, id), (Accepted, vec![]));
+    }
+    for id in ["DNSRecord dns/www", "DNSRecord dns/txt"] {
+        assert_eq!(outcome(&plan, id), (Accepted, vec!["Occluded"]));
+        assert_eq!(only(&plan, id).severity, Severity::Warning);
+    }
+}
+
 /// RFC 4035 §2.4: DS is the parent's.
 #[test]
 fn rfc4035_2_4_the_ds_of_the_child_is_written_in_the_parent() {

@@ -5,31 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
+use super::{ClusterArgs, parse_time};
 use crate::report::ListFormat;
-
-/// Which cluster, and where in it.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Cluster")]
-pub struct ClusterArgs {
-    /// The context of the kubeconfig. The current one when left out.
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
-    /// The kubeconfig file. What KUBECONFIG names, or ~/.kube/config, when left out.
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-    /// The namespace of what names none. That of the context when left out.
-    #[arg(short, long, value_name = "NAME")]
-    pub namespace: Option<String>,
-    /// The namespace of the operator, in which zones are published.
-    #[arg(
-        short = 'N',
-        long,
-        value_name = "NAME",
-        env = "PORT53_OPERATOR_NAMESPACE",
-        default_value = "port53"
-    )]
-    pub operator_namespace: String,
-}
 
 /// What `port53 import` may do beside writing files.
 #[derive(Args, Debug)]
@@ -38,7 +15,13 @@ pub struct ToCluster {
     #[arg(long)]
     pub apply: bool,
     /// How many objects are on their way at once.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..=256),
+        requires = "apply"
+    )]
     pub parallel: u16,
     /// A file for the manifests of what was refused, each with the reason, to be corrected and applied.
     #[arg(long, value_name = "FILE", requires = "apply")]
@@ -47,7 +30,7 @@ pub struct ToCluster {
     #[arg(long, requires = "apply")]
     pub force_conflicts: bool,
     /// How long to wait for an API server that is gone or has too much to do, such as 90s or 5m.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time, requires = "apply")]
     pub timeout: Duration,
     /// See there.
     #[command(flatten)]
@@ -134,7 +117,7 @@ pub struct Status {
     /// One zone: its domain, or NAMESPACE/NAME or NAME of its Zone. All of the namespace when left out.
     pub zone: Option<String>,
     /// The zones of all namespaces.
-    #[arg(short = 'A', long, conflicts_with_all = ["zone", "namespace"])]
+    #[arg(short = 'A', long, conflicts_with = "zone")]
     pub all_namespaces: bool,
     /// How it is listed.
     #[arg(short, long, value_enum, default_value_t)]
@@ -197,8 +180,4 @@ pub struct Held {
     /// See there.
     #[command(flatten)]
     pub cluster: ClusterArgs,
-}
-
-fn parse_time(text: &str) -> Result<Duration, String> {
-    port53_crds::parse_duration(text).map_err(|error| error.to_string())
 }

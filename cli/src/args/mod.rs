@@ -1,26 +1,37 @@
-//! The command line: what is done with directories and files here, what is done with a cluster in [`cluster`].
+//! The command line: what is done with directories and files here, what is done with a cluster in [`cluster`],
+//! and which cluster that is in [`place`].
 
 mod cluster;
+mod place;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use port53_zone::{Name, name};
 
 use crate::report::{Color, ListFormat};
 
-pub use cluster::{
-    Apply, ClusterArgs, Diff, Export, ExportFormat, Held, History, Rollback, Status, ToCluster,
-};
+pub use cluster::{Apply, Diff, Export, ExportFormat, Held, History, Rollback, Status, ToCluster};
+pub use place::ClusterArgs;
 
 /// What `kubectl` takes for the plugin `port53`.
 const PLUGIN: &str = "kubectl-port53";
+/// What `kubectl` asks for the completions of that plugin.
+const COMPLETER: &str = "kubectl_complete-port53";
+/// Where objects of files are that name no namespace, unless a person says otherwise.
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
 /// The arguments of this process. Ends it with a usage text when they are none.
 pub fn parse() -> Arguments {
     let matches = command().get_matches();
-    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    let parsed = Arguments::from_arg_matches(&matches);
+    let settled = parsed.and_then(|arguments| {
+        arguments.settled().map_err(|why| command().error(ErrorKind::ArgumentConflict, why))
+    });
+    settled.unwrap_or_else(|error| error.exit())
 }
 
 /// The command line, under the name by which this program was called.
@@ -30,9 +41,17 @@ pub fn command() -> clap::Command {
 
 /// What a person types to run this program: `port53`, or `kubectl port53` when it was called as the plugin.
 pub fn program() -> &'static str {
+    if is_called(PLUGIN) { "kubectl port53" } else { "port53" }
+}
+
+/// Whether `kubectl` called this program for completions: its arguments are the words so far.
+pub fn is_completer() -> bool {
+    is_called(COMPLETER)
+}
+
+fn is_called(program: &str) -> bool {
     let called = std::env::args_os().next().unwrap_or_default();
-    let is_plugin = Path::new(&called).file_stem().is_some_and(|name| name == PLUGIN);
-    if is_plugin { "kubectl port53" } else { "port53" }
+    Path::new(&called).file_stem().is_some_and(|name| name == program)
 }
 
 /// Authoritative DNS in Kubernetes: serve, check and convert zones, and see to those of a cluster.
@@ -42,9 +61,52 @@ pub struct Arguments {
     /// When to use colours.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
+    /// What stands before the subcommand. Once settled, it is where the subcommand has its own.
+    #[command(flatten)]
+    pub before: ClusterArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// With what stands before the subcommand told to it: what is said behind it counts more.
+    ///
+    /// # Errors
+    /// When the subcommand has no use for it.
+    pub fn settled(mut self) -> Result<Self, String> {
+        let before = ClusterArgs::default().or(std::mem::take(&mut self.before));
+        let program = program();
+        match &mut self.command {
+            Command::Dev(Dev { namespace, .. }) => namespace.settle(before, &format!("{program} dev"))?,
+            Command::Check(Check { namespace, .. }) => {
+                namespace.settle(before, &format!("{program} check"))?
+            }
+            Command::Completions { .. } => of_no_use(&before, &format!("{program} completions"))?,
+            Command::Man { .. } => of_no_use(&before, &format!("{program} man"))?,
+            Command::Import(Import { to_cluster: ToCluster { cluster, .. }, .. })
+            | Command::Export(Export { cluster, .. })
+            | Command::Diff(Diff { cluster, .. })
+            | Command::Apply(Apply { cluster, .. })
+            | Command::Status(Status { cluster, .. })
+            | Command::History(History { cluster, .. })
+            | Command::Rollback(Rollback { cluster, .. })
+            | Command::Held(Held { cluster, .. }) => *cluster = std::mem::take(cluster).or(before),
+        }
+        match &self.command {
+            Command::Status(Status { all_namespaces: true, cluster, .. }) if cluster.namespace.is_some() => {
+                Err("--all-namespaces looks into all namespaces: leave out --namespace".to_owned())
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
+fn of_no_use(before: &ClusterArgs, what: &str) -> Result<(), String> {
+    match &before.given()[..] {
+        [] => Ok(()),
+        given => Err(place::without_use(what, given)),
+    }
 }
 
 /// What to do.
@@ -83,6 +145,9 @@ pub enum Command {
     /// Ends with 1 when some are held.
     Held(Held),
     /// Write the completions of a shell.
+    ///
+    /// kubectl asks for those of its plugins itself: it calls this program under the name
+    /// kubectl_complete-port53, when it finds it on the PATH.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -95,12 +160,26 @@ pub enum Command {
     },
 }
 
-/// Where objects are that name no namespace.
+/// Where objects of files are that name no namespace.
 #[derive(Args, Debug)]
 pub struct NamespaceArg {
+    /// The namespace of objects in files that name none: no cluster is looked at. default when left out.
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+}
+
+impl NamespaceArg {
     /// The namespace of objects that name none.
-    #[arg(short, long, default_value = "default")]
-    pub namespace: String,
+    pub fn name(&self) -> &str {
+        self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+    }
+
+    /// Takes what stands before the subcommand.
+    fn settle(&mut self, before: ClusterArgs, what: &str) -> Result<(), String> {
+        before.is_of_files(what)?;
+        self.namespace = self.namespace.take().or(before.namespace);
+        Ok(())
+    }
 }
 
 /// The arguments of `port53 dev`.
@@ -173,6 +252,80 @@ pub struct Import {
     pub force: bool,
 }
 
+fn parse_time(text: &str) -> Result<Duration, String> {
+    port53_crds::parse_duration(text).map_err(|error| error.to_string())
+}
+
 pub(crate) fn parse_name(text: &str) -> Result<Name, String> {
     name::parse_absolute(text).map_err(|error| format!("\"{text}\" {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(line: &str) -> Result<Arguments, String> {
+        let words = std::iter::once("port53").chain(line.split_whitespace());
+        Arguments::try_parse_from(words).map_err(|error| error.to_string())?.settled()
+    }
+
+    fn cluster(line: &str) -> ClusterArgs {
+        match settled(line).unwrap_or_else(|why| panic!("{line}: {why}")).command {
+            Command::Status(status) => status.cluster,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_of_a_cluster_stand_before_the_subcommand_or_behind_it() {
+        for line in [
+            "-n dns --context c --as a --as-group g --as-group h --request-timeout 5 status",
+            "status -n dns --context c --as a --as-group g --as-group h --request-timeout 5s",
+            "--context=c --as-group g -n other --as other status --as a --as-group h -n dns --request-timeout 5s",
+        ] {
+            let given = cluster(line);
+            assert_eq!(given.namespace.as_deref(), Some("dns"), "{line}");
+            assert_eq!(given.context.as_deref(), Some("c"), "{line}");
+            assert_eq!(given.as_user.as_deref(), Some("a"), "{line}");
+            assert_eq!(given.as_group, ["g", "h"], "{line}");
+            assert_eq!(given.request_timeout, Some(Duration::from_secs(5)), "{line}");
+        }
+        // As with kubectl: scripts give what a variable holds.
+        let words = ["port53", "-n", "dns", "status", "--namespace", "", "--context="];
+        let empty = Arguments::try_parse_from(words).expect("arguments").settled().expect("settled");
+        let Command::Status(status) = empty.command else { panic!("status") };
+        assert_eq!(
+            status.cluster,
+            ClusterArgs { namespace: Some("dns".to_owned()), ..ClusterArgs::default() }
+        );
+    }
+
+    #[test]
+    fn what_a_command_has_no_use_for_is_told() {
+        for (line, words) in [
+            ("--context c check dns", "port53 check looks at no cluster: leave out --context"),
+            ("-N port53 --as a dev dns", "leave out --operator-namespace, --as"),
+            ("-n dns man", "leave out --namespace"),
+            ("--user u completions bash", "leave out --user"),
+            ("-n dns status -A", "leave out --namespace"),
+            ("status -A -n dns", "leave out --namespace"),
+            ("check --context c dns", "unexpected argument '--context'"),
+        ] {
+            let why = settled(line).expect_err(line);
+            assert!(why.contains(words), "{line}: {why}");
+        }
+    }
+
+    #[test]
+    fn the_namespace_of_files_stands_before_the_subcommand_too() {
+        for (line, expected) in [
+            ("check dns", "default"),
+            ("-n a check dns", "a"),
+            ("check -n a dns", "a"),
+            ("-n b check dns -n a", "a"),
+        ] {
+            let Command::Check(check) = settled(line).expect(line).command else { panic!("{line}") };
+            assert_eq!(check.namespace.name(), expected, "{line}");
+        }
+    }
 }

@@ -7,8 +7,8 @@ use port53_client::explain;
 use port53_crds::{RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, Zone};
 use serde_json::{Value, json};
 
+use super::Cluster;
 use super::zones::namespaced;
-use super::{Cluster, send};
 
 /// Something that a person may say.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ impl Cluster {
     async fn patch(&self, zone: &Zone, params: &PatchParams, change: &Patch<Value>) -> Result<Zone, String> {
         let (namespace, name) = namespaced(zone);
         let zones: Api<Zone> = self.of(namespace);
-        let patched = send::patiently(|| zones.patch(name, params, change)).await;
+        let patched = self.patiently(|| zones.patch(name, params, change)).await;
         patched.map_err(|error| format!("Zone {namespace}/{name}: {}", explain(&error)))
     }
 }

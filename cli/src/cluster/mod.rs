@@ -8,11 +8,13 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod` | connecting; lists, page by page |
+//! | [`config`] | which cluster it is, and who asks |
 //! | [`zones`] | which zone a person means |
 //! | [`published`] | what is published of a zone, and its kept versions |
 //! | [`planned`] | what the operator's stages make of it and of the objects |
 //! | [`records`] | the DNSRecords of a Zone |
 //! | [`restore`] | objects as they were |
+//! | [`rights`] | what this person would be let do |
 //! | [`send`] | server-side apply, with patience |
 //! | [`wait`] | following objects until a verdict |
 //! | [`served`] | waiting until a zone is served as it should be |
@@ -22,10 +24,12 @@
 //! Errors are texts for a person: what was wanted, what the API server says, what to do.
 
 pub(crate) mod annotate;
+mod config;
 pub(crate) mod planned;
 pub(crate) mod published;
 pub(crate) mod records;
 pub(crate) mod restore;
+pub(crate) mod rights;
 pub(crate) mod send;
 pub(crate) mod served;
 pub(crate) mod verdict;
@@ -38,10 +42,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::{Api, ListParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config, Error, Resource};
+use kube::{Client, Error, Resource};
+use port53_client::explain;
 use port53_client::slices::Slices;
-use port53_client::{chain, explain};
 use serde::de::DeserializeOwned;
 
 use crate::args::ClusterArgs;
@@ -60,6 +63,8 @@ pub(crate) struct Cluster {
     pub(crate) operator_namespace: String,
     /// How long objects are applied again when the API server is gone.
     patience: Duration,
+    /// How long one request may take.
+    answered_within: Duration,
     slices: Slices,
 }
 
@@ -89,14 +94,25 @@ impl Cluster {
     /// # Errors
     /// When there is none, or its configuration cannot be read.
     pub(crate) async fn connect(arguments: &ClusterArgs) -> Result<Self, String> {
-        let config = config(arguments).await?;
+        let config = config::config(arguments).await?;
         let namespace = arguments.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let client = port53_client::client(config).map_err(|error| explain(&error))?;
-        let operator_namespace = arguments.operator_namespace.clone();
+        let answered_within = match arguments.request_timeout {
+            None => send::ANSWERED_WITHIN,
+            Some(Duration::ZERO) => Duration::MAX,
+            Some(time) => time,
+        };
+        let operator_namespace = arguments.operator_namespace();
         let slices = Slices::new(client.clone(), &operator_namespace, Arc::default());
-        let is_namespace_named = arguments.namespace.is_some();
-        let patience = send::PATIENCE;
-        Ok(Cluster { client, namespace, is_namespace_named, operator_namespace, patience, slices })
+        Ok(Cluster {
+            client,
+            namespace,
+            is_namespace_named: arguments.namespace.is_some(),
+            operator_namespace,
+            patience: send::PATIENCE,
+            answered_within,
+            slices: slices.within(arguments.request_timeout.map(|_| answered_within)),
+        })
     }
 
     /// For who says how long an API server that is gone is given.
@@ -118,60 +134,33 @@ impl Cluster {
     pub(crate) fn of_operator<K: Kind>(&self) -> Api<K> {
         self.of(&self.operator_namespace)
     }
-}
 
-async fn config(arguments: &ClusterArgs) -> Result<Config, String> {
-    let options = KubeConfigOptions { context: arguments.context.clone(), ..KubeConfigOptions::default() };
-    if let Some(file) = &arguments.kubeconfig {
-        let shown = file.display();
-        let kubeconfig = Kubeconfig::read_from(file)
-            .map_err(|error| format!("the kubeconfig {shown} cannot be read: {}", chain(&error)))?;
-        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-        return config.map_err(|error| format!("the kubeconfig {shown}: {}", chain(&error)));
-    }
-    if let Some(context) = &arguments.context {
-        let config = Config::from_kubeconfig(&options).await;
-        return config.map_err(|error| format!("the context {context}: {}", chain(&error)));
-    }
-    let hint = "name one with --kubeconfig, or set KUBECONFIG";
-    Config::infer().await.map_err(|error| format!("no cluster can be found: {}: {hint}", chain(&error)))
-}
-
-/// Every object that the API server lists, page by page.
-///
-/// # Errors
-/// As the API server says.
-pub(crate) async fn list<K: Clone + Debug + DeserializeOwned>(
-    api: &Api<K>,
-    params: &ListParams,
-) -> Result<Vec<K>, Error> {
-    Ok(listed(api, params).await?.0)
-}
-
-/// As [`list`], with the version at which it is so.
-///
-/// # Errors
-/// As the API server says.
-pub(crate) async fn listed<K: Clone + Debug + DeserializeOwned>(
-    api: &Api<K>,
-    params: &ListParams,
-) -> Result<(Vec<K>, String), Error> {
-    let mut params = ListParams { limit: Some(PAGE), ..params.clone() };
-    let mut objects = Vec::new();
-    loop {
-        let page = match send::asked(|| api.list(&params)).await {
-            // The list was compacted away while it was read: from the beginning.
-            Err(Error::Api(status)) if status.code == 410 && params.continue_token.is_some() => {
-                params.continue_token = None;
-                objects.clear();
-                continue;
+    /// Every object that the API server lists, page by page.
+    ///
+    /// # Errors
+    /// As the API server says.
+    pub(crate) async fn list<K: Clone + Debug + DeserializeOwned>(
+        &self,
+        api: &Api<K>,
+        params: &ListParams,
+    ) -> Result<Vec<K>, Error> {
+        let mut params = ListParams { limit: Some(PAGE), ..params.clone() };
+        let mut objects = Vec::new();
+        loop {
+            let page = match self.asked(|| api.list(&params)).await {
+                // The list was compacted away while it was read: from the beginning.
+                Err(Error::Api(status)) if status.code == 410 && params.continue_token.is_some() => {
+                    params.continue_token = None;
+                    objects.clear();
+                    continue;
+                }
+                other => other?,
+            };
+            objects.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params.continue_token = Some(token),
+                None => return Ok(objects),
             }
-            other => other?,
-        };
-        objects.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params.continue_token = Some(token),
-            None => return Ok((objects, page.metadata.resource_version.unwrap_or_default())),
         }
     }
 }

@@ -16,7 +16,7 @@ use port53_zone::{Name, Rtype, name, rules};
 
 use super::published::Version;
 use super::zones::{Found, namespaced};
-use super::{Cluster, is_forbidden, list};
+use super::{Cluster, is_forbidden};
 use crate::commands::NO_SALT;
 
 impl Cluster {
@@ -54,7 +54,7 @@ impl Cluster {
 
     /// What is published of the zones below one: its delegations come from there.
     async fn published_below(&self, found: &Found) -> Result<BTreeMap<Name, Published>, String> {
-        let heads = list(&self.of_operator::<ZoneHead>(), &ListParams::default()).await;
+        let heads = self.list(&self.of_operator::<ZoneHead>(), &ListParams::default()).await;
         let heads = heads.map_err(|error| format!("the heads cannot be listed: {}", explain(&error)))?;
         let mut below = BTreeMap::new();
         for head in heads.iter().filter_map(|object| Head::read(object).ok()) {
@@ -84,7 +84,7 @@ impl Cluster {
 
     /// Labels of namespaces, as far as they may be seen.
     async fn namespaces(&self) -> Result<BTreeMap<String, BTreeMap<String, String>>, String> {
-        match list(&self.of_all::<Namespace>(), &ListParams::default()).await {
+        match self.list(&self.of_all::<Namespace>(), &ListParams::default()).await {
             Ok(namespaces) => {
                 let named = namespaces.into_iter();
                 Ok(named.map(|namespace| (namespace.name_any(), namespace.labels().clone())).collect())

@@ -9,7 +9,7 @@ use port53_zone::content::Content;
 use port53_zone::{Name, Soa};
 
 use super::zones::Found;
-use super::{Cluster, field_is, list};
+use super::{Cluster, field_is};
 use crate::judge::zone_text;
 
 /// How often what is published is read anew because it was pruned while it was read.
@@ -66,7 +66,7 @@ impl Cluster {
     pub(crate) async fn kept(&self, found: &Found) -> Result<(Vec<Kept>, Vec<String>), String> {
         let domain = zone_text(&found.apex);
         let params = ListParams::default().fields(&field_is("spec.domain", &domain));
-        let objects = list(&self.of_operator::<ZoneRevision>(), &params).await;
+        let objects = self.list(&self.of_operator::<ZoneRevision>(), &params).await;
         let objects = objects.map_err(|error| {
             format!("the versions in namespace {}: {}", self.operator_namespace, explain(&error))
         })?;

@@ -5,7 +5,7 @@ use port53_client::explain;
 use port53_crds::{DNSRecord, Zone};
 
 use super::zones::namespaced;
-use super::{Cluster, field_is, is_forbidden, list};
+use super::{Cluster, field_is, is_forbidden};
 
 impl Cluster {
     /// The DNSRecords that name a Zone, and whether these are all: who may not look into other namespaces sees
@@ -16,9 +16,9 @@ impl Cluster {
     pub(crate) async fn records_of(&self, zone: &Zone) -> Result<(Vec<DNSRecord>, bool), String> {
         let (namespace, name) = namespaced(zone);
         let params = ListParams::default().fields(&field_is("spec.zoneRef.name", name));
-        let (mut records, is_all) = match list(&self.of_all::<DNSRecord>(), &params).await {
+        let (mut records, is_all) = match self.list(&self.of_all::<DNSRecord>(), &params).await {
             Err(error) if is_forbidden(&error) => {
-                let own = list(&self.of::<DNSRecord>(namespace), &params).await;
+                let own = self.list(&self.of::<DNSRecord>(namespace), &params).await;
                 let told =
                     |error| format!("the DNSRecords of {namespace} cannot be listed: {}", explain(&error));
                 (own.map_err(told)?, false)

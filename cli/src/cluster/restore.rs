@@ -10,7 +10,7 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Pre
 use port53_client::explain;
 use serde_json::{Value, json};
 
-use super::send::{MANAGER, patiently};
+use super::send::MANAGER;
 use super::verdict::generation;
 use super::{Cluster, send};
 
@@ -46,7 +46,7 @@ impl Cluster {
     pub(crate) async fn current(&self, manifest: &Value) -> Result<Option<DynamicObject>, Error> {
         let api = self.like(manifest);
         let name = send::named(manifest).1;
-        send::asked(|| api.get_opt(name)).await
+        self.asked(|| api.get_opt(name)).await
     }
 
     /// Puts an object back as it was.
@@ -83,12 +83,12 @@ impl Cluster {
             let version = &now.metadata.resource_version;
             let change = json!({"metadata": {"resourceVersion": version}, "spec": {"removalDelay": "0s"}});
             let (change, params) = (Patch::Merge(change), as_manager());
-            patiently(|| api.patch(name, &params, &change)).await?;
+            self.patiently(|| api.patch(name, &params, &change)).await?;
         }
         // Of that very object, whatever the operator writes into its status meanwhile.
         let preconditions = Preconditions { uid: now.metadata.uid.clone(), ..Preconditions::default() };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
-        match patiently(|| api.delete(name, &params)).await {
+        match self.patiently(|| api.delete(name, &params)).await {
             Err(Error::Api(status)) if status.code == 404 => Ok(()),
             done => done.map(|_| ()),
         }
@@ -113,7 +113,7 @@ impl Cluster {
             now.metadata.labels.clone_from(&before.metadata.labels);
             now.metadata.annotations.clone_from(&before.metadata.annotations);
             let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-            now = patiently(|| api.replace(name, &params, &now)).await?;
+            now = self.patiently(|| api.replace(name, &params, &now)).await?;
         }
         // Who writes the status has written on meanwhile.
         let is_status = |entry: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| {
@@ -128,7 +128,7 @@ impl Cluster {
                 "managedFields": fields,
             }});
             let (change, params) = (Patch::Merge(change), as_manager());
-            patiently(|| api.patch(name, &params, &change)).await?;
+            self.patiently(|| api.patch(name, &params, &change)).await?;
         }
         Ok(if was_same { Restored::Unchanged } else { Restored::AsBefore })
     }

@@ -17,40 +17,45 @@ use super::Cluster;
 
 /// Who applies objects, in their managedFields.
 pub(crate) const MANAGER: &str = "port53";
-/// How long a request may take.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+/// How long a request may take, unless a person says otherwise.
+pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// How long a request is sent again, unless a person says otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Sends until the API server has an answer, or there is none for a minute. For what is written: a connection
-/// that is lost is made again.
-///
-/// # Errors
-/// The last one.
-pub(crate) async fn patiently<T, F>(send: impl FnMut() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    sent_again(send, is_passing, PATIENCE).await
+impl Cluster {
+    /// Sends until the API server has an answer, or there is none for a minute. For what is written: a connection
+    /// that is lost is made again.
+    ///
+    /// # Errors
+    /// The last one.
+    pub(crate) async fn patiently<T, F>(&self, send: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        sent_again(send, is_passing, PATIENCE, self.answered_within).await
+    }
+
+    /// Asks until the API server has time for an answer. For what is read: who cannot be reached is told at once.
+    ///
+    /// # Errors
+    /// The last one.
+    pub(crate) async fn asked<T, F>(&self, ask: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let is_busy = |error: &Error| matches!(error, Error::Api(_)) && is_passing(error);
+        sent_again(ask, is_busy, PATIENCE, self.answered_within).await
+    }
 }
 
-/// Asks until the API server has time for an answer. For what is read: who cannot be reached is told at once.
-///
-/// # Errors
-/// The last one.
-pub(crate) async fn asked<T, F>(ask: impl FnMut() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    sent_again(ask, |error| matches!(error, Error::Api(_)) && is_passing(error), PATIENCE).await
-}
-
+/// Each request may take as long as `answered_within` says, and all together about as long as `patience`.
 async fn sent_again<T, F>(
     mut send: impl FnMut() -> F,
     is_worth_it: fn(&Error) -> bool,
     patience: Duration,
+    answered_within: Duration,
 ) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
@@ -58,8 +63,11 @@ where
     let begun = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
-        let late = |_| Err(Error::Service("the API server does not answer".into()));
-        match timeout(ANSWERED_WITHIN, send()).await.unwrap_or_else(late) {
+        let late = |_| {
+            let seconds = answered_within.as_secs();
+            Err(Error::Service(format!("the API server does not answer within {seconds} s").into()))
+        };
+        match timeout(answered_within, send()).await.unwrap_or_else(late) {
             Err(error) if is_worth_it(&error) && begun.elapsed() < patience => {
                 tracing::debug!(error = explain(&error), "sent again");
             }
@@ -112,7 +120,8 @@ impl Cluster {
         let api = self.like(object);
         let name = named(object).1;
         let change = Patch::Apply(object);
-        sent_again(|| api.patch(name, &params, &change), is_passing, self.patience).await
+        let send = || api.patch(name, &params, &change);
+        sent_again(send, is_passing, self.patience, self.answered_within).await
     }
 }
 
@@ -141,11 +150,12 @@ mod tests {
     async fn what_passes_is_sent_again_and_what_is_sure_is_not() {
         for (code, expected) in [(429, 3), (503, 3), (422, 1), (409, 1)] {
             let sent = Cell::new(0);
-            let answer = patiently(|| {
+            let send = || {
                 sent.set(sent.get() + 1);
                 let is_done = sent.get() == 3;
                 async move { if is_done { Ok(()) } else { Err(status(code)) } }
-            });
+            };
+            let answer = sent_again(send, is_passing, PATIENCE, ANSWERED_WITHIN);
             assert_eq!(answer.await.is_ok(), expected == 3, "{code}");
             assert_eq!(sent.get(), expected, "{code}");
         }
@@ -154,7 +164,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn patience_has_an_end() {
         let begun = Instant::now();
-        assert!(patiently(|| async { Err::<(), _>(status(503)) }).await.is_err());
+        let send = || async { Err::<(), _>(status(503)) };
+        assert!(sent_again(send, is_passing, PATIENCE, ANSWERED_WITHIN).await.is_err());
         assert!(begun.elapsed() < PATIENCE * 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_takes_no_longer_than_a_person_says() {
+        let begun = Instant::now();
+        let answer =
+            sent_again(std::future::pending::<Result<(), _>>, |_| false, PATIENCE, Duration::from_secs(5));
+        let why = explain(&answer.await.expect_err("nobody answers"));
+        assert!(why.contains("within 5 s"), "{why}");
+        assert_eq!(begun.elapsed().as_secs(), 5);
     }
 }

@@ -14,8 +14,8 @@ pub(crate) enum Verdict {
     NotSeen,
     /// Something is waited for.
     Waiting(Why),
-    /// It is right and not served: the zone is pinned to another version.
-    Pinned(Why),
+    /// It is right and not served for now: the zone is pinned to another version, or the name is below a delegation.
+    Aside(Why),
     /// It is not served as it is written.
     Rejected(Why),
     /// Every nameserver answers it.
@@ -43,7 +43,7 @@ impl Verdict {
         match find_condition(conditions, ConditionType::Ready) {
             None => Verdict::NotSeen,
             Some(ready) if ready.status == "True" => Verdict::Ready(Why::of(ready)),
-            Some(ready) if ready.reason == Reason::Pinned.as_str() => Verdict::Pinned(Why::of(ready)),
+            Some(ready) if is_aside(ready) => Verdict::Aside(Why::of(ready)),
             Some(ready) => Verdict::Waiting(Why::of(ready)),
         }
     }
@@ -77,7 +77,7 @@ impl Verdict {
         match self {
             Verdict::Ready(_) => "True",
             Verdict::NotSeen => "Unknown",
-            Verdict::Waiting(_) | Verdict::Pinned(_) | Verdict::Rejected(_) => "False",
+            Verdict::Waiting(_) | Verdict::Aside(_) | Verdict::Rejected(_) => "False",
         }
     }
 
@@ -88,7 +88,7 @@ impl Verdict {
                 reason: Reason::Pending.as_str().to_owned(),
                 message: "the operator has not looked at it yet: see whether it runs".to_owned(),
             },
-            Verdict::Waiting(why) | Verdict::Pinned(why) | Verdict::Rejected(why) | Verdict::Ready(why) => {
+            Verdict::Waiting(why) | Verdict::Aside(why) | Verdict::Rejected(why) | Verdict::Ready(why) => {
                 why.clone()
             }
         }
@@ -114,6 +114,12 @@ impl std::fmt::Display for Why {
             message => write!(f, "{message} [{}]", self.reason),
         }
     }
+}
+
+/// Whether a condition says that waiting alone does not help: somebody has to release the zone, or to take the
+/// delegation away.
+fn is_aside(ready: &Condition) -> bool {
+    [Reason::Pinned, Reason::Occluded].iter().any(|reason| reason.as_str() == ready.reason)
 }
 
 /// The conditions of a plain object that can be read.
@@ -156,7 +162,9 @@ mod tests {
         assert!(matches!(Verdict::of(2, 2, &kept), Verdict::Rejected(_)));
         let waiting = conditions(Status::True, Status::False, Reason::WaitingForNameservers);
         assert!(matches!(Verdict::of(2, 2, &waiting), Verdict::Waiting(_)));
-        let pinned = conditions(Status::True, Status::False, Reason::Pinned);
-        assert!(matches!(Verdict::of(2, 2, &pinned), Verdict::Pinned(_)));
+        for reason in [Reason::Pinned, Reason::Occluded] {
+            let aside = conditions(Status::True, Status::False, reason);
+            assert!(matches!(Verdict::of(2, 2, &aside), Verdict::Aside(_)), "{reason:?}");
+        }
     }
 }

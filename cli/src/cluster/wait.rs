@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Cluster, PAGE, send};
+use super::{Cluster, PAGE};
 
 /// Events that wait to be looked at.
 const BACKLOG: usize = 1024;
@@ -53,7 +53,7 @@ impl Cluster {
     pub(crate) async fn version_of_place(&self, place: &Place) -> Result<String, Error> {
         let api: Api<DynamicObject> = self.plain(&place.kind, &place.namespace);
         let params = ListParams::default().limit(1);
-        let list = send::asked(|| api.list(&params)).await?;
+        let list = self.asked(|| api.list(&params)).await?;
         Ok(list.metadata.resource_version.unwrap_or_default())
     }
 
@@ -93,7 +93,7 @@ impl Following {
                     }
                 }
                 What::Following => self.lost = None,
-                What::Lost(why) => self.lost = Some(why),
+                What::Lost(trouble) => self.lost = Some(trouble.why),
             }
         }
     }

@@ -14,7 +14,7 @@ use port53_crds::{HeadState, KEEP_ANNOTATION, Zone, ZoneHead};
 use port53_store::{Head, head_object_name};
 use port53_zone::{Name, name};
 
-use super::{Cluster, is_forbidden, list, send};
+use super::{Cluster, is_forbidden};
 use crate::args::program;
 use crate::judge::zone_text;
 
@@ -144,7 +144,7 @@ impl Cluster {
     pub(crate) async fn head(&self, apex: &Name) -> Result<Option<Head>, String> {
         let heads: Api<ZoneHead> = self.of_operator();
         let name = head_object_name(apex);
-        self.head_of(&name, send::asked(|| heads.get_opt(&name)).await)
+        self.head_of(&name, self.asked(|| heads.get_opt(&name)).await)
     }
 
     /// As [`Cluster::head`], for who waits anyway: an API server that is gone may come back.
@@ -154,7 +154,7 @@ impl Cluster {
     pub(crate) async fn head_patiently(&self, apex: &Name) -> Result<Option<Head>, String> {
         let heads: Api<ZoneHead> = self.of_operator();
         let name = head_object_name(apex);
-        self.head_of(&name, send::patiently(|| heads.get_opt(&name)).await)
+        self.head_of(&name, self.patiently(|| heads.get_opt(&name)).await)
     }
 
     fn head_of(&self, name: &str, got: Result<Option<ZoneHead>, Error>) -> Result<Option<Head>, String> {
@@ -174,12 +174,12 @@ impl Cluster {
         let told = |error: Error| format!("the Zones cannot be listed: {}", explain(&error));
         let params = ListParams::default();
         if !self.is_namespace_named {
-            match list(&self.of_all::<Zone>(), &params).await {
+            match self.list(&self.of_all::<Zone>(), &params).await {
                 Err(error) if is_forbidden(&error) => {}
                 listed => return listed.map_err(told),
             }
         }
-        list(&self.of::<Zone>(&self.namespace), &params).await.map_err(told)
+        self.list(&self.of::<Zone>(&self.namespace), &params).await.map_err(told)
     }
 
     /// The heads of zones that are served and have no Zone among `zones`, which are all there are.
@@ -188,7 +188,7 @@ impl Cluster {
     /// When the heads cannot be listed.
     pub(crate) async fn heads_without_zone(&self, zones: &[Zone]) -> Result<Vec<Head>, String> {
         let there: BTreeSet<(&str, &str)> = zones.iter().map(namespaced).collect();
-        let heads = list(&self.of_operator::<ZoneHead>(), &ListParams::default()).await;
+        let heads = self.list(&self.of_operator::<ZoneHead>(), &ListParams::default()).await;
         let heads = heads.map_err(|error| {
             format!("the ZoneHeads of namespace {}: {}", self.operator_namespace, explain(&error))
         })?;
@@ -201,7 +201,7 @@ impl Cluster {
 
     async fn zone(&self, namespace: &str, name: &str) -> Result<Option<Zone>, String> {
         let zones = self.of::<Zone>(namespace);
-        let found = send::asked(|| zones.get_opt(name)).await;
+        let found = self.asked(|| zones.get_opt(name)).await;
         found.map_err(|error| format!("Zone {namespace}/{name}: {}", explain(&error)))
     }
 

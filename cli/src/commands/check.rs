@@ -19,7 +19,7 @@ struct Report<'a> {
 }
 
 pub(super) fn run(arguments: Check, color: Color) -> Outcome {
-    let directory = read(&arguments.path, &arguments.namespace.namespace)?;
+    let directory = read(&arguments.path, arguments.namespace.name())?;
     let judged = Standing::new(NO_SALT).judge(&directory);
     let counts = directory.counts();
     if counts.files == 0 {

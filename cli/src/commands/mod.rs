@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod complete;
 mod dev;
 mod diff;
 mod export;
@@ -21,8 +22,10 @@ use std::time::Duration;
 use port53_client::chain;
 
 use crate::admission::Admission;
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, DEFAULT_NAMESPACE};
 use crate::directory::{Directory, Writers};
+
+pub use complete::complete;
 
 /// How a command ends that could do what it was asked to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,9 +84,6 @@ fn create_directory(path: &Path) -> Result<(), String> {
         format!("cannot create the directory {}: {error}: name one that can be written", path.display())
     })
 }
-
-/// Where objects of files are that name no namespace, unless a person says otherwise.
-const DEFAULT_NAMESPACE: &str = "default";
 
 /// Where nobody but the person at the keyboard chooses names, cuts need no secret.
 pub(crate) const NO_SALT: [u8; 16] = [0; 16];

@@ -33,11 +33,18 @@ mod tests {
         let mut text = Vec::new();
         clap_complete::generate(clap_complete::Shell::Bash, &mut Arguments::command(), "port53", &mut text);
         let text = String::from_utf8(text).expect("text");
+        let main = std::fs::read_to_string(directory.path().join("port53.1")).expect("a page");
+        for flag in ["context", "namespace", "as", "request\\-timeout"] {
+            assert!(main.contains(&format!("\\-\\-{flag}")), "{flag}: {main}");
+        }
         for command in Arguments::command().get_subcommands() {
             let name = command.get_name();
             let page = std::fs::read_to_string(directory.path().join(format!("port53-{name}.1")));
             assert!(page.is_ok_and(|page| page.contains("SYNOPSIS")), "{name}");
             assert!(text.contains(&format!("port53__subcmd__{name}\"")), "{name}");
         }
+        // Before the subcommand, and behind each that looks at a cluster.
+        let offered = text.lines().filter(|line| line.contains("--as-group")).count();
+        assert!(offered > 8, "{text}");
     }
 }

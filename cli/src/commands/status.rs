@@ -12,7 +12,7 @@ use super::{Ended, Outcome};
 use crate::args;
 use crate::cluster::verdict::{Verdict, Why};
 use crate::cluster::zones::{Found, namespaced, without_zone};
-use crate::cluster::{self, Cluster, list};
+use crate::cluster::{self, Cluster};
 use crate::judge::zone_text;
 use crate::report::{self, Color, ListFormat, Style};
 
@@ -78,7 +78,7 @@ async fn all(arguments: &args::Status, style: Style) -> Result<(String, Ended), 
         true => cluster.of_all::<Zone>(),
         false => cluster.of::<Zone>(&cluster.namespace),
     };
-    let zones = list(&api, &ListParams::default()).await;
+    let zones = cluster.list(&api, &ListParams::default()).await;
     let zones = zones.map_err(|error| format!("the Zones cannot be listed: {}", explain(&error)))?;
     let mut rows: Vec<ZoneRow> = zones.iter().map(ZoneRow::of).collect();
     if arguments.all_namespaces {

@@ -52,7 +52,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use port53_client::watch::{Told, What};
+use port53_client::watch::{Told, Trouble, What};
 use port53_zone::Name;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
@@ -112,7 +112,7 @@ pub struct Engine {
     edited: BTreeSet<Key>,
     /// Zones whose metadata needs another edit after that.
     edits_put_off: BTreeSet<Key>,
-    lost: BTreeMap<Kind, String>,
+    lost: BTreeMap<Kind, Trouble>,
     /// Whether that is about to be said.
     says_lost: bool,
     jobs: JoinSet<Ended>,
@@ -212,7 +212,7 @@ impl Engine {
     /// Takes note of what a watch told.
     fn hear(&mut self, Told { kind, what }: Told<Kind>) {
         match &what {
-            What::Lost(why) => self.is_lost(kind, why.clone()),
+            What::Lost(trouble) => self.is_lost(kind, trouble.clone()),
             What::Following => self.is_found(kind),
             _ => {}
         }
@@ -332,8 +332,17 @@ impl Engine {
         now.saturating_duration_since(self.started)
     }
 
-    fn is_lost(&mut self, kind: Kind, why: String) {
-        let is_new = self.lost.insert(kind, why.clone()).as_ref() != Some(&why);
+    fn is_lost(&mut self, kind: Kind, trouble: Trouble) {
+        if self.lost.get(&kind) != Some(&trouble) {
+            // Who lacks which right is said here, and not in the line for all of them.
+            tracing::debug!("cannot follow {kind}: {}", trouble.why);
+        }
+        // Which right is missed first, that to list or to watch, is no news.
+        let is_new = self
+            .lost
+            .get(&kind)
+            .is_none_or(|last| *last != trouble && !(last.is_forbidden && trouble.is_forbidden));
+        self.lost.insert(kind, trouble);
         if is_new && !std::mem::replace(&mut self.says_lost, true) {
             self.at(Instant::now() + LOST_PATIENCE, Timer::SayLost);
         }
@@ -345,20 +354,29 @@ impl Engine {
         }
     }
 
-    /// Says what cannot be followed: in one line for each reason.
+    /// Says what cannot be followed: in one line for each reason, and in one for all rights that are missing.
     fn say_lost(&mut self) {
         self.says_lost = false;
-        let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (kind, why) in &self.lost {
-            by_reason.entry(why).or_default().push(kind.to_string());
-        }
-        for (why, kinds) in by_reason {
-            tracing::warn!(
-                "cannot follow {}: {why}; it is tried again, and what is served stays",
-                kinds.join(", ")
-            );
+        for line in lost_lines(&self.lost) {
+            tracing::warn!("{line}; it is tried again, and what is served stays");
         }
     }
+}
+
+fn lost_lines(lost: &BTreeMap<Kind, Trouble>) -> Vec<String> {
+    let mut by_reason: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
+    for (kind, trouble) in lost {
+        let reason = (!trouble.is_forbidden).then_some(trouble.why.as_str());
+        by_reason.entry(reason).or_default().push(kind.to_string());
+    }
+    let line = |(reason, kinds): (Option<&str>, Vec<String>)| match (reason, kinds.join(", ")) {
+        (Some(why), kinds) => format!("cannot follow {kinds}: {why}"),
+        (None, kinds) => format!(
+            "the API server forbids list and watch of {kinds}: grant them to the operator's service account \
+             (docs/operator.md, Rights)"
+        ),
+    };
+    by_reason.into_iter().map(line).collect()
 }
 
 async fn sleep_until(at: Option<Instant>) {
@@ -371,4 +389,24 @@ async fn sleep_until(at: Option<Instant>) {
 /// The time of day, for what people read.
 fn wall() -> Timestamp {
     Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_that_are_missing_are_said_in_one_line() {
+        let trouble = |why: &str, is_forbidden| Trouble { why: why.to_owned(), is_forbidden };
+        let lost = BTreeMap::from([
+            (Kind::Zone, trouble("you may not list zones", true)),
+            (Kind::Record, trouble("you may not watch dnsrecords", true)),
+            (Kind::Head, trouble("gone", false)),
+            (Kind::Revision, trouble("gone", false)),
+        ]);
+        let lines = lost_lines(&lost);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].starts_with("the API server forbids list and watch of zones, dnsrecords: grant"));
+        assert_eq!(lines[1], "cannot follow zoneheads, zonerevisions: gone");
+    }
 }

@@ -175,7 +175,16 @@ impl Engine {
         };
         let before = told(zone);
         zone.rejected = outcome.rejected as u64;
-        match zone.decide(&outcome, &holder, &orders, elapsed) {
+        let decision = zone.decide(&outcome, &holder, &orders, elapsed);
+        let content = match &decision {
+            Ok(Decision::Publish(version, ..)) => Some(&version.stored.content),
+            _ => None,
+        };
+        let content = content.or(zone.serving().map(|stored| &stored.content)).cloned();
+        if let Some(content) = content {
+            zone.note_still_below(&outcome, &content);
+        }
+        match decision {
             Ok(Decision::Settled) => self.settled(&outcome),
             Ok(Decision::Again(after)) => {
                 self.at(now + after, Timer::Plan);

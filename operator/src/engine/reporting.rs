@@ -195,7 +195,7 @@ impl Engine {
                 continue;
             }
             let owner: Arc<str> = format!("{}/{}", key.0, key.1).into();
-            if zone.kept_back.contains(&owner) {
+            if zone.kept_back.contains(&owner) || zone.still_below.contains(&owner) {
                 zone.unpublished.insert(key);
                 continue;
             }
@@ -299,6 +299,7 @@ impl Engine {
         let told = self.statuses.records.get(key)?;
         let apex = told.verdict.zone.as_ref();
         let service = match &told.standing {
+            Standing::Unpublished if self.is_still_below(apex, key) => Service::StillBelow,
             Standing::Unpublished => Service::Unpublished,
             Standing::Pinned(serial) => Service::Pinned(*serial),
             Standing::Served(confirmation) => Service::Served(confirmation),
@@ -311,6 +312,13 @@ impl Engine {
         self.index.records().get(key)?;
         let status = record_status(&told.verdict, service, self.index.records().status(key), wall())?;
         Some(Status::Record(Box::new(status)))
+    }
+
+    fn is_still_below(&self, apex: Option<&Name>, (namespace, name): &Key) -> bool {
+        let still_below = apex.and_then(|apex| self.zones.get(apex)).map(|zone| &zone.still_below);
+        still_below.is_some_and(|owners| {
+            !owners.is_empty() && owners.contains(format!("{namespace}/{name}").as_str())
+        })
     }
 
     fn zone_status(&mut self, key: &Key, now: Instant) -> Option<Status> {

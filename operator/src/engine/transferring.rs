@@ -123,8 +123,8 @@ impl Transfers {
             What::Listed | What::Deleted(_) => Seen::Missing,
             What::Following => return false,
             // What was read stays.
-            What::Lost(why) => match self.secrets.get(&key) {
-                None | Some(Seen::Unread | Seen::Unreadable(_)) => Seen::Unreadable(why),
+            What::Lost(trouble) => match self.secrets.get(&key) {
+                None | Some(Seen::Unread | Seen::Unreadable(_)) => Seen::Unreadable(trouble.why),
                 Some(_) => return false,
             },
         };
@@ -143,7 +143,7 @@ impl Transfers {
             What::Listed if self.listed.contains(&self.own) => {}
             What::Listed | What::Deleted(_) => self.written = Some(BTreeMap::new()),
             What::Following => {}
-            What::Lost(why) => self.is_troubled(format!("cannot be followed: {why}")),
+            What::Lost(trouble) => self.is_troubled(format!("cannot be followed: {}", trouble.why)),
         }
     }
 

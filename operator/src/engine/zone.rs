@@ -8,7 +8,7 @@ use kube::api::DynamicObject;
 use port53_crds::{HeadState, Holder};
 use port53_store::Revision;
 use port53_zone::content::{Change, Content};
-use port53_zone::serial;
+use port53_zone::{Name, Rtype, serial};
 
 use super::assembling::Reading;
 use super::version::{Ready, Stored, Version};
@@ -69,6 +69,8 @@ pub(crate) struct ZoneState {
     pub(crate) is_salvaged: bool,
     /// Who owns changes that are kept back, because what they meet is not known.
     pub(crate) kept_back: BTreeSet<Arc<str>>,
+    /// Who owns what is below a delegation or DNAME that is to go and has not gone yet: it is not answered until then.
+    pub(crate) still_below: BTreeSet<Arc<str>>,
     /// Why it could not be published, since the last time that it could.
     pub(crate) trouble: Option<String>,
     /// The serial that secondaries were told of last, and how many nameservers answered it with all their pods.
@@ -191,6 +193,7 @@ impl ZoneState {
             is_stored_wrong: false,
             is_salvaged: false,
             kept_back: BTreeSet::new(),
+            still_below: BTreeSet::new(),
             trouble: None,
             told_secondaries: None,
         }
@@ -270,6 +273,31 @@ impl ZoneState {
 
     pub(crate) fn has_ready(&self) -> bool {
         self.ready().is_some()
+    }
+
+    /// Takes note of what stays below delegations and DNAMEs, for their removal is held or waits, once `content` is
+    /// published of what is wanted.
+    pub(crate) fn note_still_below(&mut self, outcome: &ZoneOutcome, content: &Content) {
+        let is_cut = |rtype| matches!(rtype, Rtype::NS | Rtype::DNAME);
+        let staying = |change: &Change| match change {
+            Change::Remove { name, rtype } if is_cut(*rtype) && *name != outcome.apex => {
+                content.get(name, *rtype).map(|_| (name.clone(), *rtype))
+            }
+            _ => None,
+        };
+        let cuts: Vec<(Name, Rtype)> = outcome.changes.iter().filter_map(staying).collect();
+        self.still_below.clear();
+        if cuts.is_empty() {
+            return;
+        }
+        // What is beside a DNAME is answered.
+        let is_below = |owner: &Name| {
+            let is_taken =
+                |(cut, rtype): &(Name, Rtype)| owner.ends_with(cut) && (*rtype == Rtype::NS || owner != cut);
+            cuts.iter().any(is_taken)
+        };
+        let below = outcome.applied.content.iter().filter(|(rrset, _)| is_below(&rrset.name));
+        self.still_below = below.filter_map(|(_, owner)| owner).collect();
     }
 
     /// The changes that wait because the zone is pinned, by who owns them.

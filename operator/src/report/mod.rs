@@ -24,6 +24,8 @@ pub enum Service<'a> {
         /// What the resolvers said last, where they were asked.
         confirmation: Option<&'a Confirmation>,
     },
+    /// It is published, below a delegation that is to go and is still answered.
+    StillBelow,
     /// It waits, because a person rolled the zone back to the revision of this serial.
     Pinned(u32),
     /// Every resolver was asked and answers it.

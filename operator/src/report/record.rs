@@ -4,7 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use port53_crds::{ConditionType, DNSRecordStatus, Reason, Status, condition, find_condition, set_condition};
 use port53_zone::name;
 
-use super::{Service, is_accepted, refusal, warnings};
+use super::{Service, is_accepted, refusal, sentence, warnings};
 use crate::verdict::{Outcome, Verdict};
 
 /// What a record is told that was answered until its grant went.
@@ -40,7 +40,17 @@ pub fn record_status(
                 set(ConditionType::Ready, Status::False, Reason::Pinned, message);
                 (new.serial, new.serving) = (None, None);
             }
+            _ if let Some(why) = occlusion(verdict) => {
+                set(ConditionType::Ready, Status::False, Reason::Occluded, why);
+                (new.serial, new.serving) = (None, None);
+            }
             _ if is_latched => {}
+            Service::StillBelow => {
+                let message = "it is below a delegation that is to go and is answered until then; where the guard \
+                               holds it, the condition Held of the Zone says so";
+                set(ConditionType::Ready, Status::False, Reason::Occluded, message.to_owned());
+                (new.serial, new.serving) = (None, None);
+            }
             Service::Unpublished => {
                 set(ConditionType::Ready, Status::False, Reason::Pending, "not published yet".to_owned());
             }
@@ -72,6 +82,13 @@ pub fn record_status(
     }
     new.conditions = conditions;
     (new != old).then_some(new)
+}
+
+/// Why nobody is ever answered a record that is accepted: it is below a delegation, and no glue. It is in the zone,
+/// and answered as soon as the delegation is gone.
+fn occlusion(verdict: &Verdict) -> Option<String> {
+    let occluded = verdict.complaints.iter().find(|complaint| complaint.reason == Reason::Occluded)?;
+    Some(sentence(occluded))
 }
 
 /// Whether a record that may not be there any more was answered before: as it was told then, and is told since.
@@ -174,6 +191,30 @@ mod tests {
         let kept = verdict(Outcome::LastGoodKept, vec![complaint]);
         let status = record_status(&kept, Service::Unpublished, Some(&before), now).expect("a status");
         assert_eq!((status.serving.as_deref(), status.serial), (Some("2/2"), Some(7)));
+    }
+
+    /// It was said to be served, and nobody was ever answered it.
+    #[test]
+    fn a_record_below_a_delegation_is_accepted_and_said_to_be_occluded() {
+        let now = Timestamp::UNIX_EPOCH;
+        let all = confirmation(2);
+        let before = served(&all);
+        let mut below = verdict(Outcome::Accepted, Vec::new());
+        below.complaints =
+            vec![Complaint::error(Reason::Occluded, "spec.name", "a.b is below b", "move it").as_warning()];
+        let status = record_status(&below, Service::Served(&all), Some(&before), now).expect("a status");
+        assert_eq!(
+            ready(&status),
+            ("False".into(), "Occluded".into(), "spec.name: a.b is below b: move it".into())
+        );
+        let accepted = find_condition(&status.conditions, ConditionType::Accepted).expect("Accepted");
+        assert_eq!((accepted.status.as_str(), accepted.reason.as_str()), ("True", "Accepted"));
+        assert_eq!((status.serving.as_deref(), status.serial), (None, None));
+        assert_eq!(record_status(&below, Service::Unpublished, Some(&status), now), None);
+        // The delegation went.
+        let again = verdict(Outcome::Accepted, Vec::new());
+        let status = record_status(&again, Service::Served(&all), Some(&status), now).expect("a status");
+        assert_eq!(ready(&status).1, "Served");
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl Zones {
                 self.publisher.list_complete();
             }
             What::Following => self.source_is(SourceState::Following),
-            What::Lost(why) => self.source_is(SourceState::Lost(why)),
+            What::Lost(trouble) => self.source_is(SourceState::Lost(trouble.why)),
         }
     }
 

@@ -7,12 +7,14 @@
 //! | `terminal` | an import on a terminal, and on none |
 //! | `apply` | served, rejected, late; all or nothing |
 //! | `export` | manifests that are those that were applied |
-//! | here | status, versions, rollback, what is held; rights; the plugin |
+//! | `plugin` | what users of `kubectl` expect: contexts, namespaces, on whose behalf, completions |
+//! | here | status, versions, rollback, what is held; rights |
 
 mod apply;
 mod early;
 mod export;
 mod import;
+mod plugin;
 mod terminal;
 
 use crate::{programs, record, shared, zone};
@@ -422,25 +424,6 @@ fn owner_of(line: &str, rtype: &str) -> Option<String> {
 /// 7 of h7.example.com.
 fn number_of(owner: &str) -> usize {
     owner[1..owner.find('.').expect("a dot")].parse().expect("a number")
-}
-
-#[test]
-fn kubectl_runs_it_as_a_plugin_that_speaks_of_itself_so() {
-    let site = Site::new("plugin");
-    let plugin = site.files.path().join("kubectl-port53");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_port53-tested"), &plugin).expect("a link");
-    let path = format!("{}:{}", site.files.path().display(), std::env::var("PATH").unwrap_or_default());
-    let run = |arguments: &[&str]| {
-        let mut command = site.platform.cluster.kubectl_command();
-        command.env("PATH", &path).arg("port53").args(arguments);
-        finished(command)
-    };
-    let (status, done) = run(&["--help"]);
-    assert!(status == 0 && done.stdout.contains("Usage: kubectl port53 "), "{done:?}");
-    let (status, done) = run(&["status", "-n", &site.namespace]);
-    assert!(status == 0 && done.stderr.contains(&site.namespace), "{done:?}");
-    let (status, done) = run(&["history", "no.such.example"]);
-    assert!(status == 2 && done.stderr.contains("no.such.example"), "{done:?}");
 }
 
 /// A team may see what is in its own namespace, and nothing of the operator's.

@@ -2,6 +2,7 @@
 
 use crate::{hosts, record, shared, zone};
 use port53_tests::eventually;
+use port53_tests::platform::NAMESPACE;
 use serde_json::Value;
 
 #[test]
@@ -62,20 +63,18 @@ fn a_rollback_is_a_pin_and_its_release_goes_on() {
     platform.apply(&(zone(&namespace, "here", &domain) + &www(1)));
     platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
     // Each version is kept once it was there for a second.
-    let kept = |wanted: usize| {
-        eventually("revisions", || {
-            let list = platform.kubectl(&format!(
-                "get zonerevisions -n port53 -o jsonpath={{.items[?(@.spec.domain==\"{domain}\")].spec.serial}}"
-            ));
-            let serials: Vec<u32> =
-                list.split_whitespace().map(|serial| serial.parse().expect("a serial")).collect();
-            if serials.len() >= wanted { Ok(serials) } else { Err(format!("{serials:?}")) }
+    let kept = || {
+        eventually("a revision of what is published", || {
+            let head = platform.head(&domain).expect("a head");
+            let serial = head["spec"]["serial"].as_u64().expect("a serial");
+            let name = format!("{domain}.{serial}");
+            platform.get("zonerevision", NAMESPACE, &name).map(|_| serial).ok_or(name)
         })
     };
-    let first = kept(1)[0];
+    let first = kept();
     platform.apply(&www(2));
     platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
-    kept(2);
+    kept();
     platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/rollback={first}"));
     let www_a = format!("www.{domain} A");
     platform.come_to_say(&www_a, "NoError 192.0.2.1");

@@ -1,6 +1,6 @@
 //! Zones: grants over namespaces, delegation, child zones; deleted, kept, and back again.
 
-use crate::{record, shared, zone, zone_with};
+use crate::{hosts, record, shared, zone, zone_with};
 use kube::Api;
 use kube::api::ApiResource;
 use port53_client::watch::{Follower, Told, What};
@@ -139,6 +139,58 @@ fn a_child_zone_needs_a_grant_and_the_parent_delegates_with_its_ns_and_glue() {
     // Below the child the parent has nothing to say.
     platform.apply(&record(&namespace, "below", "here", "name: www.labs, type: A, values: [192.0.2.1]"));
     platform.comes_to("dnsrecord", &namespace, "below", "Ready=False Occluded");
+}
+
+/// It said that it was served, and every resolver answered the delegation.
+#[test]
+fn a_record_below_a_delegation_says_that_it_is_not_answered_and_glue_is() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("cut");
+    let of = |name: &str, spec: &str| record(&namespace, name, "here", spec);
+    platform.apply(
+        &(zone(&namespace, "here", &domain) + &of("www", "name: www.cut, type: A, values: [192.0.2.1]")),
+    );
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    let cut = format!("name: cut, type: NS, values: [ns.cut.{domain}.]");
+    platform.apply(&(of("cut", &cut) + &of("glue", "name: ns.cut, type: A, values: [192.0.2.53]")));
+    for name in ["cut", "glue"] {
+        platform.comes_to("dnsrecord", &namespace, name, "Ready=True Served");
+    }
+    let message = platform.comes_to("dnsrecord", &namespace, "www", "Ready=False Occluded");
+    assert!(message.contains("never answered: write it into the delegated zone"), "{message}");
+    platform.comes_to("dnsrecord", &namespace, "www", "Accepted=True Accepted");
+    let referral = platform.resolvers[0].ask(&format!("www.cut.{domain} A")).expect("an answer");
+    let glue: Vec<String> = referral.additionals.iter().map(|record| record.data.to_string()).collect();
+    assert!(referral.answers.is_empty() && glue == ["192.0.2.53"], "{referral:?}");
+    platform.kubectl(&format!("delete dnsrecord cut -n {namespace}"));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    platform.say(&format!("www.cut.{domain} A"), "NoError 192.0.2.1");
+}
+
+/// The guard holds the removal of the delegation, which is answered on.
+#[test]
+fn a_record_is_occluded_until_the_delegation_above_it_is_gone_from_what_is_answered() {
+    let platform = shared();
+    let (namespace, domain) = platform.place("held-cut");
+    let cut = record(&namespace, "cut", "here", "name: cut, type: NS, values: [ns.example.net.]");
+    let www = record(&namespace, "www", "here", "name: www.cut, type: A, values: [192.0.2.1]");
+    let guarded = zone_with(&namespace, "here", &domain, "guard: {maxRemovedPercent: 1}");
+    platform.apply(&(guarded + &hosts(&namespace, 1..=12, 2) + &cut + &www));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=False Occluded");
+    platform.comes_to("dnsrecord", &namespace, "h12", "Ready=True Served");
+    platform.kubectl(&format!("delete dnsrecord cut -n {namespace}"));
+    let message = platform.comes_to("zone", &namespace, "here", "Held=True RemovalsHeld");
+    let (_, id) = message.rsplit_once('=').expect("what releases them");
+    eventually("it says why", || {
+        let www = platform.get("dnsrecord", &namespace, "www").expect("it is there");
+        match condition(&www, "Ready") {
+            (said, why) if said == "False Occluded" && why.contains("the condition Held") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    platform.kubectl(&format!("annotate zone here -n {namespace} port53.dev/release={id}"));
+    platform.comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+    platform.say(&format!("www.cut.{domain} A"), "NoError 192.0.2.1");
 }
 
 #[test]

@@ -47,8 +47,11 @@ pub(crate) fn occluded(_: &Rule, view: &View<'_, '_>, _: &Limits) -> Vec<Found> 
             })
             .collect();
         if !items.is_empty() {
-            let message =
-                format!("{} is at or below the delegation of {}", display(owner.name), display(cut.name));
+            let message = format!(
+                "{} is at or below the delegation of {}, so this is never answered",
+                display(owner.name),
+                display(cut.name)
+            );
             found.push(view.found(items, view.of_type(cut, Rtype::NS)[..1].to_vec(), message));
         }
     }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::Apply;
 use crate::cluster::Cluster;
 use crate::cluster::restore::{Applied, Restored};
+use crate::cluster::rights::Wish;
 use crate::cluster::send::{called, named, refusal};
 use crate::cluster::verdict::{Verdict, generation};
 use crate::cluster::wait::{Place, Seen};
@@ -103,6 +104,31 @@ impl<'a> Batch<'a> {
             .buffer_unordered(AT_ONCE);
         while let Some(read) = reading.next().await {
             read?;
+        }
+        Ok(())
+    }
+
+    /// Asks whether what is to be applied can be put back, before anything is.
+    ///
+    /// # Errors
+    /// When it cannot be, or that cannot be asked.
+    pub(super) async fn can_be_undone(&self) -> Result<(), String> {
+        let mut names: BTreeMap<(&'static str, Place), Vec<&str>> = BTreeMap::new();
+        for Item { manifest, before, .. } in &self.items {
+            let verb = if before.is_none() { "delete" } else { "update" };
+            names.entry((verb, place(&manifest.value))).or_default().push(named(&manifest.value).1);
+        }
+        for ((verb, place), names) in names {
+            let wish = Wish { verb, place, names };
+            if !self.cluster.may(&wish).await? {
+                let what =
+                    if verb == "delete" { "deletes what it made" } else { "puts back what it changed" };
+                return Err(format!(
+                    "nothing is applied: you may not {}, and --atomic {what} when something is wrong: grant that \
+                     right, or leave out --atomic",
+                    wish.text()
+                ));
+            }
         }
         Ok(())
     }
@@ -228,7 +254,7 @@ impl<'a> Batch<'a> {
                 self.items[at].state = State::Waiting(Verdict::Rejected(why));
             }
             Verdict::Rejected(why) => self.is_wrong(at, "rejected", &why.to_string()),
-            Verdict::Pinned(why) => self.is_wrong(at, "not served", &why.to_string()),
+            Verdict::Aside(why) => self.is_wrong(at, "not served", &why.to_string()),
             Verdict::NotSeen | Verdict::Waiting(_) => self.items[at].state = State::Waiting(verdict),
         }
     }

@@ -58,6 +58,7 @@ async fn apply(arguments: &Apply, style: Style) -> Outcome {
 /// Puts everything back when something is wrong, or a person interrupts it.
 async fn all_or_nothing(batch: &mut Batch<'_>) -> Result<bool, Box<dyn std::error::Error>> {
     batch.remember().await?;
+    batch.can_be_undone().await?;
     let stop = batch.stop();
     let is_well = {
         let mut work = std::pin::pin!(batch.carry_out());

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(is_terminal);
     log.without_time().with_target(false).init();
     let admission = Arc::new(Admission::new()?);
-    let namespace = &arguments.namespace.namespace;
+    let namespace = arguments.namespace.name();
     let directory = Directory::open(&arguments.path, namespace, DELETION_PATIENCE, admission)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let listeners = Listeners::bind(&arguments.listen, threads)?;

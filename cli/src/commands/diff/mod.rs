@@ -55,6 +55,7 @@ pub(super) fn run(arguments: Diff, color: Color) -> Outcome {
     let cluster = &arguments.cluster;
     let (before, after, is_any_wrong) = match sides(&arguments, Path::exists)? {
         Sides::Paths(a, b) => {
+            cluster.is_of_files("diff of two paths")?;
             let namespace = cluster.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
             let ((before, _), (after, _)) = (zones(a, namespace)?, zones(b, namespace)?);
             (before, after, false)

@@ -44,6 +44,7 @@ fn of_directory(
     arguments: &ClusterArgs,
     style: Style,
 ) -> Result<Exported, Box<dyn Error>> {
+    arguments.is_of_files("export of a directory or file")?;
     let apex = crate::args::parse_name(zone)?;
     let namespace = arguments.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let directory = read(&[PathBuf::from(path)], namespace)?;

@@ -34,6 +34,7 @@ pub(super) fn run(arguments: Import, color: Color) -> Outcome {
 }
 
 fn to_files(arguments: &Import, directory: &Path, style: Style) -> Outcome {
+    arguments.to_cluster.cluster.is_of_files("import without --apply")?;
     let options = convert::Options {
         namespace: arguments.to_cluster.cluster.namespace.clone(),
         ..convert::Options::default()

@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::progress::bar;
 use crate::args::ToCluster;
 use crate::cluster::send::{called, named, refusal};
-use crate::cluster::{Cluster, field_is, list};
+use crate::cluster::{Cluster, field_is};
 use crate::convert::Converted;
 use crate::report;
 use crate::yaml;
@@ -125,7 +125,7 @@ impl Importer {
     async fn records_of(&self, zone: &Value) -> Result<HashMap<String, Value>, String> {
         let (namespace, name) = named(zone);
         let params = ListParams::default().fields(&field_is("spec.zoneRef.name", name));
-        let objects = list(&self.cluster.plain("DNSRecord", namespace), &params).await;
+        let objects = self.cluster.list(&self.cluster.plain("DNSRecord", namespace), &params).await;
         let objects =
             objects.map_err(|error| format!("DNSRecords of namespace {namespace}: {}", explain(&error)))?;
         let is_staying = |object: &DynamicObject| object.metadata.deletion_timestamp.is_none();

@@ -96,6 +96,8 @@ impl Objects {
                     let why = (text(&accepted["reason"]), text(&accepted["message"]));
                     said.rejected.insert(key(&record, &imported.apex)?, why);
                 }
+                // In the zone; what is answered at its name is the delegation above it.
+                (Some(ready), _) if ready["reason"] == "Occluded" => said.served += 1,
                 (ready, _) => {
                     let message =
                         ready.map_or_else(|| "nothing yet".to_owned(), |ready| text(&ready["message"]));

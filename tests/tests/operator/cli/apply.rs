@@ -127,6 +127,64 @@ fn all_or_nothing_puts_everything_back_as_it_was() {
     assert!(site.get("dnsrecord", "new").is_none());
 }
 
+/// It was told afterwards, when what it had made could not be deleted any more.
+#[test]
+fn all_or_nothing_is_not_begun_by_who_could_not_take_it_back() {
+    let site = Site::new("back");
+    let namespace = &site.namespace;
+    site.port53_applies(&(site.zone() + &site.a("www", "192.0.2.1")));
+    let role = |name: &str, rule: &str| {
+        site.platform.apply(&format!(
+            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n\
+             metadata: {{name: {name}, namespace: {namespace}}}\n\
+             rules: [{{apiGroups: [port53.dev], resources: [dnsrecords], {rule}}}]\n\
+             ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
+             metadata: {{name: {name}, namespace: {namespace}}}\n\
+             subjects: [{{kind: User, name: {namespace}, apiGroup: rbac.authorization.k8s.io}}]\n\
+             roleRef: {{kind: Role, name: {name}, apiGroup: rbac.authorization.k8s.io}}\n"
+        ));
+    };
+    let apply = || super::finished(site.command_of_team("apply -f a.yaml --atomic"));
+    let is_told = |what: &str| {
+        eventually(what, || match apply() {
+            (2, done) if done.stderr.contains(what) => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+    };
+    role("writer", "verbs: [get, list, watch, create, patch]");
+    site.write("a.yaml", &site.a("new", "192.0.2.2"));
+    is_told(&format!("nothing is applied: you may not delete dnsrecords in namespace {namespace}"));
+    assert!(site.get("dnsrecord", "new").is_none());
+    site.write("a.yaml", &site.a("www", "192.0.2.2"));
+    is_told(&format!("you may not update dnsrecords in namespace {namespace}"));
+    assert_eq!(site.get("dnsrecord", "www").expect("www")["spec"]["values"][0], "192.0.2.1");
+
+    // A right to that name alone is enough, and what is asked for is said.
+    role("deleter", "verbs: [delete], resourceNames: [new]");
+    site.write("a.yaml", &site.a("new", "192.0.2.2"));
+    eventually("the right", || match apply() {
+        (0, _) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+}
+
+/// Waiting would not help: it is told at once.
+#[test]
+fn what_is_below_a_delegation_is_told_not_to_be_answered() {
+    let site = Site::new("below");
+    let cut = format!("name: cut, type: NS, values: [ns.{}.]", site.domain);
+    let cut = record(&site.namespace, "cut", "here", &cut);
+    site.port53_applies(&(site.zone() + &site.a("ns", "192.0.2.53") + &cut));
+    let www = record(&site.namespace, "www", "here", "name: www.cut, type: A, values: [192.0.2.1]");
+    site.write("a.yaml", &www);
+    let done = site.port53(1, "apply -f a.yaml --timeout 10m");
+    assert!(done.stderr.contains("a.yaml:2: not served: ") && done.stderr.contains("[Occluded]"), "{done:?}");
+    // It is no error, for the delegation may go.
+    site.write("a.yaml", &(site.zone() + &cut + &www));
+    let done = site.port53(0, "check a.yaml");
+    assert!(done.stdout.contains("warning: ") && done.stdout.contains("[occluded]"), "{done:?}");
+}
+
 #[test]
 fn all_or_nothing_that_is_interrupted_leaves_nothing() {
     let site = Site::new("interrupted");
