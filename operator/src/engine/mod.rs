@@ -26,7 +26,8 @@
 //! | `assembling` | what is published, read at the start |
 //! | `heads` | heads as they are told, written and found |
 //! | `confirming` | questions to the resolvers |
-//! | `reporting` | statuses |
+//! | `statuses` | what every object is to be told. Pure |
+//! | `reporting` | telling it |
 //! | `leaving` | Zones that are deleted; finalizers |
 //! | `keeping` | checkpoints, and restoring what others delete |
 //! | `pruning` | deleting what history does not keep |
@@ -40,6 +41,7 @@ mod leaving;
 mod planning;
 mod pruning;
 mod reporting;
+mod statuses;
 mod version;
 mod zone;
 
@@ -65,7 +67,7 @@ use crate::index::{Index, Key, Noted};
 use crate::stages::{Planner, Published};
 use heads::Heads;
 use keeping::Library;
-use reporting::{Object, Statuses};
+use statuses::{Object, Statuses};
 use zone::ZoneState;
 
 /// Messages that are taken note of before anything is decided.
