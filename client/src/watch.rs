@@ -39,6 +39,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 const PAGE: Duration = Duration::from_secs(30);
 /// The first pause after a failure; each that follows is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The most between two attempts, unless a follower has another.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 /// Marks the bookmark after the last object of a streaming list.
 const END_OF_LIST: &str = "k8s.io/initial-events-end";
@@ -84,12 +85,16 @@ pub struct Follower<K> {
     pub api: Api<DynamicObject>,
     /// How the listener tells this from others.
     pub kind: K,
+    /// The one object of this name, and no others: which takes no right to others.
+    pub only: Option<String>,
     /// How much of it.
     pub part: Part,
     /// Objects in a page of a list.
     pub page: u32,
     /// Whether the list comes as a watch, which is lighter for an API server that can.
     pub streaming_list: bool,
+    /// The most between two attempts.
+    pub longest_pause: Duration,
     /// Who hears of it.
     pub messages: Sender<Told<K>>,
     /// How often a list was begun.
@@ -127,6 +132,23 @@ struct Page {
     version: String,
 }
 
+impl<K> Follower<K> {
+    /// Follows whole objects by plain lists of 500 a page, all that `api` has.
+    pub fn new(api: Api<DynamicObject>, kind: K, messages: Sender<Told<K>>) -> Self {
+        Follower {
+            api,
+            kind,
+            only: None,
+            part: Part::Whole,
+            page: 500,
+            streaming_list: false,
+            longest_pause: LONGEST_PAUSE,
+            messages,
+            lists: Arc::default(),
+        }
+    }
+}
+
 impl<K: Clone> Follower<K> {
     /// Follows until nobody listens any more.
     pub async fn run(self) {
@@ -142,18 +164,26 @@ impl<K: Clone> Follower<K> {
     }
 
     async fn follow_from(self, place: Place) {
+        let longest_pause = self.longest_pause;
         let mut following = Following { this: self, place, is_connected: false, refuses_streams: false };
         let mut pause = FIRST_PAUSE;
         loop {
             let begun = Instant::now();
             let Err(Interruption::Lost(why)) = following.follow().await else { return };
             // What ran for a while is a new failure, not the last one again.
-            pause = if begun.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { pause };
+            pause = if begun.elapsed() > longest_pause { FIRST_PAUSE } else { pause };
             if following.is_lost(why).await.is_err() {
                 return;
             }
             sleep(jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(longest_pause);
+        }
+    }
+
+    fn watches(&self, params: WatchParams) -> WatchParams {
+        match &self.only {
+            Some(only) => params.fields(&format!("metadata.name={only}")),
+            None => params,
         }
     }
 
@@ -195,10 +225,10 @@ impl<K: Clone> Following<K> {
         self.notice_a_restore().await?;
         loop {
             match self.place.from().map(str::to_owned) {
-                Some(from) => self.watch(WatchParams::default(), from).await?,
+                Some(from) => self.watch(self.this.watches(WatchParams::default()), from).await?,
                 None if self.this.streaming_list && !self.refuses_streams => {
                     let (params, from) = streaming_list();
-                    self.watch(params, from).await?;
+                    self.watch(self.this.watches(params), from).await?;
                 }
                 None => self.list().await?,
             }
@@ -221,7 +251,11 @@ impl<K: Clone> Following<K> {
             return Ok(());
         }
         for check in self.place.checks() {
-            let now = within(ANSWER, self.this.page(&check.params())).await?;
+            let mut params = check.params();
+            if let (Some(only), None) = (&self.this.only, &params.field_selector) {
+                params = params.fields(&format!("metadata.name={only}"));
+            }
+            let now = within(ANSWER, self.this.page(&params)).await?;
             self.place.found(&check, now.objects.first().map(|object| &object.metadata), &now.version);
         }
         Ok(())
@@ -236,6 +270,9 @@ impl<K: Clone> Following<K> {
     /// Lists to the end.
     async fn list(&mut self) -> Result<(), Interruption> {
         let mut params = ListParams::default().limit(self.this.page);
+        if let Some(only) = &self.this.only {
+            params = params.fields(&format!("metadata.name={only}"));
+        }
         loop {
             if params.continue_token.is_none() {
                 self.list_begins().await?;

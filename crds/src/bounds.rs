@@ -306,6 +306,40 @@ pub(crate) fn grant_types(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Addresses with ports or without.
+pub(crate) fn addresses(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 32,
+        "x-kubernetes-list-type": "set",
+        "items": {
+            "type": "string",
+            "maxLength": 64,
+            "x-kubernetes-validations": [rule(
+                format!(
+                    "self.matches('^([0-9.]{{7,15}}(:[0-9]{{1,5}})?|{ADDRESS_V6}|\\\\[{ADDRESS_V6}\\\\]:[0-9]{{1,5}})$')"
+                ),
+                "not an address: write it as 192.0.2.53, 192.0.2.53:5353, 2001:db8::53 or [2001:db8::53]:5353",
+            )],
+        },
+    })
+}
+
+/// What every address of IPv6 looks like.
+const ADDRESS_V6: &str = "[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,41}";
+
+/// A prefix of addresses. That its bits beyond the length are zero is looked at by the operator.
+pub(crate) fn prefix(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 64,
+        "x-kubernetes-validations": [rule(
+            format!("self.matches('^([0-9.]{{7,15}}|{ADDRESS_V6})(/[0-9]{{1,3}})?$')"),
+            "not a prefix of addresses: write it as 192.0.2.0/24, 2001:db8::/48, or an address",
+        )],
+    })
+}
+
 /// The name of an object of Kubernetes.
 pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

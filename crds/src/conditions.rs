@@ -16,6 +16,8 @@ pub enum ConditionType {
     Ready,
     /// Removals are held back by the guard until a person releases them. Zones only.
     Held,
+    /// Everyone who may transfer the zone can: the keys are known. Only of Zones that say who may.
+    Transferable,
 }
 
 impl ConditionType {
@@ -25,6 +27,7 @@ impl ConditionType {
             Self::Accepted => "Accepted",
             Self::Ready => "Ready",
             Self::Held => "Held",
+            Self::Transferable => "Transferable",
         }
     }
 }
@@ -129,6 +132,10 @@ reasons! {
     WithdrawalPending,
     /// The zone is no longer served.
     Withdrawn,
+    /// The keys of all who may transfer the zone are known.
+    KeysKnown,
+    /// A Secret with a key is not there, cannot be read, has no key, or one whose name is that of another's.
+    KeyMissing,
 }
 
 /// A condition as of `now`, about the spec of generation `generation`. The message is cut at the 32,768

@@ -62,6 +62,10 @@ pub struct ZoneHeadSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "published::unsigned")]
     pub pinned: Option<u32>,
+    /// Who may transfer the zone: a prefix of addresses, or key: and the name of a TSIG key. At most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "published::allowed")]
+    pub transfer: Vec<String>,
 }
 
 /// Whether a published zone is served.

@@ -145,6 +145,16 @@ fn absolute() -> serde_json::Value {
     )
 }
 
+/// `spec.transfer` of a head: prefixes of addresses, and names of keys.
+pub(crate) fn allowed(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 32,
+        "x-kubernetes-list-type": "set",
+        "items": {"type": "string", "maxLength": MAX_NAME_LENGTH + 4},
+    })
+}
+
 /// A number of 32 bits: a serial (RFC 1982) or seconds of a SOA.
 pub(crate) fn unsigned(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX})

@@ -81,6 +81,9 @@ pub struct ZoneSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub children: Vec<ChildGrant>,
+    /// Who may have the whole zone, and who is told when it changes: its secondaries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
     /// How much may be removed at once.
     #[serde(default)]
     pub guard: Guard,
@@ -195,6 +198,46 @@ pub struct ChildGrant {
     pub names: Vec<String>,
 }
 
+/// Zone transfers (RFC 5936, RFC 1995) to secondaries.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Transfer {
+    /// Who may transfer the zone: one of these is enough. Nobody when left out. At most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub allow: Vec<TransferAllow>,
+    /// Secondaries that are told of each new version by NOTIFY (RFC 1996), signed with the first key of allow:
+    /// 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53. At most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "bounds::addresses")]
+    pub notify: Vec<String>,
+}
+
+/// Someone who may transfer the zone: who signs with a key, or who asks from a prefix.
+#[derive(Clone, Debug, Default, Deserialize, Eq, KubeSchema, PartialEq, Serialize)]
+#[x_kube(
+    validation = Rule::new("has(self.tsigSecretRef) != has(self.cidr)")
+        .message("an entry is a key or a prefix: write tsigSecretRef or cidr, and another entry for the other")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferAllow {
+    /// The Secret of a TSIG key (RFC 8945), in the namespace of the Zone: its key `secret` in base64, `algorithm`
+    /// (hmac-sha256 when left out), and `name` (that of the Secret when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tsig_secret_ref: Option<SecretRef>,
+    /// A prefix of addresses, such as 192.0.2.0/24, or an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::prefix")]
+    pub cidr: Option<String>,
+}
+
+/// Names a Secret of the same namespace.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct SecretRef {
+    /// The name of the Secret.
+    #[schemars(schema_with = "bounds::object_name")]
+    pub name: String,
+}
+
 /// How much may be removed from the zone at once.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -233,7 +276,7 @@ pub struct ZoneStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub serving: Option<String>,
-    /// Accepted, Ready and Held.
+    /// Accepted, Ready and Held; and Transferable where the Zone says who may transfer it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::schema")]
     pub conditions: Vec<Condition>,

@@ -18,6 +18,7 @@
 //! | [`guard`] | how much may go from a zone at once |
 //! | [`history`] | which revisions are kept |
 //! | [`report`] | verdicts and answers as statuses |
+//! | [`transfer`] | who may transfer which zone |
 //! | [`index`] | what the watches told |
 //! | [`engine`] | decides what is done, and when |
 //! | [`cluster`] | I/O: the API server, questions to the resolvers |
@@ -33,6 +34,7 @@ pub mod objects;
 pub mod program;
 pub mod report;
 pub mod stages;
+pub mod transfer;
 pub mod verdict;
 
 /// 16 octets that nobody knows beforehand, to salt the content of a zone: who chooses names should not choose where

@@ -6,14 +6,17 @@
 mod answering;
 mod file;
 mod given;
+mod transferring;
 
 pub use answering::AnsweringArguments;
 pub use given::{Command, Given};
+pub use transferring::TransferArguments;
 
 use crate::health::ASSEMBLY_GRACE;
 use crate::kubernetes::Source;
 use crate::metrics::ZONES_WITH_METRICS;
 use crate::serve::{Caps, Drain, Encrypted, Files, Settings, TcpLimits};
+use crate::transfer;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -99,6 +102,9 @@ pub struct Arguments {
     /// often as needed. From others such a header is malformed
     #[arg(long, env = "PORT53_PROXY_FROM", value_delimiter = ',')]
     pub proxy_from: Vec<String>,
+    /// Zone transfers
+    #[command(flatten)]
+    pub transfer: TransferArguments,
     /// On SIGTERM, leave when nothing has come for this long
     #[arg(long, env = "PORT53_DRAIN_QUIET", default_value = "5s")]
     pub drain_quiet: String,
@@ -144,6 +150,10 @@ pub struct Config {
     pub assembly_grace: Duration,
     /// Zones with metrics; [`ZONES_WITH_METRICS`] by default.
     pub zone_metrics: usize,
+    /// Zone transfers.
+    pub transfer: transfer::Settings,
+    /// Directory of the TSIG keys.
+    pub tsig_keys: Option<PathBuf>,
     /// Format of the log.
     pub log_format: LogFormat,
     /// Directives of the log.
@@ -200,6 +210,7 @@ impl Arguments {
         let handshakes = wrong.number("--tls-handshakes", &self.tls_handshakes, 1, 1_000_000);
         let zone_metrics = wrong.number("--zone-metrics", &self.zone_metrics, 0, 10_000_000);
         let answering = self.answering.check(&mut wrong);
+        let transfer = self.transfer.check(&mut wrong);
         let log_format = match self.log_format.as_str() {
             "text" => LogFormat::Text,
             "json" => LogFormat::Json,
@@ -239,12 +250,15 @@ impl Arguments {
                     handshakes: handshakes.unwrap_or(tcp.handshakes),
                 },
                 proxies,
-                // Read from its files when the program starts.
+                // Made when the program starts: keys and certificate are read from their files.
+                transfers: Arc::default(),
                 certificate: None,
                 drain: Drain { quiet: quiet.unwrap_or(drain.quiet), most: most.unwrap_or(drain.most) },
             },
             assembly_grace: assembly_grace.unwrap_or(ASSEMBLY_GRACE),
             zone_metrics: zone_metrics.unwrap_or(ZONES_WITH_METRICS),
+            transfer,
+            tsig_keys: self.transfer.tsig_keys.filter(|path| !path.as_os_str().is_empty()),
             log_format,
             log: self.log,
         })
@@ -404,6 +418,8 @@ mod tests {
         assert_eq!(config.assembly_grace, ASSEMBLY_GRACE);
         assert_eq!(config.zone_metrics, ZONES_WITH_METRICS);
         assert!(config.udp_threads >= 1);
+        assert_eq!(config.transfer.policy, transfer::Policy::default(), "nobody may transfer");
+        assert_eq!(config.transfer.journal, transfer::JournalLimits::default());
     }
 
     #[test]
@@ -422,6 +438,9 @@ mod tests {
             "--proxy-from=192.0.2.1/24",
             "--tcp-prefix-v6=129",
             "--drain-quiet=40s",
+            "--transfer-allow=key:a..b,example.com",
+            "--notify=192.0.2.1",
+            "--transfers=0",
             "--log-format=xml",
         ])
         .expect_err("wrong");
@@ -440,6 +459,10 @@ mod tests {
             "--tcp-connections",
             "--tcp-prefix-v6",
             "--udp-limit",
+            "--transfer-allow",
+            "--transfer-allow",
+            "--notify",
+            "--transfers",
             "--log-format",
         ];
         assert_eq!(flags, expected, "{wrong:#?}");

@@ -16,6 +16,7 @@
 //! | [`kubernetes`] | the source in a cluster: heads and slices of one namespace |
 //! | [`serve`] | sockets, the UDP loop, connections over TCP, TLS, QUIC and HTTPS, the graceful stop |
 //! | [`limits`] | what is answered to whom: settings that may change, one gate a UDP thread |
+//! | [`transfer`] | zone transfers out, NOTIFY, TSIG |
 //! | [`disk`] | the cache of what is served, written behind and read at start |
 //! | [`traffic`] | counters, one set a thread |
 //! | [`health`] | when this process is ready, and the query it asks itself |
@@ -37,3 +38,4 @@ pub mod reload;
 pub mod serve;
 pub mod source;
 pub mod traffic;
+pub mod transfer;

@@ -11,6 +11,7 @@ use crate::reload::ReloadStatus;
 use crate::serve::Certificate;
 use crate::source::{Publisher, SourceState};
 use crate::traffic::{COOKIES, Closed, LATENCY_BOUNDS, Totals, Traffic, Transport};
+use crate::transfer::Transfers;
 use port53_zone::name;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
@@ -37,6 +38,8 @@ pub struct Metrics {
     pub disk: Option<Arc<DiskStatus>>,
     /// The API server, when it is the source.
     pub kubernetes: Option<Arc<KubernetesStatus>>,
+    /// Zone transfers, where they are offered.
+    pub transfers: Option<Arc<Transfers>>,
     /// Readiness.
     pub health: Arc<Health>,
     /// Settings read again.
@@ -265,6 +268,34 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    fn transfers(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let Some(transfers) = &self.transfers else { return Ok(()) };
+        let ([whole, differences], [refused, busy]) = (transfers.sent(), transfers.not_sent());
+        let [sent, answered, given_up] = transfers.notified();
+        let mut by_outcome = |name: &str, help: &str, outcomes: &[(&str, u64)]| {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            outcomes
+                .iter()
+                .try_for_each(|(outcome, count)| counter(&mut metric, &[("outcome", outcome)], *count))
+        };
+        by_outcome(
+            "port53_transfers",
+            "Zone transfers that were asked for, by what was sent",
+            &[("whole", whole), ("differences", differences), ("refused", refused), ("busy", busy)],
+        )?;
+        by_outcome(
+            "port53_notify",
+            "NOTIFY messages sent, answered, and versions that a secondary never heard of",
+            &[("sent", sent), ("answered", answered), ("given-up", given_up)],
+        )?;
+        let help = "Octets of what changed, kept for IXFR";
+        let name = "port53_transfer_journal_bytes";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&(transfers.journal_octets() as u64))
+    }
+}
+
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let totals = Transport::ALL.map(|(transport, label)| (label, self.traffic.totals(transport)));
@@ -276,7 +307,8 @@ impl Collector for Metrics {
         self.zones(&mut encoder)?;
         self.disk(&mut encoder)?;
         self.reloads(&mut encoder)?;
-        self.kubernetes(&mut encoder)
+        self.kubernetes(&mut encoder)?;
+        self.transfers(&mut encoder)
     }
 }
 

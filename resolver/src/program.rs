@@ -10,7 +10,9 @@ use crate::reload::{Reload, ReloadStatus, SetLog};
 use crate::serve::{self, Certificate, Ended, LOOK, Listeners, Settings};
 use crate::source::{Publisher, SourceState};
 use crate::traffic::Traffic;
+use crate::transfer::Transfers;
 use port53_client::{chain, on_signal};
+use port53_secondaries::keys::{Directory, Keys};
 use std::error::Error;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -75,19 +77,25 @@ async fn serve_with(
     tracing::info!(?addresses, health = %health_listener.local_addr()?, "listening");
 
     let publisher = Publisher::new();
+    let left = CancellationToken::new();
+    let transfers = Arc::new(Transfers::new(config.transfer, Keys::default()));
+    let keys = config.tsig_keys.as_deref().map(Directory::new);
     let disk = Arc::new(DiskStatus::default());
-    let loaded = disk::load(&config.cache_dir, &publisher, &disk);
+    let loaded = disk::load(&config.cache_dir, &publisher, &transfers, &disk);
     let zones = loaded.zones;
     tracing::info!(zones, problems = loaded.problems.len(), "disk cache read");
     let writer = disk::Writer::start(
         &config.cache_dir,
         publisher.clone(),
+        transfers.clone(),
         loaded,
         config.cache_interval,
         disk.clone(),
     )?;
 
-    let kubernetes = config.source.map(|source| follow(source, &publisher));
+    let following = transfers.follow(&publisher, keys, left.clone())?;
+
+    let kubernetes = config.source.map(|source| follow(source, &publisher, &transfers));
     if kubernetes.is_none() {
         publisher.source_is(SourceState::DiskOnly);
         // An empty cache tells nothing: who knows no zone at all is not ready.
@@ -107,16 +115,18 @@ async fn serve_with(
         health: health.clone(),
         reloads,
         certificate: certificate.clone(),
+        transfers: Some(transfers.clone()),
         zones_with_metrics: config.zone_metrics,
     };
-    let left = CancellationToken::new();
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));
     tokio::spawn(health.clone().probe(addresses, leave.clone()));
-    let settings = Settings { certificate, ..config.serve };
+    let settings = Settings { certificate, transfers, ..config.serve };
     let ended = serve::run(listeners, publisher.zones(), settings, traffic, leave).await;
     health.serving_ended();
     writer.finish();
     left.cancel();
+    // A panic of the thread was logged.
+    let _ = tokio::task::spawn_blocking(|| following.join()).await;
     endpoints.await??;
     match ended? {
         Ended::Quiet => tracing::info!("left: nobody asked any more"),
@@ -126,9 +136,9 @@ async fn serve_with(
 }
 
 /// Follows the API server beside everything else, until this process ends: also while it leaves.
-fn follow(source: Source, publisher: &Publisher) -> Arc<KubernetesStatus> {
+fn follow(source: Source, publisher: &Publisher, transfers: &Arc<Transfers>) -> Arc<KubernetesStatus> {
     let status = Arc::new(KubernetesStatus::default());
-    tokio::spawn(kubernetes::run(source, publisher.clone(), status.clone()));
+    tokio::spawn(kubernetes::run(source, publisher.clone(), transfers.clone(), status.clone()));
     status
 }
 

@@ -45,7 +45,13 @@ struct Book {
     unsaved: Option<BTreeSet<Name>>,
     /// Versions that were replaced and may still be read.
     replaced: Vec<Arc<Zones>>,
+    /// Versions that came since the follower last looked, none for a zone that was withdrawn. `None`: nobody
+    /// follows.
+    versions: Option<BTreeMap<Name, Vec<Arc<Image>>>>,
 }
+
+/// Versions of a zone kept for a follower that is behind; then the newest takes the place of the one before.
+const VERSIONS: usize = 16;
 
 struct Entry {
     image: Option<Arc<Image>>,
@@ -135,6 +141,7 @@ impl Publisher {
             source: SourceState::Starting,
             unsaved: None,
             replaced: Vec::new(),
+            versions: None,
         };
         Publisher {
             shared: Arc::new(Shared {
@@ -193,6 +200,7 @@ impl Publisher {
         if known {
             self.swap(&mut book, |zones| zones.remove(apex));
             self.note_unsaved(&mut book, apex);
+            self.note_version(&mut book, apex, None);
         }
         known
     }
@@ -236,6 +244,11 @@ impl Publisher {
         }
     }
 
+    /// Says that what is kept of a zone beside its content has changed.
+    pub(crate) fn is_unsaved(&self, apex: &Name) {
+        self.note_unsaved(&mut self.book(), apex);
+    }
+
     /// Notes zones as unsaved again, because saving them failed.
     pub(crate) fn still_unsaved(&self, apexes: impl IntoIterator<Item = Name>) {
         if let Some(unsaved) = &mut self.book().unsaved {
@@ -256,6 +269,39 @@ impl Publisher {
         book.unsaved.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// From now on versions are noted for [`Self::take_versions`], those in service first.
+    pub(crate) fn note_versions(&self) {
+        let mut book = self.book();
+        let served =
+            book.entries.iter().filter_map(|(apex, entry)| Some((apex.clone(), vec![entry.image.clone()?])));
+        book.versions = Some(served.collect());
+    }
+
+    /// Waits until a version has come into service since the last call, at most `patience`. The versions of each
+    /// zone, oldest first; none when it was withdrawn.
+    pub(crate) fn take_versions(&self, patience: Duration) -> BTreeMap<Name, Vec<Arc<Image>>> {
+        let nothing = |book: &mut Book| book.versions.as_ref().is_none_or(BTreeMap::is_empty);
+        let (mut book, _) = self
+            .shared
+            .changed
+            .wait_timeout_while(self.book(), patience, nothing)
+            .unwrap_or_else(PoisonError::into_inner);
+        book.versions.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note_version(&self, book: &mut Book, apex: &Name, image: Option<Arc<Image>>) {
+        let Some(versions) = &mut book.versions else { return };
+        let versions = versions.entry(apex.clone()).or_default();
+        match image {
+            None => versions.clear(),
+            Some(image) => {
+                versions.truncate(VERSIONS - 1);
+                versions.push(image);
+            }
+        }
+        self.shared.changed.notify_all();
+    }
+
     fn install(&self, book: &mut Book, image: Image, to_disk: bool) {
         let image = Arc::new(image);
         let apex = image.apex().clone();
@@ -264,7 +310,8 @@ impl Publisher {
             book.entries.entry(apex.clone()).or_insert(Entry { image: None, known_since: now, updated: now });
         entry.image = Some(image.clone());
         entry.updated = now;
-        self.swap(book, |zones| zones.put(&apex, ZoneState::Serving(image)));
+        self.swap(book, |zones| zones.put(&apex, ZoneState::Serving(image.clone())));
+        self.note_version(book, &apex, Some(image));
         if to_disk {
             self.note_unsaved(book, &apex);
         }

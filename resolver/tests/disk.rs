@@ -8,6 +8,7 @@ use port53_resolver::disk::{self, DiskStatus, Writer};
 use port53_resolver::health::Health;
 use port53_resolver::metrics::Metrics;
 use port53_resolver::source::Publisher;
+use port53_resolver::transfer::{Policy, Transfers};
 use rustix::fs::{FileType, Mode};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,9 +24,10 @@ const HOSTS: usize = 1500;
 fn written() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     let (publisher, status) = (Publisher::new(), Arc::new(DiskStatus::default()));
-    let loaded = disk::load(directory.path(), &publisher, &status);
+    let loaded = disk::load(directory.path(), &publisher, &Transfers::default(), &status);
     let writer =
-        Writer::start(directory.path(), publisher.clone(), loaded, OFTEN, status.clone()).expect("starts");
+        Writer::start(directory.path(), publisher.clone(), Arc::default(), loaded, OFTEN, status.clone())
+            .expect("starts");
     publisher.put(image("example.com.", 7, "192.0.2.1", HOSTS)).expect("new");
     publisher.put(image("example.org.", 3, "192.0.2.2", 0)).expect("new");
     writer.finish();
@@ -35,7 +37,7 @@ fn written() -> tempfile::TempDir {
 
 fn reload(directory: &Path) -> (Publisher, disk::Loaded, Arc<DiskStatus>) {
     let (publisher, status) = (Publisher::new(), Arc::new(DiskStatus::default()));
-    let loaded = disk::load(directory, &publisher, &status);
+    let loaded = disk::load(directory, &publisher, &Transfers::default(), &status);
     publisher.list_complete();
     (publisher, loaded, status)
 }
@@ -66,13 +68,38 @@ async fn a_restart_answers_the_same() {
     server.stop().await;
 }
 
+/// Secondaries go on while the source that said who may transfer cannot be reached.
+#[test]
+fn a_restart_gives_zones_to_those_who_could_have_them() {
+    let directory = written();
+    let apex = zone_name("example.com.");
+    let policy = Policy {
+        allow: vec!["192.0.2.0/24".parse().expect("an entry"), "key:xfr".parse().expect("an entry")],
+        notify: Vec::new(),
+    };
+    let (publisher, status) = (Publisher::new(), Arc::new(DiskStatus::default()));
+    let transfers = Arc::new(Transfers::default());
+    let loaded = disk::load(directory.path(), &publisher, &transfers, &status);
+    let writer =
+        Writer::start(directory.path(), publisher.clone(), transfers.clone(), loaded, OFTEN, status.clone());
+    transfers.policies().set(&apex, Some(policy.clone()));
+    publisher.put(image("example.com.", 8, "192.0.2.1", HOSTS)).expect("newer");
+    writer.expect("starts").finish();
+    let transfers = Transfers::default();
+    let loaded = disk::load(directory.path(), &Publisher::new(), &transfers, &status);
+    assert_eq!(loaded.problems, [""; 0]);
+    assert_eq!(*transfers.policies().of(&apex), policy);
+    assert_eq!(*transfers.policies().of(&zone_name("example.org.")), Policy::default());
+}
+
 /// Changes write what changed, a withdrawal removes the zone, and what is no longer used goes.
 #[test]
 fn changes_and_withdrawals_follow() {
     let directory = written();
     let (publisher, loaded, status) = reload(directory.path());
     let writer =
-        Writer::start(directory.path(), publisher.clone(), loaded, OFTEN, status.clone()).expect("starts");
+        Writer::start(directory.path(), publisher.clone(), Arc::default(), loaded, OFTEN, status.clone())
+            .expect("starts");
     let zone = directory.path().join("example.com.zone");
     let first = files(&zone, ".slice").len();
     assert!(first > 3, "more than one slice: {first}");
@@ -117,7 +144,8 @@ async fn a_damaged_slice_is_set_aside_and_its_zone_alone_is_servfail() {
     // What is missed stays missed at the next start, until a source gives it; then it is whole again.
     let (_, loaded, _) = reload(directory.path());
     assert_eq!((loaded.zones, loaded.problems.len()), (1, 1));
-    let writer = Writer::start(directory.path(), publisher.clone(), loaded, OFTEN, status).expect("starts");
+    let writer = Writer::start(directory.path(), publisher.clone(), Arc::default(), loaded, OFTEN, status)
+        .expect("starts");
     publisher.put(image("example.com.", 2, "192.0.2.9", HOSTS)).expect("the first that is whole");
     assert_eq!(values(&ask_udp(server.address, "www.example.com.", RecordType::A)), ["192.0.2.9"]);
     writer.finish();
@@ -182,7 +210,14 @@ fn what_is_not_a_file_is_set_aside() {
             let (publisher, loaded, status) = reload(directory.path());
             assert_eq!((loaded.zones, loaded.problems.len()), (1, 1), "{:?}", loaded.problems);
             assert!(loaded.problems[0].contains("is not a file; set aside"), "{:?}", loaded.problems);
-            let writer = Writer::start(directory.path(), publisher.clone(), loaded, OFTEN, status.clone());
+            let writer = Writer::start(
+                directory.path(),
+                publisher.clone(),
+                Arc::default(),
+                loaded,
+                OFTEN,
+                status.clone(),
+            );
             publisher.put(image("example.com.", 7, "192.0.2.1", HOSTS)).expect("new");
             writer.expect("starts").finish();
             assert_eq!(status.failure(), None);
@@ -197,7 +232,7 @@ fn the_disk_never_overtakes_a_source() {
     let directory = written();
     let publisher = Publisher::new();
     publisher.put(image("example.com.", 5, "192.0.2.5", 0)).expect("new");
-    disk::load(directory.path(), &publisher, &DiskStatus::default());
+    disk::load(directory.path(), &publisher, &Transfers::default(), &DiskStatus::default());
     let view = publisher.view(&zone_name("example.com.")).and_then(|view| view.image).expect("in service");
     assert_eq!(view.soa().serial, 5);
 }
@@ -211,8 +246,9 @@ async fn a_disk_that_cannot_be_written_stops_nothing_and_is_tried_again() {
     fs::write(&obstacle, "in the way").expect("writes");
     let cache = obstacle.join("cache");
     let (publisher, status) = (Publisher::new(), Arc::new(DiskStatus::default()));
-    let loaded = disk::load(&cache, &publisher, &status);
-    let writer = Writer::start(&cache, publisher.clone(), loaded, OFTEN, status.clone()).expect("starts");
+    let loaded = disk::load(&cache, &publisher, &Transfers::default(), &status);
+    let writer = Writer::start(&cache, publisher.clone(), Arc::default(), loaded, OFTEN, status.clone())
+        .expect("starts");
     publisher.put(image("example.com.", 7, "192.0.2.1", 0)).expect("new");
     eventually("the failure is said", || status.failure().is_some());
     let server = start(&publisher, hasty());
@@ -239,7 +275,8 @@ async fn a_full_disk_keeps_the_last_whole_version_and_is_said() {
     let (publisher, loaded, status) = reload(directory.path());
     let obstacle = full_for(&directory.path().join("example.com.zone"), "manifest");
     let writer =
-        Writer::start(directory.path(), publisher.clone(), loaded, OFTEN, status.clone()).expect("starts");
+        Writer::start(directory.path(), publisher.clone(), Arc::default(), loaded, OFTEN, status.clone())
+            .expect("starts");
     publisher.put(image("example.com.", 8, "192.0.2.8", HOSTS)).expect("higher");
     eventually("the failure is said", || status.failure().is_some());
 
@@ -260,6 +297,7 @@ async fn a_full_disk_keeps_the_last_whole_version_and_is_said() {
         health,
         reloads: Arc::default(),
         certificate: None,
+        transfers: None,
         zones_with_metrics: 1,
     };
     assert!(metrics.scrape().contains("\nport53_disk_writable 0\n"));
@@ -286,7 +324,8 @@ fn a_disk_that_is_full_for_a_slice_keeps_the_last_whole_version() {
     // Longer than this test: there is one attempt, and one more at the end.
     let rarely = Duration::from_secs(3600);
     let writer =
-        Writer::start(directory.path(), publisher.clone(), loaded, rarely, status.clone()).expect("starts");
+        Writer::start(directory.path(), publisher.clone(), Arc::default(), loaded, rarely, status.clone())
+            .expect("starts");
     publisher.put(next).expect("higher");
     eventually("the failure is said", || status.failure().is_some());
     assert_eq!(serial_on(directory.path()), 7);

@@ -44,7 +44,7 @@ fn no_query_through_the_gate_allocates() {
     let rates = Rates { alike: 2, all: 3, ..Rates::default() };
     let answer = answer::Settings { cookies: Secrets::new(&[[1; 16]]), ..answer::Settings::default() };
     let shared = Arc::new(arc_swap::ArcSwap::from_pointee(Answering { answer, rates }));
-    let gate = Gate::new(shared, traffic.worker(Transport::Udp));
+    let gate = Gate::new(shared, Arc::default(), traffic.worker(Transport::Udp));
     let plain =
         b"\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x04test\x00\x00\x01\x00\x01".to_vec();
     let mut with_cookie = plain.clone();

@@ -5,6 +5,7 @@ mod support;
 
 use port53_resolver::disk::{self, DiskStatus, Writer};
 use port53_resolver::source::Publisher;
+use port53_resolver::transfer::Transfers;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -27,9 +28,10 @@ fn main() {
 /// Writes version after version, each with other slices, and prints the serial of each that is written.
 fn write_until_killed(directory: &Path) {
     let (publisher, status) = (Publisher::new(), Arc::new(DiskStatus::default()));
-    let loaded = disk::load(directory, &publisher, &status);
+    let loaded = disk::load(directory, &publisher, &Transfers::default(), &status);
     let often = Duration::from_millis(1);
-    let _writer = Writer::start(directory, publisher.clone(), loaded, often, status.clone()).expect("starts");
+    let _writer = Writer::start(directory, publisher.clone(), Arc::default(), loaded, often, status.clone())
+        .expect("starts");
     let first = serial_of(&publisher).map_or(1, |serial| serial + 1);
     for serial in first.. {
         let before = status.writes.load(Relaxed);
@@ -62,7 +64,7 @@ fn what_was_written_is_there_and_nothing_is_torn() {
             written = line.expect("reads").parse().unwrap_or(written);
         }
         let (publisher, status) = (Publisher::new(), DiskStatus::default());
-        let loaded = disk::load(directory.path(), &publisher, &status);
+        let loaded = disk::load(directory.path(), &publisher, &Transfers::default(), &status);
         assert!(loaded.problems.is_empty(), "round {round}: {:?}", loaded.problems);
         let found = serial_of(&publisher).expect("the zone is there");
         assert!(

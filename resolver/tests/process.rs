@@ -7,6 +7,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use port53_resolver::disk::{self, DiskStatus, Writer};
 use port53_resolver::source::Publisher;
+use port53_resolver::transfer::Transfers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,9 +21,10 @@ use support::*;
 /// Writes example.com at `serial` (with enough names for several slices) and example.org into a cache.
 fn write_cache(directory: &Path, serial: u32, www: &str) {
     let (publisher, status) = (Publisher::new(), Arc::new(DiskStatus::default()));
-    let loaded = disk::load(directory, &publisher, &status);
+    let loaded = disk::load(directory, &publisher, &Transfers::default(), &status);
     let often = Duration::from_millis(1);
-    let writer = Writer::start(directory, publisher.clone(), loaded, often, status.clone()).expect("starts");
+    let writer = Writer::start(directory, publisher.clone(), Arc::default(), loaded, often, status.clone())
+        .expect("starts");
     publisher.put(image("example.com.", serial, www, 1500)).expect("newer");
     publisher.put(image("example.org.", 3, "192.0.2.2", 0)).expect("the same");
     writer.finish();

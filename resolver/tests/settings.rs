@@ -5,6 +5,7 @@ mod support;
 use hickory_proto::rr::RecordType;
 use port53_resolver::disk::{self, DiskStatus, Writer};
 use port53_resolver::source::Publisher;
+use port53_resolver::transfer::Transfers;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -22,9 +23,10 @@ const COOKIE: u16 = 10;
 
 fn write_cache(directory: &Path) {
     let (publisher, status) = (Publisher::new(), Arc::new(DiskStatus::default()));
-    let loaded = disk::load(directory, &publisher, &status);
+    let loaded = disk::load(directory, &publisher, &Transfers::default(), &status);
     let often = Duration::from_millis(1);
-    let writer = Writer::start(directory, publisher.clone(), loaded, often, status).expect("starts");
+    let writer =
+        Writer::start(directory, publisher.clone(), Arc::default(), loaded, often, status).expect("starts");
     publisher.put(image("example.com.", 7, "192.0.2.1", 0)).expect("newer");
     writer.finish();
 }

@@ -6,6 +6,7 @@ use kube::core::ObjectMeta;
 use port53_crds::{Checkpoint as CheckpointFields, HeadState};
 use port53_crds::{Holder, MAX_JOURNAL, PublishedSoa, ZoneHead, ZoneHeadSpec, head_name, revision_name};
 use port53_zone::content::{Change, Content, Digest, journal};
+use port53_zone::transfer::Allow;
 use port53_zone::{Name, Soa, name};
 
 use crate::StoreError;
@@ -31,6 +32,8 @@ pub struct Head {
     pub journal: Vec<Change>,
     /// The serial of the revision that the zone is pinned to.
     pub pinned: Option<u32>,
+    /// Who may transfer the zone.
+    pub transfer: Vec<Allow>,
 }
 
 /// A version that is stored as slices.
@@ -111,6 +114,7 @@ impl Head {
                 },
                 journal,
                 pinned: self.pinned,
+                transfer: self.transfer.iter().map(Allow::to_string).collect(),
             },
         }
     }
@@ -152,6 +156,7 @@ impl Head {
             checkpoint,
             journal,
             pinned: spec.pinned,
+            transfer: read_allowed(&spec.transfer)?,
             apex,
         })
     }
@@ -200,6 +205,14 @@ pub(crate) fn read_soa(soa: &PublishedSoa, serial: u32) -> Result<Soa, StoreErro
 
 pub(crate) fn read_name(field: &'static str, text: &str) -> Result<Name, StoreError> {
     name::parse_absolute(text).map_err(|error| StoreError::field(field, format!("\"{text}\" {error}")))
+}
+
+fn read_allowed(texts: &[String]) -> Result<Vec<Allow>, StoreError> {
+    let read = |text: &String| {
+        let field = |what| StoreError::field("spec.transfer", format!("\"{text}\" {what}"));
+        text.parse().map_err(field)
+    };
+    texts.iter().map(read).collect()
 }
 
 pub(crate) fn read_digest(field: &'static str, text: &str) -> Result<Digest, StoreError> {
@@ -260,6 +273,7 @@ mod tests {
             checkpoint: Checkpoint::of(base, 7),
             journal: changes,
             pinned: None,
+            transfer: vec!["192.0.2.0/24".parse().expect("one"), "key:xfr.example".parse().expect("one")],
         };
         (head, content)
     }

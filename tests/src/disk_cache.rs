@@ -2,6 +2,7 @@
 
 use port53_resolver::disk;
 use port53_resolver::source::Publisher;
+use port53_resolver::transfer::Transfers;
 use port53_zone::image::Image;
 use std::error::Error;
 use std::path::Path;
@@ -14,8 +15,15 @@ use std::time::Duration;
 /// When it cannot be written.
 pub fn write(cache: &Path, zones: impl IntoIterator<Item = Image>) -> Result<(), Box<dyn Error>> {
     let (publisher, status) = (Publisher::new(), Arc::new(disk::DiskStatus::default()));
-    let loaded = disk::load(cache, &publisher, &status);
-    let writer = disk::Writer::start(cache, publisher.clone(), loaded, Duration::ZERO, status.clone())?;
+    let loaded = disk::load(cache, &publisher, &Transfers::default(), &status);
+    let writer = disk::Writer::start(
+        cache,
+        publisher.clone(),
+        Arc::default(),
+        loaded,
+        Duration::ZERO,
+        status.clone(),
+    )?;
     for zone in zones {
         publisher.put(zone)?;
     }

@@ -47,8 +47,19 @@ impl fmt::Display for Program {
 #[derive(Debug)]
 pub struct Peer {
     address: SocketAddr,
-    _process: Process,
+    process: Process,
     _dir: TempDir,
+}
+
+/// Whose zones a secondary has, and how it asks for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Secondary<'a> {
+    /// Of Port53, on loopback.
+    pub primary: SocketAddr,
+    /// The zones.
+    pub apexes: &'a [&'a str],
+    /// Algorithm, name and secret of the key that signs everything between both.
+    pub key: [&'a str; 3],
 }
 
 impl Peer {
@@ -71,9 +82,32 @@ impl Peer {
         self.address
     }
 
+    /// Starts `program` as a secondary and waits until it answers the SOA of each zone.
+    ///
+    /// # Panics
+    /// With its output when it does not.
+    pub fn start_secondary(program: Program, secondary: &Secondary<'_>) -> Self {
+        let zones: Vec<Zone<'_>> = secondary.apexes.iter().map(|apex| Zone { apex, text: "" }).collect();
+        for _ in 0..5 {
+            if let Some(peer) = Self::try_start_as(program, &zones, Some(secondary)) {
+                return peer;
+            }
+        }
+        panic!("{program} ended each time that it was started; see its output above");
+    }
+
+    /// What it printed so far.
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
     fn try_start(program: Program, zones: &[Zone<'_>]) -> Option<Self> {
+        Self::try_start_as(program, zones, None)
+    }
+
+    fn try_start_as(program: Program, zones: &[Zone<'_>], secondary: Option<&Secondary<'_>>) -> Option<Self> {
         let dir = TempDir::new().expect("a temporary directory");
-        for zone in zones {
+        for zone in zones.iter().filter(|_| secondary.is_none()) {
             fs::write(dir.path().join(zone.file_name()), zone.text).expect("a zone file");
         }
         let address = free_address();
@@ -85,7 +119,7 @@ impl Peer {
         };
         let files =
             zones.iter().map(|zone| (zone.apex, dir.path().join(zone.file_name()).display().to_string()));
-        let command = command(program, settings, address.port(), dir.path(), files);
+        let command = command(program, settings, address.port(), dir.path(), files, secondary);
         let mut process = Process::start(&program.to_string(), command, dir.path());
         let ready = eventually(&format!("{program} on {address}"), || {
             if process.has_ended() {
@@ -101,7 +135,7 @@ impl Peer {
             eprintln!("{program} ended and printed:\n{}", process.output());
             return None;
         }
-        Some(Peer { address, _process: process, _dir: dir })
+        Some(Peer { address, process, _dir: dir })
     }
 }
 
@@ -138,13 +172,14 @@ pub fn free_address() -> SocketAddr {
 
 /// What starts `program` in `dir` with the zones, each a name and the path of its master file. `settings` is its
 /// configuration but for the zones; in it DIR stands for the directory and PORT for the port. That of PowerDNS must
-/// name `DIR/config` as its list of zones.
+/// name `DIR/config` as its list of zones. As a secondary it writes the files, and as PowerDNS it cannot be one.
 pub fn command<N: fmt::Display, F: fmt::Display>(
     program: Program,
     settings: &str,
     port: u16,
     dir: &Path,
     zones: impl IntoIterator<Item = (N, F)>,
+    secondary: Option<&Secondary<'_>>,
 ) -> Command {
     let (binary, arguments): (_, &[&str]) = match program {
         Program::Nsd => ("nsd", &["-d", "-c"]),
@@ -153,15 +188,18 @@ pub fn command<N: fmt::Display, F: fmt::Display>(
         Program::PowerDns => ("pdns_server", &["--config-dir=."]),
     };
     let dir_text = dir.to_str().expect("a path in UTF-8");
-    let mut text = settings.replace("DIR", dir_text).replace("PORT", &port.to_string());
+    let (mut head, of_zone) = secondary.map(|secondary| as_secondary(program, secondary)).unwrap_or_default();
+    head.push_str(settings);
+    let kind = if secondary.is_some() { "secondary" } else { "primary" };
+    let mut text = head.replace("DIR", dir_text).replace("PORT", &port.to_string());
     if program == Program::PowerDns {
         fs::write(dir.join("pdns.conf"), std::mem::take(&mut text)).expect("a configuration");
     }
     for (apex, file) in zones {
         text.push_str(&match program {
-            Program::Nsd => format!("zone:\n  name: \"{apex}\"\n  zonefile: \"{file}\"\n"),
-            Program::Knot => format!("  - domain: \"{apex}\"\n    file: \"{file}\"\n"),
-            Program::Bind => format!("zone \"{apex}\" {{ type primary; file \"{file}\"; }};\n"),
+            Program::Nsd => format!("zone:\n  name: \"{apex}\"\n  zonefile: \"{file}\"\n{of_zone}"),
+            Program::Knot => format!("  - domain: \"{apex}\"\n    file: \"{file}\"\n{of_zone}"),
+            Program::Bind => format!("zone \"{apex}\" {{ type {kind}; file \"{file}\"; {of_zone} }};\n"),
             Program::PowerDns => format!("zone \"{apex}\" {{ type master; file \"{file}\"; }};\n"),
         });
     }
@@ -174,6 +212,38 @@ pub fn command<N: fmt::Display, F: fmt::Display>(
         command.arg(file);
     }
     command
+}
+
+/// What is said of the primary, before everything else and in each zone.
+fn as_secondary(program: Program, secondary: &Secondary<'_>) -> (String, String) {
+    let [algorithm, name, secret] = secondary.key;
+    let port = secondary.primary.port();
+    match program {
+        Program::Nsd => (
+            format!("key:\n  name: \"{name}\"\n  algorithm: {algorithm}\n  secret: \"{secret}\"\n"),
+            format!(
+                "  allow-notify: 127.0.0.1 {name}\n  request-xfr: 127.0.0.1@{port} {name}\n  \
+                 provide-xfr: 127.0.0.1 NOKEY\n"
+            ),
+        ),
+        Program::Knot => (
+            format!(
+                "key:\n  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}\n\
+                 remote:\n  - id: primary\n    address: 127.0.0.1@{port}\n    key: {name}\n\
+                 acl:\n  - id: told\n    address: 127.0.0.1\n    key: {name}\n    action: notify\n  \
+                 - id: asked\n    address: 127.0.0.1\n    action: transfer\n"
+            ),
+            "    master: primary\n    acl: [told, asked]\n".to_owned(),
+        ),
+        Program::Bind => (
+            format!("key \"{name}\" {{ algorithm {algorithm}; secret \"{secret}\"; }};\n"),
+            format!(
+                "primaries port {port} {{ 127.0.0.1 key \"{name}\"; }}; \
+                 allow-notify {{ key \"{name}\"; }}; allow-transfer {{ 127.0.0.1; }};"
+            ),
+        ),
+        Program::PowerDns => panic!("PowerDNS follows from a database, which it has none of here"),
+    }
 }
 
 const NSD: &str = r#"

@@ -18,16 +18,20 @@
 //! | [`serial`] | serial number arithmetic (RFC 1982) |
 //! | [`image`] | what a resolver holds of a zone in memory: content, index, SOA |
 //! | [`answer`] | from the octets of a query to the octets of its response |
+//! | [`prefix`] | addresses that begin with the same bits |
+//! | [`transfer`] | zone transfers: a version, or what changed since another, as messages |
 
 pub mod answer;
 pub mod content;
 pub mod image;
 pub mod master;
 pub mod name;
+pub mod prefix;
 pub mod rdata;
 pub mod rrset;
 pub mod rules;
 pub mod serial;
+pub mod transfer;
 
 pub use domain::base::iana::Rtype;
 pub use name::Name;

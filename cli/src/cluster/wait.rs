@@ -4,12 +4,11 @@
 //! the API server no longer has that version everything is listed; what is waited for and not in the list is gone.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use kube::Error;
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::ResourceExt;
-use port53_client::watch::{Follower, Part, Told, What};
+use port53_client::watch::{Follower, Told, What};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -63,15 +62,8 @@ impl Cluster {
         let (sender, messages) = mpsc::channel(BACKLOG);
         let mut followers = JoinSet::new();
         for (place, version) in places {
-            let follower = Follower {
-                api: self.plain(&place.kind, &place.namespace),
-                kind: place,
-                part: Part::Whole,
-                page: PAGE,
-                streaming_list: false,
-                messages: sender.clone(),
-                lists: Arc::default(),
-            };
+            let api = self.plain(&place.kind, &place.namespace);
+            let follower = Follower { page: PAGE, ..Follower::new(api, place, sender.clone()) };
             followers.spawn(follower.run_after(version));
         }
         Following { messages, listing: Vec::new(), lost: None, _followers: followers }

@@ -1,8 +1,6 @@
 //! Watches: what people wrote everywhere, and what is published in the operator's own namespace.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -66,15 +64,8 @@ pub fn start(client: &Client, watches: &Watches, messages: &Sender<Told<Kind>>) 
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
             None => Api::all_with(client.clone(), &resource),
         };
-        let follower = Follower {
-            api,
-            kind,
-            part,
-            page,
-            streaming_list: watches.streaming_list,
-            messages: messages.clone(),
-            lists: Arc::new(AtomicU64::new(0)),
-        };
+        let streaming_list = watches.streaming_list;
+        let follower = Follower { part, page, streaming_list, ..Follower::new(api, kind, messages.clone()) };
         set.spawn(follower.run());
     };
     // Pages are such that each is some hundreds of kilobytes.

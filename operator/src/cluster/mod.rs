@@ -6,10 +6,12 @@
 //! | [`store`] | heads, revisions and slices: read, written, deleted |
 //! | [`people`] | statuses and metadata of what people wrote |
 //! | [`confirm`] | questions to the resolvers |
+//! | [`secrets`] | those with keys of TSIG |
 //! | [`endpoints`] | which resolvers there are |
 
 pub mod confirm;
 pub mod endpoints;
 pub mod follow;
 pub mod people;
+pub mod secrets;
 pub mod store;

@@ -296,8 +296,18 @@ async fn of_newest(
     for revision in newest_first {
         let Revision { apex, holder, soa, checkpoint, rrsets, .. } = revision;
         let digest = checkpoint.digest;
-        let head =
-            Head { apex, holder, state, soa, digest, rrsets, checkpoint, journal: Vec::new(), pinned: None };
+        let head = Head {
+            apex,
+            holder,
+            state,
+            soa,
+            digest,
+            rrsets,
+            checkpoint,
+            journal: Vec::new(),
+            pinned: None,
+            transfer: Vec::new(),
+        };
         match of_head(reader, &head).await {
             Ok(stored) => return Ok(Some(stored)),
             Err(Lost::ForGood(why)) => {

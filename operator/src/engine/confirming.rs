@@ -120,7 +120,7 @@ impl Engine {
         zone.confirming.is_asking = false;
         let is_current = zone.serving().is_some_and(|stored| stored.head.soa.serial == confirmation.serial);
         let (serial, is_complete) = (confirmation.serial, confirmation.is_complete());
-        let asked = confirmation.asked;
+        let (asked, nameservers) = (confirmation.asked, confirmation.nameservers);
         // That it took another time to hear the same is nothing to tell anyone.
         if let Some(old) = &zone.confirming.last
             && old.says_the_same(&confirmation)
@@ -134,6 +134,7 @@ impl Engine {
             true => self.records_are_served(apex, serial),
             false => self.records_wait(apex, serial),
         }
+        self.tell_secondaries(apex, serial, nameservers);
         if let Some(newest) = newest {
             self.serial_was_seen(apex, newest);
         }

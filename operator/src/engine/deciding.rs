@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use port53_crds::Holder;
+use port53_store::Head;
 use port53_zone::content::ContentError;
+use port53_zone::transfer::Allow;
 use port53_zone::{Soa, serial};
 
 use super::version::{Version, Wish};
@@ -19,6 +21,15 @@ pub(crate) struct Orders {
     pub(crate) rollback: Option<u32>,
     /// The lowest serial that the zone may have.
     pub(crate) least: Option<u32>,
+    /// Who may transfer it; nothing where that is not known, and stays as it is.
+    pub(crate) transfer: Option<Vec<Allow>>,
+}
+
+impl Orders {
+    /// Whether others may transfer the zone than its head says.
+    fn transfers_otherwise(&self, head: &Head) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| *transfer != head.transfer)
+    }
 }
 
 /// What is to be done.
@@ -42,6 +53,24 @@ impl ZoneState {
     /// # Errors
     /// When the content cannot hold the changes, which the rules should have refused.
     pub(crate) fn decide(
+        &mut self,
+        outcome: &ZoneOutcome,
+        holder: &Holder,
+        orders: &Orders,
+        now: Duration,
+    ) -> Result<Decision, ContentError> {
+        let published = || self.serving().map(|stored| stored.head.transfer.clone());
+        let transfer = orders.transfer.clone().or_else(published).unwrap_or_default();
+        Ok(match self.decide_content(outcome, holder, orders, now)? {
+            Decision::Publish(version, guard, released) => {
+                Decision::Publish(Box::new(version.with_transfer(transfer)), guard, released)
+            }
+            decision => decision,
+        })
+    }
+
+    /// The same, but for who may transfer what is written.
+    fn decide_content(
         &mut self,
         outcome: &ZoneOutcome,
         holder: &Holder,
@@ -72,6 +101,7 @@ impl ZoneState {
             && !is_behind
             && old.pinned.is_none()
             && self.restore == Restore::Nothing
+            && !orders.transfers_otherwise(old)
             && old.holder == *holder;
         // Nearly all zones, nearly always.
         if is_as_wanted && outcome.changes.is_empty() && self.held.is_none() && !self.guard.is_waiting() {
@@ -127,7 +157,10 @@ impl ZoneState {
         if stored.head.pinned == Some(wanted) {
             // Whether or not its revision is still kept.
             let version = match self.restore {
-                Restore::Nothing => return Some(Decision::Settled),
+                Restore::Nothing if !orders.transfers_otherwise(&stored.head) => {
+                    return Some(Decision::Settled);
+                }
+                Restore::Nothing => Version::again(stored),
                 Restore::AsItWas => Version::again(stored),
                 Restore::HigherSerial => Version::again_as(stored, above()),
             };
@@ -231,6 +264,36 @@ mod tests {
         assert!(matches!(decided, Ok(Decision::Settled)));
         let stored = publish(&mut zone, &outcome(3, 4, 2), &orders(), 2);
         assert_eq!((stored.head.soa.serial, stored.head.rrsets), (2, 4));
+    }
+
+    /// Who may transfer the zone is no part of its content: no new serial, also while it is pinned.
+    #[test]
+    fn other_words_on_transfers_take_no_new_serial() {
+        let mut zone = serving(3, 1);
+        let allow = |text: &str| {
+            let transfer = Some(vec![text.parse().expect("an entry")]);
+            Orders { transfer, ..orders() }
+        };
+        let stored = publish(&mut zone, &outcome(3, 3, 1), &allow("192.0.2.1"), 1);
+        assert_eq!(
+            (stored.head.soa.serial, &stored.head.transfer[..]),
+            (1, &["192.0.2.1".parse().expect("one")][..])
+        );
+        // What is not known stays, and stays with what is published next.
+        let decided = zone.decide(&outcome(3, 3, 1), &holder(), &orders(), Duration::from_secs(2));
+        assert!(matches!(decided, Ok(Decision::Settled)));
+        assert_eq!(publish(&mut zone, &outcome(3, 4, 2), &orders(), 3).head.transfer, stored.head.transfer);
+        let revision = Revision::of(&stored.content, stored.head.soa.clone(), holder(), 0);
+        zone.rollback = Rollback::Read(Box::new((revision, stored.content)));
+        let back = Orders { rollback: Some(1), ..orders() };
+        let pinned = publish(&mut zone, &outcome(4, 4, 2), &back, 4);
+        assert_eq!((pinned.head.soa.serial, &pinned.head.transfer), (3, &stored.head.transfer));
+        let other = Orders { rollback: Some(1), ..allow("key:xfr.example") };
+        let pinned = publish(&mut zone, &outcome(4, 4, 2), &other, 5);
+        assert_eq!((pinned.head.soa.serial, pinned.head.pinned), (3, Some(1)));
+        assert_eq!(pinned.head.transfer, other.transfer.clone().expect("said"));
+        let decided = zone.decide(&outcome(4, 4, 2), &holder(), &other, Duration::from_secs(6));
+        assert!(matches!(decided, Ok(Decision::Settled)));
     }
 
     #[test]

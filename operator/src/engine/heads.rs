@@ -243,6 +243,7 @@ impl Engine {
         } else {
             tracing::info!(zone = name::display(apex), "a zone is withdrawn");
             self.published.remove(apex);
+            self.tell_secondaries_no_more(apex);
             self.plan.heard(now);
         }
         self.plan_again_if_passed_over(apex);

@@ -31,6 +31,7 @@
 //! | `leaving` | Zones that are deleted; finalizers |
 //! | `keeping` | checkpoints, and restoring what others delete |
 //! | `pruning` | deleting what history does not keep |
+//! | `transferring` | the Secrets of keys, who may transfer which zone, telling secondaries |
 
 mod assembling;
 mod confirming;
@@ -42,6 +43,7 @@ mod planning;
 mod pruning;
 mod reporting;
 mod statuses;
+mod transferring;
 mod version;
 mod zone;
 
@@ -68,6 +70,7 @@ use crate::stages::{Planner, Published};
 use heads::Heads;
 use keeping::Library;
 use statuses::{Object, Statuses};
+use transferring::Transfers;
 use zone::ZoneState;
 
 /// Messages that are taken note of before anything is decided.
@@ -106,6 +109,7 @@ pub struct Engine {
     plan: planning::Plans,
     statuses: Statuses,
     library: Library,
+    transfers: Transfers,
     /// Zones whose metadata is being edited.
     edited: BTreeSet<Key>,
     /// Zones whose metadata needs another edit after that.
@@ -133,6 +137,7 @@ enum Timer {
     Prune,
     Restore,
     SayLost,
+    Keys,
 }
 
 /// A job that ended.
@@ -143,6 +148,7 @@ enum Ended {
     Report(reporting::Ended),
     Leave(leaving::Ended),
     Keep(keeping::Ended),
+    Keys(transferring::Ended),
 }
 
 impl Engine {
@@ -162,6 +168,7 @@ impl Engine {
             plan: planning::Plans::new(now),
             statuses: Statuses::default(),
             library: Library::default(),
+            transfers: Transfers::new(namespace),
             edited: BTreeSet::new(),
             edits_put_off: BTreeSet::new(),
             lost: BTreeMap::new(),
@@ -187,6 +194,7 @@ impl Engine {
                     }
                     told.drain(..).for_each(|told| self.hear(told));
                 }
+                Some(told) = self.transfers.hear() => self.secret_told(told),
                 Some(ended) = self.jobs.join_next() => self.ended(ended),
                 () = sleep_until(next) => {}
                 () = leave.cancelled() => return,
@@ -276,6 +284,7 @@ impl Engine {
             Ok(Ended::Report(ended)) => self.report_ended(ended),
             Ok(Ended::Leave(ended)) => self.leave_ended(ended),
             Ok(Ended::Keep(ended)) => self.keep_ended(ended),
+            Ok(Ended::Keys(ended)) => self.keys_ended(ended),
             Err(error) => match error.try_into_panic() {
                 // A bug. What it was about would wait for ever: better to start again from what is published.
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -303,6 +312,7 @@ impl Engine {
                 Timer::Prune => self.prune(now),
                 Timer::Restore => self.restore_what_is_missing(),
                 Timer::SayLost => self.say_lost(),
+                Timer::Keys => self.write_keys(),
             }
         }
     }

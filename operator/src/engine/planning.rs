@@ -65,6 +65,7 @@ impl Engine {
             self.remember_sizes();
             self.remember_what_is_stored();
         }
+        self.follow_secrets();
         let withdrawn = self.withdrawn_zones();
         let objects = self.index.objects(&withdrawn);
         let serials = self.serials();
@@ -264,6 +265,8 @@ impl Engine {
                 rollback: annotation(zone, ROLLBACK_ANNOTATION)
                     .and_then(|serial| serial.trim().parse().ok().or_else(pinned)),
                 least: zone.spec.soa.initial_serial,
+                // A Zone whose last edit is refused is as it was before.
+                transfer: self.is_zone_accepted(&key_of(holder)).then(|| self.may_transfer(zone, apex)),
             },
             // Without its Zone everything stays as it is.
             None => Orders { rollback: pinned(), ..Orders::default() },

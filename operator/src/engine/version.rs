@@ -7,6 +7,7 @@
 use port53_crds::{HeadState, Holder};
 use port53_store::{Checkpoint, Head, Revision};
 use port53_zone::content::{Change, Content};
+use port53_zone::transfer::Allow;
 use port53_zone::{Name, Soa, serial};
 
 /// A zone as its head says, with what its journal builds on.
@@ -110,6 +111,12 @@ impl Version {
         version
     }
 
+    /// The same with other words on who may transfer it.
+    pub(crate) fn with_transfer(mut self, transfer: Vec<Allow>) -> Self {
+        self.stored.head.transfer = transfer;
+        self
+    }
+
     pub(crate) fn apex(&self) -> &Name {
         &self.stored.head.apex
     }
@@ -126,6 +133,7 @@ fn head(wish: &Wish, checkpoint: Checkpoint, journal: Vec<Change>) -> Head {
         checkpoint,
         journal,
         pinned: None,
+        transfer: Vec::new(),
     }
 }
 

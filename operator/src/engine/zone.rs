@@ -71,6 +71,8 @@ pub(crate) struct ZoneState {
     pub(crate) kept_back: BTreeSet<Arc<str>>,
     /// Why it could not be published, since the last time that it could.
     pub(crate) trouble: Option<String>,
+    /// The serial that secondaries were told of last, and how many nameservers answered it with all their pods.
+    pub(crate) told_secondaries: Option<(u32, usize)>,
 }
 
 /// What is being done to the head.
@@ -190,6 +192,7 @@ impl ZoneState {
             is_salvaged: false,
             kept_back: BTreeSet::new(),
             trouble: None,
+            told_secondaries: None,
         }
     }
 

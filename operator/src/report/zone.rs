@@ -18,6 +18,17 @@ pub struct Held {
     pub removals: Vec<String>,
 }
 
+/// Whether those who may transfer a zone can.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transfer<'a> {
+    /// Its Zone says of nobody that he may.
+    Unsaid,
+    /// Not every Secret was looked for yet: what was said last stays.
+    Unread,
+    /// All can, but for these reasons.
+    Missing(&'a [String]),
+}
+
 /// What is so of a zone.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -37,6 +48,8 @@ pub struct Facts<'a> {
     pub released: Option<&'a str>,
     /// The serial of the revision that it is rolled back to.
     pub pinned: Option<u32>,
+    /// Whether those who may transfer it can.
+    pub transfer: Transfer<'a>,
     /// When it is withdrawn, because its Zone was deleted.
     pub leaves_at: Option<Timestamp>,
     /// What else a person should know, such as why a rollback is not possible.
@@ -69,6 +82,15 @@ pub fn zone_status(
         None => set(ConditionType::Held, Status::False, Reason::NothingHeld, String::new()),
         Some(held) => set(ConditionType::Held, Status::True, Reason::RemovalsHeld, held_message(held, facts)),
     }
+    match facts.transfer {
+        Transfer::Unsaid | Transfer::Unread => {}
+        Transfer::Missing([]) => {
+            set(ConditionType::Transferable, Status::True, Reason::KeysKnown, String::new());
+        }
+        Transfer::Missing(missing) => {
+            set(ConditionType::Transferable, Status::False, Reason::KeyMissing, missing.join("; "));
+        }
+    }
     if is_accepted(verdict) {
         set(ConditionType::Accepted, Status::True, Reason::Accepted, warnings(verdict));
     } else {
@@ -77,6 +99,10 @@ pub fn zone_status(
     }
     let (status, reason, message) = ready(verdict, facts);
     set(ConditionType::Ready, status, reason, message);
+    if facts.transfer == Transfer::Unsaid {
+        let transferable = ConditionType::Transferable.as_str();
+        new.conditions.retain(|condition| condition.type_ != transferable);
+    }
     new.serving = match facts.service {
         Service::Served(confirmation) | Service::Waiting { confirmation: Some(confirmation), .. } => {
             Some(confirmation.share())
@@ -187,6 +213,7 @@ mod tests {
             max_removed_percent: 30,
             released: None,
             pinned: None,
+            transfer: Transfer::Unsaid,
             leaves_at: None,
             note: None,
         }
@@ -217,6 +244,34 @@ mod tests {
         let complaint = Complaint::error(Reason::InvalidSpec, "spec", "wrong", "");
         let pinned = said(Outcome::LastGoodKept, vec![complaint], &pinned, ConditionType::Ready);
         assert!(pinned.starts_with("False InvalidSpec: rolled back to serial 4"), "{pinned}");
+    }
+
+    #[test]
+    fn transfers_are_told_of_where_the_zone_says_who_may() {
+        let confirmation = confirmation();
+        let verdict = |facts: &Facts<'_>, old: Option<&ZoneStatus>| {
+            let object = ObjectRef::Zone { namespace: "dns".to_owned(), name: "z".to_owned() };
+            let (outcome, complaints) = (Outcome::Accepted, Vec::new());
+            let verdict = Verdict { object, generation: 3, zone: None, name: None, outcome, complaints };
+            zone_status(&verdict, facts, old, Timestamp::UNIX_EPOCH)
+        };
+        let missing = ["no Secret".to_owned()];
+        let told = |transfer| {
+            let facts = Facts { transfer, ..facts(&confirmation) };
+            let status = verdict(&facts, None).expect("a status");
+            let found = find_condition(&status.conditions, ConditionType::Transferable);
+            found.map(|found| format!("{} {}: {}", found.status, found.reason, found.message))
+        };
+        assert_eq!(told(Transfer::Unsaid), None);
+        assert_eq!(told(Transfer::Missing(&[])).as_deref(), Some("True KeysKnown: "));
+        assert_eq!(told(Transfer::Missing(&missing)).as_deref(), Some("False KeyMissing: no Secret"));
+        let known = Facts { transfer: Transfer::Missing(&[]), ..facts(&confirmation) };
+        let before = verdict(&known, None).expect("a status");
+        // A restarted operator has read no Secret yet, and takes nothing back.
+        let unread = Facts { transfer: Transfer::Unread, ..facts(&confirmation) };
+        assert_eq!(verdict(&unread, Some(&before)), None);
+        let after = verdict(&facts(&confirmation), Some(&before)).expect("another");
+        assert_eq!(find_condition(&after.conditions, ConditionType::Transferable), None);
     }
 
     #[test]

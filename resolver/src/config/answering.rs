@@ -2,8 +2,9 @@
 //! are answered.
 
 use super::Wrong;
-use crate::limits::{Answering, PRIVATE, Prefix, Rates};
+use crate::limits::{Answering, PRIVATE, Rates};
 use port53_zone::answer::{self, GREATEST_TEXT, Secret, Secrets, Text};
+use port53_zone::prefix::Prefix;
 use std::fs;
 use std::io::Read;
 

@@ -4,9 +4,11 @@ use super::DiskStatus;
 use super::manifest::{self, Manifest};
 use super::write::{MANIFEST, Saved, slice_name};
 use crate::source::Publisher;
+use crate::transfer::Transfers;
 use port53_zone::content::{Content, Digest, Slice};
 use port53_zone::image::Image;
 use port53_zone::name;
+use port53_zone::transfer::Allow;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -23,9 +25,9 @@ pub struct Loaded {
     pub(super) saved: HashMap<String, Saved>,
 }
 
-/// Takes every zone that is whole in `directory` into service. One that is not is assembling (SERVFAIL),
+/// Takes every zone that is whole in `directory` into service, for those who may have had it. One that is not is assembling (SERVFAIL),
 /// unless something else gives it. A directory that is not there is empty.
-pub fn load(directory: &Path, publisher: &Publisher, status: &DiskStatus) -> Loaded {
+pub fn load(directory: &Path, publisher: &Publisher, transfers: &Transfers, status: &DiskStatus) -> Loaded {
     let mut loaded = Loaded::default();
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -47,10 +49,11 @@ pub fn load(directory: &Path, publisher: &Publisher, status: &DiskStatus) -> Loa
         let mut reader = Reader { path: directory.join(name), corrupt: 0, slices: HashSet::new() };
         match reader.zone() {
             Ok(None) => {}
-            Ok(Some(image)) => {
+            Ok(Some((image, allow))) => {
                 let in_use = reader.slices.len();
                 loaded.saved.insert(name.to_owned(), Saved { slices: reader.slices, in_use });
                 loaded.zones += 1;
+                transfers.policies().say(image.apex(), allow);
                 publisher.put_from_disk(image);
             }
             Err(problem) => {
@@ -81,7 +84,7 @@ struct Reader {
 
 impl Reader {
     /// The zone in this directory; `None` when there is none, as after a withdrawal that was cut off.
-    fn zone(&mut self) -> Result<Option<Image>, String> {
+    fn zone(&mut self) -> Result<Option<(Image, Vec<Allow>)>, String> {
         let path = self.path.join(MANIFEST);
         let Some(octets) = self.read(&path)? else { return self.without_manifest() };
         let manifest = match Manifest::decode(&octets) {
@@ -114,11 +117,11 @@ impl Reader {
         if content.digest() != manifest.digest {
             return Err(self.set_aside(&path, "states a digest that the content does not have"));
         }
-        Ok(Some(Image::new(content, manifest.soa)))
+        Ok(Some((Image::new(content, manifest.soa), manifest.transfer)))
     }
 
     /// Nothing there is a withdrawal; a manifest that was set aside is a zone that is still missed.
-    fn without_manifest(&self) -> Result<Option<Image>, String> {
+    fn without_manifest<T>(&self) -> Result<Option<T>, String> {
         let aside = corrupt_name(&self.path.join(MANIFEST));
         if aside.exists() {
             return Err(format!("{}: was set aside before, and nothing replaced it", aside.display()));

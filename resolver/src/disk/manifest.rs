@@ -7,6 +7,7 @@
 
 use port53_zone::content::Digest;
 use port53_zone::image::Image;
+use port53_zone::transfer::Allow;
 use port53_zone::{Name, Rdata, Soa, name};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ pub(super) struct Manifest {
     pub(super) root: Option<Digest>,
     /// Of the whole content.
     pub(super) digest: Digest,
+    /// Who may transfer the zone, as its source says.
+    pub(super) transfer: Vec<Allow>,
 }
 
 /// The form in the file. The SOA is the hexadecimal form of its wire form; the serial is repeated for
@@ -38,10 +41,12 @@ struct Text {
     salt: String,
     root: Option<String>,
     digest: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    transfer: Vec<String>,
 }
 
 impl Manifest {
-    pub(super) fn of(image: &Image) -> Self {
+    pub(super) fn of(image: &Image, transfer: Vec<Allow>) -> Self {
         let content = image.content();
         Manifest {
             apex: image.apex().clone(),
@@ -49,6 +54,7 @@ impl Manifest {
             salt: content.salt(),
             root: content.root(),
             digest: content.digest(),
+            transfer,
         }
     }
 
@@ -61,6 +67,7 @@ impl Manifest {
             salt: hex(&self.salt),
             root: self.root.map(|root| root.to_string()),
             digest: self.digest.to_string(),
+            transfer: self.transfer.iter().map(Allow::to_string).collect(),
         };
         // Strings and numbers always have a form in JSON.
         let body = serde_json::to_string_pretty(&text).unwrap_or_default();
@@ -92,6 +99,7 @@ impl Text {
                 None => None,
             },
             digest: Digest::parse(&self.digest)?,
+            transfer: self.transfer.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?,
         })
     }
 }
@@ -190,6 +198,7 @@ mod tests {
             salt: [9; 16],
             root: Some(Digest::of(b"root")),
             digest: Digest::of(b"whole"),
+            transfer: vec!["192.0.2.0/24".parse().expect("an entry"), "key:xfr".parse().expect("an entry")],
         };
         let written = manifest.encode().into_bytes();
         assert_eq!(Manifest::decode(&written), Ok(manifest));

@@ -1,7 +1,7 @@
 //! The disk cache: what is served, kept so that a restarted process answers without its source.
 //!
 //! ```text
-//! DIR/example.com.zone/manifest            what of the zone: apex, serial, SOA, salt, root, digest
+//! DIR/example.com.zone/manifest            what of the zone: apex, serial, SOA, salt, root, digest, who may have it
 //! DIR/example.com.zone/DIGEST.slice        the slices of its content, each named by its digest
 //! ```
 //!
@@ -22,6 +22,7 @@ mod write;
 pub use load::{Loaded, load};
 
 use crate::source::Publisher;
+use crate::transfer::Transfers;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -64,7 +65,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts writing what `publisher` serves to `directory`, at most once in `interval`. `loaded` is what
+    /// Starts writing what `publisher` serves to `directory`, at most once in `interval`, and to whom `transfers`
+    /// gives it. `loaded` is what
     /// [`load`] found there.
     ///
     /// # Errors
@@ -72,6 +74,7 @@ impl Writer {
     pub fn start(
         directory: &Path,
         publisher: Publisher,
+        transfers: Arc<Transfers>,
         loaded: Loaded,
         interval: Duration,
         status: Arc<DiskStatus>,
@@ -81,6 +84,7 @@ impl Writer {
         let mut task = Task {
             directory: directory.to_owned(),
             publisher,
+            transfers,
             saved: loaded.saved,
             interval,
             status,
@@ -112,6 +116,7 @@ impl Drop for Writer {
 struct Task {
     directory: PathBuf,
     publisher: Publisher,
+    transfers: Arc<Transfers>,
     /// What is known to be on disk, whole, by directory of a zone.
     saved: HashMap<String, write::Saved>,
     interval: Duration,
@@ -165,7 +170,9 @@ impl Task {
             let result = match image {
                 Some(Some(image)) => {
                     let saved = self.saved.entry(directory.clone()).or_default();
-                    write::zone(&self.directory.join(&directory), &image, saved)
+                    let transfer = self.transfers.policies().own(&apex).map(|policy| policy.allow.clone());
+                    let path = self.directory.join(&directory);
+                    write::zone(&path, &image, transfer.unwrap_or_default(), saved)
                 }
                 // Known, and not complete: what is on disk is the last good content.
                 Some(None) => Ok(()),

@@ -177,6 +177,7 @@ mod tests {
             checkpoint: Checkpoint::of(checkpoint, 1),
             journal: journal.to_vec(),
             pinned: None,
+            transfer: Vec::new(),
         }
     }
 

@@ -8,12 +8,13 @@
 use super::KubernetesStatus;
 use super::decide::{Held, Step};
 use crate::source::{Publisher, SourceState};
+use crate::transfer::Transfers;
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 use port53_client::jittered;
 use port53_client::slices::Slices;
 use port53_client::watch::{Told, What};
-use port53_crds::ZoneHead;
+use port53_crds::{HeadState, ZoneHead};
 use port53_store::Head;
 use port53_zone::content::Content;
 use port53_zone::image::Image;
@@ -35,6 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The zones of a source.
 pub(super) struct Zones {
     publisher: Publisher,
+    transfers: Arc<Transfers>,
     status: Arc<KubernetesStatus>,
     slices: Slices,
     zones: HashMap<Name, Zone>,
@@ -86,6 +88,7 @@ impl Zones {
     /// Those of `namespace`.
     pub(super) fn new(
         publisher: Publisher,
+        transfers: Arc<Transfers>,
         status: Arc<KubernetesStatus>,
         slices: Slices,
         namespace: String,
@@ -95,6 +98,7 @@ impl Zones {
         let (zones, unreadable, behind) = (HashMap::new(), HashMap::new(), HashSet::new());
         Zones {
             publisher,
+            transfers,
             status,
             slices,
             zones,
@@ -191,10 +195,23 @@ impl Zones {
     }
 
     fn head_is(&mut self, head: Arc<Head>) {
+        // Before the version that it says, which then is the first of the journal.
+        self.may_transfer(&head);
         let zone = self.zones.entry(head.apex.clone()).or_default();
         zone.head = Some(head.clone());
         self.follow(&head);
         self.count(&head.apex);
+    }
+
+    /// Who may transfer a zone is so at once, whatever becomes of the version.
+    fn may_transfer(&self, head: &Head) {
+        let allow = match head.state {
+            HeadState::Serving => head.transfer.clone(),
+            HeadState::Withdrawn => Vec::new(),
+        };
+        if self.transfers.policies().say(&head.apex, allow) {
+            self.publisher.is_unsaved(&head.apex);
+        }
     }
 
     /// Notes whether a zone is behind. After each message about one, and only that one: there may be ten thousand.

@@ -22,10 +22,11 @@ mod decide;
 mod heads;
 
 use crate::source::{Publisher, SourceState};
+use crate::transfer::Transfers;
 use heads::Zones;
 use kube::api::{Api, ApiResource};
 use port53_client::slices::Slices;
-use port53_client::watch::{Follower, Part};
+use port53_client::watch::Follower;
 use port53_crds::ZoneHead;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -67,7 +68,12 @@ pub struct KubernetesStatus {
 
 /// Follows `source` in the cluster that this process was told of, for ever. While none can be found (a
 /// kubeconfig or token that cannot be read), what was loaded from disk is served.
-pub async fn run(source: Source, publisher: Publisher, status: Arc<KubernetesStatus>) {
+pub async fn run(
+    source: Source,
+    publisher: Publisher,
+    transfers: Arc<Transfers>,
+    status: Arc<KubernetesStatus>,
+) {
     let (client, namespace) = loop {
         match port53_client::connect().await {
             Ok(found) => break found,
@@ -81,17 +87,15 @@ pub async fn run(source: Source, publisher: Publisher, status: Arc<KubernetesSta
     let namespace = source.namespace.unwrap_or(namespace);
     let (messages, received) = mpsc::channel(QUEUE);
     let resource = ApiResource::erase::<ZoneHead>(&());
+    let api = Api::namespaced_with(client.clone(), &namespace, &resource);
     let follower = Follower {
-        api: Api::namespaced_with(client.clone(), &namespace, &resource),
-        kind: (),
-        part: Part::Whole,
         page: PAGE,
         streaming_list: source.streaming_list,
-        messages,
         lists: status.lists.clone(),
+        ..Follower::new(api, (), messages)
     };
     let slices = Slices::new(client, &namespace, status.slices.clone());
-    let zones = Zones::new(publisher, status, slices, namespace.clone());
+    let zones = Zones::new(publisher, transfers, status, slices, namespace.clone());
     tracing::info!(namespace, "the source is the API server");
     tokio::join!(follower.run(), zones.run(received));
 }

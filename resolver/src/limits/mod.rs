@@ -1,19 +1,18 @@
 //! What is answered to whom: the settings of answering that may change while queries come.
 //!
 //! ```text
-//! query ──▶ Gate::answer ──▶ port53_zone::answer::respond ──▶ rates ──▶ response, a shorter one, or none
+//! query ──▶ Gate::answer ──▶ transfers, port53_zone::answer::respond ──▶ rates ──▶ response, a shorter one, or none
 //! ```
 //!
 //! A [`Gate`] belongs to one UDP thread and shares nothing with others but the settings, which it looks at
 //! without a lock. TCP needs none: who completes a handshake is where it says.
 
-mod prefix;
 mod rates;
 
-pub use prefix::{Prefix, PrefixError};
 pub use rates::{PRIVATE, Rates};
 
 use crate::traffic;
+use crate::transfer::{Answered, Over, Transfers};
 use arc_swap::{ArcSwap, Cache};
 use port53_zone::answer::{self, Asked, Responded, Transport};
 use port53_zone::image::Zones;
@@ -50,6 +49,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Gate {
     inner: RefCell<Inner>,
+    transfers: Arc<Transfers>,
     counters: Arc<traffic::Worker>,
 }
 
@@ -61,33 +61,50 @@ struct Inner {
 
 impl Gate {
     /// Answers by what is set in `shared`, also when it changes.
-    pub fn new(shared: Shared, counters: Arc<traffic::Worker>) -> Self {
-        Gate { inner: RefCell::new(Inner { settings: Cache::new(shared), table: Table::new() }), counters }
+    pub fn new(shared: Shared, transfers: Arc<Transfers>, counters: Arc<traffic::Worker>) -> Self {
+        let inner = Inner { settings: Cache::new(shared), table: Table::new() };
+        Gate { inner: RefCell::new(inner), transfers, counters }
     }
 
     /// Answers `query`, which came from `client` at `now` ([`milliseconds`]), into `out`, and counts cookies and
-    /// what was limited. No allocation, no lock.
+    /// what was limited. No allocation and no lock, unless it is signed or asks for a transfer.
     pub fn answer(&self, zones: &Zones, client: IpAddr, now: u64, query: &[u8], out: &mut [u8]) -> Outcome {
         let Inner { settings, table } = &mut *self.inner.borrow_mut();
         let settings = settings.load();
         let mut asked = Asked::new(Transport::Udp, client, now);
-        let Some(made) = answer::respond(zones, &settings.answer, &asked, query, out) else {
-            return Outcome::Unanswered;
+        let over = Over::Udp(settings.answer.udp_limit);
+        // The response, and whether it is shorter for who is limited: what is of a transfer is not.
+        let mut respond = |asked: &Asked| {
+            let mut can_be_short = false;
+            let respond = |query: &[u8], out: &mut [u8]| {
+                can_be_short = true;
+                answer::respond(zones, &settings.answer, asked, query, out)
+            };
+            match self.transfers.answer(zones, query, client, over, out, respond) {
+                Answered::Response(made) => Some((made, can_be_short)),
+                // What takes more than one response does not come over UDP.
+                Answered::Nothing | Answered::Transfer(_) => None,
+            }
         };
+        let Some((made, can_be_short)) = respond(&asked) else { return Outcome::Unanswered };
         self.counters.cookie(made.cookie);
         match table.judge(&settings.rates, client, &made, now) {
-            Verdict::Send => Outcome::Answered(made),
-            Verdict::Drop => {
-                self.counters.limited();
-                Outcome::Limited
-            }
+            Verdict::Send => return Outcome::Answered(made),
             Verdict::Slip => {
-                self.counters.slipped();
                 asked.is_limited = true;
-                let made = answer::respond(zones, &settings.answer, &asked, query, out);
-                made.map_or(Outcome::Unanswered, Outcome::Answered)
+                let made = match can_be_short {
+                    true => respond(&asked).map(|(made, _)| made),
+                    false => Some(made).filter(|made| made.len <= query.len()),
+                };
+                if let Some(made) = made {
+                    self.counters.slipped();
+                    return Outcome::Answered(made);
+                }
             }
+            Verdict::Drop => {}
         }
+        self.counters.limited();
+        Outcome::Limited
     }
 }
 

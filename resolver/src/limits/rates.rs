@@ -12,9 +12,9 @@
 //! bucket that holds what may be sent in a second and is filled with time. Four entries share a cache line; who
 //! needs a fifth takes the place of the one that was idle longest.
 
-use super::prefix::{Prefix, bits, mask};
 use foldhash::fast::RandomState;
 use port53_zone::answer::{Cookie, Responded};
+use port53_zone::prefix::{Prefix, bits, mask};
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 

@@ -5,7 +5,7 @@
 //! told to close and its place is given away, so that a hoard of connections cannot keep out clients that
 //! really ask. Handshakes that are not finished are counted so too, apart from connections.
 
-use crate::limits::Prefix;
+use port53_zone::prefix::Prefix;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,8 +1,9 @@
 //! What DNS over HTTPS (RFC 8484) says, whatever version of HTTP it says it in: what a request asks for,
 //! and what its response is. No input or output here.
 
-use super::engine::MESSAGE;
+use super::engine::{Handled, MESSAGE};
 use super::front::Front;
+use crate::transfer::Over;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -55,15 +56,15 @@ pub(super) fn answer(
     client: IpAddr,
     message: &[u8],
 ) -> Result<(Response<()>, Bytes), StatusCode> {
-    let answered = front
-        .engine
-        .answer(client, message, None, |response| (Bytes::copy_from_slice(response), freshness(response)));
-    let (body, freshness) = answered.ok_or(StatusCode::BAD_REQUEST)?;
+    let take = |response: &[u8]| (Bytes::copy_from_slice(response), cache_control(response));
+    // A request has one response (RFC 8484 §4.2).
+    let answered = front.engine.answer(client, Over::Request, message, None, take);
+    let Handled::Response((body, cache_control)) = answered else { return Err(StatusCode::BAD_REQUEST) };
     let mut response = Response::new(());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, TYPE);
     headers.insert(CONTENT_LENGTH, body.len().into());
-    if let Ok(value) = HeaderValue::try_from(format!("max-age={freshness}")) {
+    if let Ok(value) = HeaderValue::try_from(cache_control) {
         headers.insert(CACHE_CONTROL, value);
     }
     Ok((response, body))
@@ -78,6 +79,24 @@ pub(super) fn refusal(status: StatusCode) -> Response<()> {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
     }
     response
+}
+
+/// What caches may do with a response. One that not everyone may have is kept by none: a transfer, and what is signed
+/// for one client.
+fn cache_control(response: &[u8]) -> String {
+    match is_for_everyone(response).unwrap_or(false) {
+        true => format!("max-age={}", freshness(response)),
+        false => "no-store".to_owned(),
+    }
+}
+
+fn is_for_everyone(response: &[u8]) -> Option<bool> {
+    use domain::base::iana::Rtype;
+    let message = domain::base::Message::from_octets(response).ok()?;
+    let is_transfer = message.qtype().is_some_and(|qtype| matches!(qtype, Rtype::AXFR | Rtype::IXFR));
+    let last = message.additional().ok()?.last();
+    let is_signed = last.is_some_and(|last| last.is_ok_and(|last| last.rtype() == Rtype::TSIG));
+    Some(!is_transfer && !is_signed)
 }
 
 /// How many seconds a cache may keep a response: the least TTL of its answer, or as long as its negative
@@ -156,10 +175,25 @@ mod tests {
         assert_eq!(freshness(&message(0, [0, 0, 0], vec![])), 0);
     }
 
+    #[test]
+    fn what_is_for_one_client_is_kept_by_no_cache() {
+        let question = |qtype: u8, additional: &[u8]| {
+            let mut octets = vec![0, 0, 0x84, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(!additional.is_empty())];
+            octets.extend([0, 0, qtype, 0, 1]);
+            octets.extend_from_slice(additional);
+            octets
+        };
+        let tsig = [0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 0];
+        assert_eq!(cache_control(&question(1, &[])), "max-age=0");
+        assert_eq!(cache_control(&question(251, &[])), "no-store", "IXFR");
+        assert_eq!(cache_control(&question(1, &tsig)), "no-store", "signed");
+    }
+
     proptest! {
         #[test]
         fn freshness_of_any_octets(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
             freshness(&octets);
+            cache_control(&octets);
         }
     }
 }

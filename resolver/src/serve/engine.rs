@@ -3,8 +3,9 @@
 
 use crate::limits;
 use crate::traffic::{self, Traffic, Transport};
+use crate::transfer::{Answered, Over, Transfer, Transfers, Waiting};
 use arc_swap::ArcSwap;
-use port53_zone::answer::{self, Asked, Responded};
+use port53_zone::answer::{self, Asked};
 use port53_zone::image::Zones;
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -22,10 +23,21 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; MESSAGE].into_boxed_slice());
 }
 
+/// What became of a query.
+pub(super) enum Handled<R> {
+    /// There must be no response.
+    Nothing,
+    /// What was made of its response.
+    Response(R),
+    /// A zone transfer, which has many responses; where there may be more than one.
+    Transfer(Box<Waiting>),
+}
+
 /// Answers for one transport.
 pub(super) struct Engine {
     zones: Arc<ArcSwap<Zones>>,
     answering: limits::Shared,
+    transfers: Arc<Transfers>,
     transport: Transport,
     counters: Arc<traffic::Worker>,
 }
@@ -34,37 +46,56 @@ impl Engine {
     pub(super) fn new(
         zones: Arc<ArcSwap<Zones>>,
         answering: limits::Shared,
+        transfers: Arc<Transfers>,
         transport: Transport,
         traffic: &Traffic,
     ) -> Self {
-        Engine { zones, answering, transport, counters: traffic.worker(transport) }
+        Engine { zones, answering, transfers, transport, counters: traffic.worker(transport) }
     }
 
-    /// Answers `query` of `client` and gives the response to `take`. `idle` is what a client that asks for it is told of
+    /// Answers `query` of `client`, which may have more than one response as `over` says, and gives the response to `take`. `idle` is what a client that asks for it is told of
     /// how long it may stay without a query, where the transport has such a thing (RFC 7828 §3: TCP and TLS; RFC 9250
-    /// §5.5.2: not QUIC). `None` when there must be no response.
+    /// §5.5.2: not QUIC).
     pub(super) fn answer<R>(
         &self,
         client: IpAddr,
+        over: Over,
         query: &[u8],
         idle: Option<Duration>,
         take: impl FnOnce(&[u8]) -> R,
-    ) -> Option<R> {
+    ) -> Handled<R> {
         let begun = Instant::now();
         self.counters.received();
         SCRATCH.with_borrow_mut(|scratch| {
             let mut asked = Asked::new(answer::Transport::Tcp, client, limits::milliseconds());
             asked.is_encrypted = self.transport != Transport::Tcp;
             asked.keepalive = idle.and_then(|idle| u16::try_from(idle.as_millis() / 100).ok());
-            let Some(made) = self.respond(&asked, query, scratch) else {
-                self.counters.unanswered();
-                return None;
-            };
-            let taken = take(&scratch[..made.len]);
-            self.counters.cookie(made.cookie);
-            self.counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
-            Some(taken)
+            match self.respond(&asked, over, query, scratch) {
+                Answered::Nothing => {
+                    self.counters.unanswered();
+                    Handled::Nothing
+                }
+                Answered::Response(made) => {
+                    let taken = take(&scratch[..made.len]);
+                    self.counters.cookie(made.cookie);
+                    self.counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
+                    Handled::Response(taken)
+                }
+                Answered::Transfer(waiting) => Handled::Transfer(waiting),
+            }
         })
+    }
+
+    /// Starts a transfer when there is a place for it.
+    pub(super) async fn start(&self, waiting: Box<Waiting>) -> Transfer {
+        waiting.enter(&self.transfers).await
+    }
+
+    /// Counts a transfer that was sent from `begun` on. `None` when the client has not everything.
+    pub(super) fn sent(&self, transfer: Transfer, begun: Instant) -> Option<()> {
+        let (qtype, rcode) = transfer.finish()?;
+        self.counters.answered(qtype, rcode, false, begun.elapsed());
+        Some(())
     }
 
     /// A response could not be sent.
@@ -73,13 +104,15 @@ impl Engine {
     }
 
     /// A panic costs one answer.
-    fn respond(&self, asked: &Asked, query: &[u8], out: &mut [u8]) -> Option<Responded> {
+    fn respond(&self, asked: &Asked, over: Over, query: &[u8], out: &mut [u8]) -> Answered {
         let (zones, answering) = (self.zones.load(), self.answering.load());
-        let respond = || answer::respond(&zones, &answering.answer, asked, query, out);
-        catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| {
+        let respond =
+            |query: &[u8], out: &mut [u8]| answer::respond(&zones, &answering.answer, asked, query, out);
+        let answer = || self.transfers.answer(&zones, query, asked.client, over, out, respond);
+        catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| {
             self.counters.panicked();
             tracing::error!("answering a query panicked: this is a bug, please report it");
-            None
+            Answered::Nothing
         })
     }
 }

@@ -4,13 +4,15 @@
 //! A connection takes what has arrived, answers the whole messages in it, hands the answers to the client,
 //! and only then reads on. So a client that does not read its answers holds at most [`BATCH`] octets and
 //! one message, and is cut off when its time is up; so is one that sends a query octet by octet, or
-//! nothing at all. An idle connection holds no buffer.
+//! nothing at all. A zone transfer is sent one message after another, in its place among the answers. An idle
+//! connection holds no buffer.
 
 use super::connections::Slot;
-use super::engine::{HEADER, MESSAGE};
+use super::engine::{HEADER, Handled, MESSAGE};
 use super::front::Front;
 use super::proxy;
 use crate::traffic::Closed;
+use crate::transfer::{Over, Waiting};
 use futures::FutureExt;
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -33,11 +35,12 @@ thread_local! {
 /// Serves a connection to its end.
 pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    over: Over,
     slot: &Slot,
     front: &Front,
 ) -> Closed {
-    let mut connection =
-        Connection { stream, client: slot.client(), front, input: Vec::new(), output: Vec::new() };
+    let client = slot.client();
+    let mut connection = Connection { stream, over, client, front, input: Vec::new(), output: Vec::new() };
     tokio::select! {
         reason = connection.run(slot) => reason,
         () = slot.evicted() => Closed::Evicted,
@@ -46,6 +49,8 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 
 struct Connection<'a, S> {
     stream: S,
+    /// Whether a query may have more than one response.
+    over: Over,
     client: IpAddr,
     front: &'a Front,
     input: Vec<u8>,
@@ -57,7 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let limits = &self.front.limits;
         let mut query_due = None;
         loop {
-            let answered = match self.answer_all().await {
+            let answered = match self.answer_all(slot).await {
                 Ok(answered) => answered,
                 Err(reason) => return reason,
             };
@@ -78,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let read = tokio::select! {
                 // Before the queries of a client, which may be many without end.
                 biased;
-                () = self.front.stop.cancelled() => return self.leave().await,
+                () = self.front.stop.cancelled() => return self.leave(slot).await,
                 read = timeout_at(due, read_some(&mut self.stream, &mut self.input)) => read,
             };
             match read {
@@ -91,13 +96,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// Answers what has arrived already, says goodbye, and ends.
-    async fn leave(&mut self) -> Closed {
+    async fn leave(&mut self, slot: &Slot) -> Closed {
         // A client that never stops does not keep us.
         let until = Instant::now() + self.front.limits.goodbye();
         while let Some(Ok(1..)) = unconstrained(read_some(&mut self.stream, &mut self.input)).now_or_never()
             && Instant::now() < until
         {
-            if let Err(reason) = self.answer_all().await {
+            if let Err(reason) = self.answer_all(slot).await {
                 return reason;
             }
         }
@@ -106,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// Answers every whole message in the input. Says whether there was one.
-    async fn answer_all(&mut self) -> Result<bool, Closed> {
+    async fn answer_all(&mut self, slot: &Slot) -> Result<bool, Closed> {
         let mut taken = 0;
         // Once for all that has arrived: it takes a lock that all connections share.
         let patience = self.front.patience();
@@ -118,11 +123,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
             taken += 2 + message.len();
             let output = &mut self.output;
-            self.front.engine.answer(self.client, message, Some(patience), |response| {
-                // A message has at most 65,535 octets, so its length fits.
-                output.extend_from_slice(&(response.len() as u16).to_be_bytes());
-                output.extend_from_slice(response);
-            });
+            let handled =
+                self.front.engine.answer(self.client, self.over, message, Some(patience), |response| {
+                    // A message has at most 65,535 octets, so its length fits.
+                    output.extend_from_slice(&(response.len() as u16).to_be_bytes());
+                    output.extend_from_slice(response);
+                });
+            if let Handled::Transfer(waiting) = handled {
+                self.transfer(waiting, slot).await?;
+            }
             if self.output.len() >= BATCH {
                 self.flush().await?;
             }
@@ -136,6 +145,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.input = Vec::new();
         }
         Ok(taken > 0)
+    }
+
+    /// Sends one message of a transfer after another, each when the client has taken the one before.
+    async fn transfer(&mut self, waiting: Box<Waiting>, slot: &Slot) -> Result<(), Closed> {
+        let begun = std::time::Instant::now();
+        self.flush().await?;
+        let mut transfer = self.front.engine.start(waiting).await;
+        let sending = std::time::Instant::now();
+        let mut sent = 0;
+        while transfer.next_into(&mut self.output) {
+            sent += self.output.len();
+            self.flush().await?;
+            slot.useful();
+            if self.front.limits.is_too_slow(sending.elapsed(), sent) {
+                return Err(Closed::SlowReader);
+            }
+        }
+        self.front.engine.sent(transfer, begun).ok_or(Closed::Broken)
     }
 
     /// Hands all answers to the client.

@@ -3,10 +3,10 @@
 use super::connections::Connections;
 use super::engine::Engine;
 use super::{Settings, TcpLimits};
-use crate::limits::Prefix;
 use crate::traffic::{Closed, Traffic, Transport};
 use arc_swap::ArcSwap;
 use port53_zone::image::Zones;
+use port53_zone::prefix::Prefix;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,13 @@ impl Front {
         stop: &CancellationToken,
     ) -> Self {
         Front {
-            engine: Engine::new(zones.clone(), settings.answering.clone(), transport, traffic),
+            engine: Engine::new(
+                zones.clone(),
+                settings.answering.clone(),
+                settings.transfers.clone(),
+                transport,
+                traffic,
+            ),
             limits: settings.tcp.clone(),
             connections: Arc::new(Connections::new(settings.tcp.connections.clone())),
             handshakes: Arc::new(Connections::new(settings.tcp.caps_of_handshakes())),

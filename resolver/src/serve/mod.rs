@@ -26,11 +26,13 @@ pub use certificate::{Certificate, CertificateError, Files, LOOK};
 pub use connections::Caps;
 pub use listen::{BindError, Encrypted, Listeners};
 
-use crate::limits::{self, Prefix};
+use crate::limits;
 use crate::traffic::{Traffic, Transport};
+use crate::transfer::Transfers;
 use arc_swap::ArcSwap;
 use front::Front;
 use port53_zone::image::Zones;
+use port53_zone::prefix::Prefix;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +46,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Settings {
     /// What is answered, and to whom.
     pub answering: limits::Shared,
+    /// Zone transfers, and whose signatures are known.
+    pub transfers: Arc<Transfers>,
     /// Limits on connections, for each transport that has them.
     pub tcp: TcpLimits,
     /// Who speaks for others by the PROXY protocol, and must begin each connection over TCP with its header.
@@ -78,6 +82,12 @@ impl TcpLimits {
         self.write.min(Duration::from_secs(2))
     }
 
+    /// Whether a transfer of so many octets took longer than it may: each message may take as long as any answer,
+    /// but not all of them.
+    fn is_too_slow(&self, took: Duration, octets: usize) -> bool {
+        took > self.write + Duration::from_secs((octets / LEAST_RATE) as u64)
+    }
+
     fn caps_of_handshakes(&self) -> Caps {
         Caps { all: self.handshakes, prefix: self.handshakes.div_ceil(4), ..self.connections.clone() }
     }
@@ -95,6 +105,9 @@ impl Default for TcpLimits {
         }
     }
 }
+
+/// Octets a second of a transfer at the least, on the average: 128 kbit/s.
+const LEAST_RATE: usize = 16 << 10;
 
 /// How to leave.
 #[derive(Clone, Debug)]
@@ -213,6 +226,7 @@ fn start(
             socket,
             zones.clone(),
             settings.answering.clone(),
+            settings.transfers.clone(),
             traffic.worker(Transport::Udp),
             stop.clone(),
         )

@@ -12,18 +12,19 @@
 //! Retry first (RFC 9000 §8.1.2).
 
 use super::connections::Slot;
-use super::engine::{HEADER, MESSAGE};
+use super::engine::{HEADER, Handled, MESSAGE};
 use super::front::Front;
 use super::h3;
 use crate::traffic::Closed;
+use crate::transfer::{Over, Waiting};
 use domain::base::Message;
 use domain::base::opt::AllOptData;
 use futures::FutureExt;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{ConnectionError, Endpoint, EndpointConfig, Incoming, ReadToEndError, ServerConfig, VarInt};
-use std::net::IpAddr;
 use std::net::UdpSocket;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, unconstrained};
 use tokio::time::{sleep, timeout};
@@ -42,6 +43,7 @@ const INCOMING: u64 = 4 << 20;
 
 /// Error codes of RFC 9250 §4.3.
 const NO_ERROR: VarInt = VarInt::from_u32(0);
+const INTERNAL_ERROR: VarInt = VarInt::from_u32(1);
 const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
 const REQUEST_CANCELLED: VarInt = VarInt::from_u32(3);
 const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(4);
@@ -195,7 +197,7 @@ pub(super) fn ended(error: &ConnectionError) -> Closed {
     }
 }
 
-/// Answers one stream: one query, one response (RFC 9250 §4.2).
+/// Answers one stream: one query, and one response, or those of a transfer (RFC 9250 §4.2).
 async fn serve_stream(
     mut send: quinn::SendStream,
     mut receive: quinn::RecvStream,
@@ -204,7 +206,7 @@ async fn serve_stream(
     front: Arc<Front>,
 ) -> Result<(), Fault> {
     let Ok(permit) = budget.acquire().await else { return Err(Fault::Stream) };
-    let answered = answer(&mut send, &mut receive, slot.client(), &front).await;
+    let answered = answer(&mut send, &mut receive, &slot, &front).await;
     drop(permit);
     match answered {
         Ok(()) => {
@@ -224,7 +226,7 @@ async fn serve_stream(
 async fn answer(
     send: &mut quinn::SendStream,
     receive: &mut quinn::RecvStream,
-    client: IpAddr,
+    slot: &Slot,
     front: &Front,
 ) -> Result<(), (Fault, VarInt)> {
     let read = timeout(front.limits.query, receive.read_to_end(2 + MESSAGE)).await;
@@ -233,14 +235,49 @@ async fn answer(
         ReadToEndError::Read(_) => (Fault::Stream, REQUEST_CANCELLED),
     })?;
     let query = query(&octets).ok_or((Fault::Protocol, PROTOCOL_ERROR))?;
-    let response = front.engine.answer(client, query, None, framed);
-    let response = response.ok_or((Fault::Stream, PROTOCOL_ERROR))?;
-    let write = timeout(front.limits.write, send.write_all(&response)).await;
-    if !matches!(write, Ok(Ok(()))) || send.finish().is_err() {
-        front.engine.send_failed();
-        return Err((Fault::Stream, EXCESSIVE_LOAD));
+    match front.engine.answer(slot.client(), Over::Stream, query, None, framed) {
+        Handled::Nothing => return Err((Fault::Stream, PROTOCOL_ERROR)),
+        Handled::Response(response) => write(send, &response, front).await?,
+        Handled::Transfer(waiting) => transfer(send, waiting, slot, front).await?,
     }
-    Ok(())
+    send.finish().map_err(|_| {
+        front.engine.send_failed();
+        (Fault::Stream, EXCESSIVE_LOAD)
+    })
+}
+
+/// Sends the messages of a transfer one after another on its stream (RFC 9250 §4.2), each when the client has
+/// taken the one before.
+async fn transfer(
+    send: &mut quinn::SendStream,
+    waiting: Box<Waiting>,
+    slot: &Slot,
+    front: &Front,
+) -> Result<(), (Fault, VarInt)> {
+    let begun = Instant::now();
+    let mut transfer = front.engine.start(waiting).await;
+    let sending = Instant::now();
+    let (mut message, mut sent) = (Vec::new(), 0);
+    while transfer.next_into(&mut message) {
+        sent += message.len();
+        write(send, &message, front).await?;
+        message.clear();
+        slot.useful();
+        if front.limits.is_too_slow(sending.elapsed(), sent) {
+            return Err((Fault::Stream, EXCESSIVE_LOAD));
+        }
+    }
+    front.engine.sent(transfer, begun).ok_or((Fault::Stream, INTERNAL_ERROR))
+}
+
+async fn write(send: &mut quinn::SendStream, octets: &[u8], front: &Front) -> Result<(), (Fault, VarInt)> {
+    match timeout(front.limits.write, send.write_all(octets)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => {
+            front.engine.send_failed();
+            Err((Fault::Stream, EXCESSIVE_LOAD))
+        }
+    }
 }
 
 /// The query of a whole stream: one message with its length before it, of id 0, and without the keepalive

@@ -6,8 +6,10 @@
 
 use super::connections::Slot;
 use super::front::Front;
+use super::tls::DOT;
 use super::{framing, https, proxy};
 use crate::traffic::{Closed, Transport};
+use crate::transfer::Over;
 use futures::FutureExt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -112,11 +114,24 @@ async fn client_and_stream(
     Some((client, stream))
 }
 
+/// RFC 9103 §7.1, §8: transfers over TLS need version 1.3, and a client that says that it speaks DNS.
+fn over_tls(stream: &TlsStream<TcpStream>) -> Over {
+    let (_, session) = stream.get_ref();
+    let is_new = session.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
+    match is_new && session.alpn_protocol() == Some(DOT) {
+        true => Over::Stream,
+        false => Over::Request,
+    }
+}
+
 async fn serve(stream: Stream, slot: Slot, front: Arc<Front>) {
     let reason = match (stream, front.transport) {
         (Stream::Tls(stream), Transport::Https) => https::serve(stream, slot, &front).await,
-        (Stream::Tls(stream), _) => framing::serve(stream, &slot, &front).await,
-        (Stream::Plain(stream), _) => framing::serve(stream, &slot, &front).await,
+        (Stream::Tls(stream), _) => {
+            let over = over_tls(&stream);
+            framing::serve(stream, over, &slot, &front).await
+        }
+        (Stream::Plain(stream), _) => framing::serve(stream, Over::Stream, &slot, &front).await,
     };
     front.closed(reason);
 }

@@ -14,6 +14,7 @@
 use super::batch::{Batch, Received, Wait};
 use crate::limits::{self, Gate, Outcome};
 use crate::traffic;
+use crate::transfer::Transfers;
 use arc_swap::ArcSwap;
 use port53_zone::image::Zones;
 use std::io::{self, ErrorKind};
@@ -51,13 +52,14 @@ impl Worker {
         socket: UdpSocket,
         zones: Arc<ArcSwap<Zones>>,
         answering: limits::Shared,
+        transfers: Arc<Transfers>,
         counters: Arc<traffic::Worker>,
         stop: Arc<AtomicBool>,
     ) -> io::Result<Self> {
         socket.set_read_timeout(Some(LOOK_UP))?;
         socket.set_write_timeout(Some(ROOM_TO_SEND))?;
         let address = socket.local_addr()?;
-        let gate = Gate::new(answering, counters.clone());
+        let gate = Gate::new(answering, transfers, counters.clone());
         Ok(Worker { socket, address, zones, gate, counters, stop })
     }
 
@@ -153,6 +155,7 @@ mod tests {
             socket,
             Arc::default(),
             limits::Shared::default(),
+            Arc::default(),
             traffic.worker(Transport::Udp),
             Arc::default(),
         )

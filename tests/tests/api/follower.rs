@@ -7,13 +7,12 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, Patch, PatchParams};
 use kube::core::DynamicObject;
-use port53_client::watch::{Follower, Part, Told, What};
+use port53_client::watch::{Follower, Told, What};
 use port53_tests::cluster::{self, Cluster};
 use port53_tests::resolver::Resolver;
 use port53_tests::{PATIENCE, eventually};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
@@ -30,15 +29,8 @@ impl Heard {
     fn of(cluster: &Cluster, namespace: &str, after: Option<&str>) -> Self {
         let (sender, messages) = channel(1);
         let resource = ApiResource::erase::<ConfigMap>(&());
-        let follower = Follower {
-            api: Api::namespaced_with(cluster.client(), namespace, &resource),
-            kind: (),
-            part: Part::Whole,
-            page: 1,
-            streaming_list: false,
-            messages: sender,
-            lists: Arc::default(),
-        };
+        let api = Api::namespaced_with(cluster.client(), namespace, &resource);
+        let follower = Follower { page: 1, ..Follower::new(api, (), sender) };
         let after = after.map(str::to_owned);
         cluster.block_on(async || {
             tokio::spawn(async move {

@@ -47,6 +47,7 @@ impl<'c> Published<'c> {
             checkpoint: Checkpoint::of(&checkpoint, 1),
             journal: Vec::new(),
             pinned: None,
+            transfer: Vec::new(),
             apex,
         };
         let zone = Published::of(cluster, namespace, head, checkpoint);

@@ -15,6 +15,7 @@ mod signed;
 mod sizes;
 mod system_calls;
 mod table;
+mod transfer;
 mod values;
 mod wildcards;
 

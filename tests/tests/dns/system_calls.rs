@@ -3,6 +3,7 @@
 
 use port53_resolver::disk;
 use port53_resolver::source::Publisher;
+use port53_resolver::transfer::Transfers;
 use port53_tests::process::{self, Process};
 use port53_tests::read::read;
 use port53_tests::{PATIENCE, eventually};
@@ -120,8 +121,15 @@ fn start(listen: &str, dir: &Path) -> Process {
     let cache = dir.join("cache");
     fs::create_dir(&cache).expect("a directory");
     let (publisher, status) = (Publisher::new(), Arc::new(disk::DiskStatus::default()));
-    let loaded = disk::load(&cache, &publisher, &status);
-    let writer = disk::Writer::start(&cache, publisher.clone(), loaded, Duration::ZERO, status.clone());
+    let loaded = disk::load(&cache, &publisher, &Transfers::default(), &status);
+    let writer = disk::Writer::start(
+        &cache,
+        publisher.clone(),
+        Arc::default(),
+        loaded,
+        Duration::ZERO,
+        status.clone(),
+    );
     let (soa, rrsets) = read("zone", ZONE.as_bytes(), "example.test.", None).rrsets();
     let apex = name::parse_absolute("example.test").expect("a name");
     let content = Content::build(apex, [1; 16], rrsets.into_iter().map(|rrset| (rrset, None)));

@@ -9,6 +9,7 @@
 //! | `faults` | the operator killed, the API server gone and back in time, rights and definitions missing; pruning |
 //! | `starts` | heads that were edited while no operator looked |
 //! | `between` | the operator killed between two of its writes |
+//! | `transfers` | zones for secondaries: keys in Secrets, who may, who is told |
 //! | `guards` | what a person decides: removals held, rollback |
 //! | `nameservers` | who has to answer: one that is silent, those that EndpointSlices name |
 //! | `quiet` | what is written and asked no more often than it must be |
@@ -25,6 +26,7 @@ mod prune;
 mod quiet;
 mod records;
 mod starts;
+mod transfers;
 mod versions;
 mod zones;
 

@@ -1,11 +1,10 @@
 //! Every version of the objects of a namespace, as a watch tells of them.
 
 use kube::api::{Api, ApiResource};
-use port53_client::watch::{Follower, Part, Told, What};
+use port53_client::watch::{Follower, Told, What};
 use port53_tests::PATIENCE;
 use port53_tests::platform::Platform;
 use serde_json::Value;
-use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
@@ -20,15 +19,8 @@ impl<'p> Versions<'p> {
     pub(crate) fn of<K: kube::Resource<DynamicType = ()>>(platform: &'p Platform, namespace: &str) -> Self {
         let (messages, told) = channel(1024);
         let resource = ApiResource::erase::<K>(&());
-        let follower = Follower {
-            api: Api::namespaced_with(platform.cluster.client(), namespace, &resource),
-            kind: (),
-            part: Part::Whole,
-            page: 10,
-            streaming_list: false,
-            messages,
-            lists: Arc::default(),
-        };
+        let api = Api::namespaced_with(platform.cluster.client(), namespace, &resource);
+        let follower = Follower::new(api, (), messages);
         platform.cluster.block_on(async || drop(tokio::spawn(follower.run())));
         let mut versions = Versions { platform, told };
         let listed = |what: &What| matches!(what, What::Following);

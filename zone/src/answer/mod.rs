@@ -12,7 +12,7 @@ mod lookup;
 mod opt;
 mod proofs;
 mod qname;
-mod query;
+pub(crate) mod query;
 mod reply;
 mod sections;
 mod settings;

@@ -7,6 +7,7 @@ use super::{Change, Content};
 use crate::name::SortKey;
 use crate::rrset::RRset;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// What happened to one RRset between two versions.
@@ -40,6 +41,20 @@ impl Difference {
 /// What makes `before` into `after`, in canonical order. Who owns an RRset does not count. Both must have
 /// the same apex; slices are shared only where the salt is the same too.
 pub fn diff(before: &Content, after: &Content) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let _ = each_difference(before, after, |difference| {
+        differences.push(difference);
+        ControlFlow::Continue(())
+    });
+    differences
+}
+
+/// The same, one after another, until `take` has enough.
+pub(crate) fn each_difference(
+    before: &Content,
+    after: &Content,
+    mut take: impl FnMut(Difference) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let (leaves_before, leaves_after) = differing_leaves(before, after);
     let mut owners: BTreeMap<SortKey, [Option<OwnerRef<'_>>; 2]> = BTreeMap::new();
     for (side, leaves) in [(0, &leaves_before), (1, &leaves_after)] {
@@ -47,7 +62,6 @@ pub fn diff(before: &Content, after: &Content) -> Vec<Difference> {
             owners.entry(SortKey::of_relative(owner.name())).or_default()[side] = Some(owner);
         }
     }
-    let mut differences = Vec::new();
     for [old, new] in owners.into_values() {
         let mut types: BTreeMap<u16, [Option<RRset>; 2]> = BTreeMap::new();
         for (side, content, owner) in [(0, before, old), (1, after, new)] {
@@ -56,16 +70,18 @@ pub fn diff(before: &Content, after: &Content) -> Vec<Difference> {
                 types.entry(rrset.rtype.to_int()).or_default()[side] = Some(content.rrset(owner, &rrset));
             }
         }
-        differences.extend(types.into_values().filter_map(|[old, new]| match (old, new) {
-            (Some(old), None) => Some(Difference::Removed(old)),
-            (None, Some(new)) => Some(Difference::Added(new)),
-            (Some(before), Some(after)) if !says_the_same(&before, &after) => {
-                Some(Difference::Changed { before, after })
+        for [old, new] in types.into_values() {
+            match (old, new) {
+                (Some(old), None) => take(Difference::Removed(old))?,
+                (None, Some(new)) => take(Difference::Added(new))?,
+                (Some(before), Some(after)) if !says_the_same(&before, &after) => {
+                    take(Difference::Changed { before, after })?;
+                }
+                _ => {}
             }
-            _ => None,
-        }));
+        }
     }
-    differences
+    ControlFlow::Continue(())
 }
 
 /// Whether two RRsets of one name and type are the same. How the name is spelled does not count.

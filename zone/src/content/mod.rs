@@ -28,6 +28,7 @@ mod tests;
 
 use depths::Counts;
 pub use depths::Depths;
+pub(crate) use diff::each_difference;
 pub use diff::{Difference, diff};
 pub use digest::Digest;
 pub use leaf::{Leaf, OwnerRef, RRsetRef, RRsets, Values};

@@ -72,6 +72,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
             health: health.clone(),
             reloads: Arc::default(),
             certificate: None,
+            transfers: None,
             zones_with_metrics: ZONES_WITH_METRICS,
         };
         runtime.spawn(http::serve(listener, metrics, leave.clone()));

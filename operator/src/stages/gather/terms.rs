@@ -6,6 +6,7 @@ use port53_crds::{Reason, SoaSpec, Zone};
 use port53_zone::{Name, RRset, Rdata, Rtype, Soa, name};
 
 use crate::stages::Published;
+use crate::transfer;
 use crate::verdict::Complaint;
 
 /// What a zone says about itself. The serial of the SOA is that of the master file, or 0.
@@ -48,6 +49,7 @@ impl Terms {
             (None, _) => hosts.first().cloned(),
         };
         let contact = contact(spec, apex, &mut complaints);
+        complaints.extend(transfer::complaints(zone));
         if !complaints.is_empty() {
             return Err(complaints);
         }

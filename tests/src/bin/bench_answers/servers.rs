@@ -146,7 +146,7 @@ fn peer(program: Program, port: u16, dir: &Path, zones: &[Zone]) -> Command {
         Program::PowerDns => POWERDNS,
     };
     let files = zones.iter().map(|zone| (zone.apex.fmt_with_dot(), zone.file.display()));
-    peer::command(program, settings, port, dir, files)
+    peer::command(program, settings, port, dir, files, None)
 }
 
 const NSD: &str = r#"

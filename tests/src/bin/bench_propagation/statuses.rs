@@ -5,9 +5,8 @@ use crate::objects::{self, Act};
 use crate::{Moment, PATIENCE, now};
 use kube::core::DynamicObject;
 use kube::{Api, Client, ResourceExt};
-use port53_client::watch::{Follower, Part, Told, What};
+use port53_client::watch::{Follower, Told, What};
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::channel;
@@ -21,15 +20,8 @@ pub(crate) struct Statuses(Arc<Mutex<Seen>>);
 pub(crate) fn follow(client: Client) -> Statuses {
     let statuses = Statuses::default();
     let (messages, mut told) = channel(1024);
-    let follower = Follower {
-        api: Api::namespaced_with(client, objects::NAMESPACE, &objects::record_resource()),
-        kind: (),
-        part: Part::Whole,
-        page: 500,
-        streaming_list: false,
-        messages,
-        lists: Arc::new(AtomicU64::new(0)),
-    };
+    let api = Api::namespaced_with(client, objects::NAMESPACE, &objects::record_resource());
+    let follower = Follower::new(api, (), messages);
     tokio::spawn(follower.run());
     let this = statuses.clone();
     tokio::spawn(async move {

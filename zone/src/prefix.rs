@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 /// Addresses that begin with the same bits. IPv4 is kept as mapped into IPv6.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Prefix {
     bits: u128,
     len: u32,
@@ -74,15 +74,16 @@ impl Display for Prefix {
     }
 }
 
-/// The address as IPv6.
-pub(super) fn bits(address: IpAddr) -> u128 {
+/// The address as IPv6, where IPv4 is mapped into it.
+pub fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
     }
 }
 
-pub(super) fn mask(len: u32) -> u128 {
+/// So many ones, from the first bit on.
+pub fn mask(len: u32) -> u128 {
     u128::MAX.checked_shl(128 - len).unwrap_or(0)
 }
 

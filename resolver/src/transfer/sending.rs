@@ -1,0 +1,102 @@
+//! A transfer on its way: it waits for a place, and is then sent one message after another.
+
+use super::places::Place;
+use super::{NOERROR, SERVFAIL, Transfers};
+use port53_secondaries::now;
+use port53_secondaries::tsig::Signer;
+use port53_zone::transfer::{Extent, Sequence, TARGET};
+use port53_zone::{Rtype, name};
+use std::net::IpAddr;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A transfer that has no place yet.
+pub struct Waiting {
+    pub(super) sequence: Sequence,
+    pub(super) signer: Option<Signer>,
+    pub(super) client: IpAddr,
+}
+
+/// A transfer that goes on.
+pub struct Transfer {
+    state: Sending,
+    qtype: Rtype,
+    signer: Option<Signer>,
+    _place: Option<Place>,
+}
+
+enum Sending {
+    Records(Sequence),
+    /// There was no place: one message says so.
+    Refused(Option<Vec<u8>>),
+}
+
+impl Waiting {
+    /// Waits for a place among the transfers. Without one, the transfer is a SERVFAIL: try again.
+    pub async fn enter(self: Box<Self>, transfers: &Transfers) -> Transfer {
+        let Waiting { sequence, signer, client } = *self;
+        let (request, extent) = (sequence.request(), sequence.extent());
+        let zone = name::display(&request.name);
+        let qtype = request.kind.rtype();
+        // Who has the newest version is told so whatever others wait for.
+        let place = match extent {
+            Extent::Soa => None,
+            _ => transfers.places.enter(client).await,
+        };
+        let state = if place.is_some() || extent == Extent::Soa {
+            let counts = &transfers.counts;
+            let serial = sequence.serial();
+            match extent {
+                Extent::Whole => _ = counts.whole.fetch_add(1, Relaxed),
+                Extent::Differences => _ = counts.differences.fetch_add(1, Relaxed),
+                Extent::Soa => {}
+            }
+            match extent {
+                Extent::Soa => tracing::debug!(zone, %client, serial, "nothing newer to transfer"),
+                _ => tracing::info!(zone, %client, serial, kind = ?request.kind, "transfer"),
+            }
+            Sending::Records(sequence)
+        } else {
+            transfers.counts.busy.fetch_add(1, Relaxed);
+            tracing::warn!(zone, %client, "too many transfers at once: this one is to be tried again");
+            Sending::Refused(Some(request.refuse(SERVFAIL)))
+        };
+        Transfer { state, qtype, signer, _place: place }
+    }
+}
+
+impl Transfer {
+    /// Appends the next message with two octets of its length before it. `false` when there is none.
+    pub fn next_into(&mut self, out: &mut Vec<u8>) -> bool {
+        let begin = out.len();
+        match &mut self.state {
+            Sending::Records(sequence) => {
+                if !sequence.next_into(out, TARGET) {
+                    return false;
+                }
+            }
+            Sending::Refused(response) => {
+                let Some(response) = response.take() else { return false };
+                out.extend_from_slice(&(response.len() as u16).to_be_bytes());
+                out.extend_from_slice(&response);
+            }
+        }
+        if let Some(signer) = &mut self.signer {
+            let mut message = out.split_off(begin + 2);
+            signer.sign(&mut message, now());
+            out[begin..].copy_from_slice(&(message.len() as u16).to_be_bytes());
+            out.extend_from_slice(&message);
+        }
+        true
+    }
+
+    /// The type that was asked for and the response code, once there is no further message. `None` when the
+    /// client has not everything and must see the connection end.
+    pub fn finish(self) -> Option<(u16, u16)> {
+        let rcode = match &self.state {
+            Sending::Records(sequence) if !sequence.is_complete() => return None,
+            Sending::Records(_) => NOERROR,
+            Sending::Refused(_) => SERVFAIL,
+        };
+        Some((self.qtype.to_int(), rcode.into()))
+    }
+}
