@@ -97,7 +97,7 @@ bench-propagation: control-plane ## how long a change takes from the API server 
 		--changes $(CHANGES) --rates $(RATES) --commit $(shell git rev-parse --short HEAD)
 
 .PHONY: lint
-lint: deny ## format, clippy, licenses and bans, generated files
+lint: deny ## format, clippy, licenses and bans; that generated files are up to date is a test
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 	$(CARGO) deny check bans licenses sources

@@ -119,3 +119,49 @@ fn every_rule_and_every_bound_has_a_file_that_breaks_it() {
         .collect();
     assert!(unbroken.is_empty(), "no refused fixture breaks these: {unbroken:#?}");
 }
+
+/// The fields of an object that have a value, as [`demands`] names them.
+fn fields(object: &Value) -> BTreeSet<String> {
+    fn collect(field: &str, value: &Value, fields: &mut BTreeSet<String>) {
+        match value {
+            // As good as not written.
+            Value::Null => return,
+            Value::Array(items) => items.iter().for_each(|item| collect(&format!("{field}[]"), item, fields)),
+            Value::Object(members) => members.iter().for_each(|(name, value)| {
+                collect(&without_indices(&format!("{field}.{name}")), value, fields);
+            }),
+            _ => {}
+        }
+        fields.insert(field.to_owned());
+    }
+    let mut fields = BTreeSet::new();
+    collect("spec", &object["spec"], &mut fields);
+    fields
+}
+
+/// What is right of a field that has a rule or bound is accepted, and of one that may not change an update is.
+#[test]
+fn every_field_with_a_rule_or_bound_is_in_a_file_that_is_accepted() {
+    let (mut created, mut updated) = (BTreeSet::new(), BTreeSet::new());
+    for fixture in fixtures("accepted") {
+        let (objects, old) = fixture.objects();
+        for object in objects {
+            let kind = object["kind"].as_str().unwrap();
+            let with_kind = |field: String| (kind.to_owned(), field);
+            let before = old.map(fields);
+            updated.extend(fields(object).into_iter().filter_map(|field| {
+                before.as_ref().is_some_and(|before| before.contains(&field)).then(|| with_kind(field))
+            }));
+            created.extend(fields(object).into_iter().map(with_kind));
+        }
+    }
+    let missing: Vec<Demand> = demands()
+        .into_iter()
+        .filter(|(kind, field, start)| {
+            let place = (kind.clone(), field.clone());
+            let accepted = if start.contains("immutable") { &updated } else { &created };
+            !accepted.contains(&place)
+        })
+        .collect();
+    assert!(missing.is_empty(), "no accepted fixture has these: {missing:#?}");
+}

@@ -11,6 +11,7 @@ use crate::process::{Finished, Process};
 use crate::resolver::{self, Resolver, grant};
 use crate::{PATIENCE, eventually};
 use serde_json::Value;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -21,6 +22,9 @@ pub const NAMESPACE: &str = "port53";
 
 /// What the operator may do, beside reading what people write.
 const RIGHTS: &str = include_str!("rights.yaml");
+
+/// Where nobody is: addresses for documentation (RFC 5737) and benchmarks (RFC 2544).
+const ELSEWHERE: [Ipv4Addr; 2] = [Ipv4Addr::new(203, 0, 113, 53), Ipv4Addr::new(198, 18, 53, 1)];
 
 /// The programs, as `env!("CARGO_BIN_EXE_…")` has them in tests.
 #[derive(Clone, Debug)]
@@ -67,6 +71,9 @@ pub struct Settings {
     pub operator: Vec<String>,
     /// Further arguments of the resolvers.
     pub resolver: Vec<String>,
+    /// Labels of the EndpointSlices by which the operator finds resolvers. They listen on [`address`] then, and it is
+    /// told of none; without, it is told of the two.
+    pub selector: Option<String>,
     /// How the control plane is to be.
     pub cluster: ClusterSettings,
 }
@@ -119,6 +126,10 @@ impl Platform {
             program: self.programs.resolver.clone(),
             kubeconfig: self.cluster.kubeconfig_of(&resolver_user()),
             namespace: NAMESPACE.to_owned(),
+            listen: match self.settings.selector {
+                Some(_) => address(),
+                None => Ipv4Addr::LOCALHOST.into(),
+            },
             more: self.settings.resolver.clone(),
         }
     }
@@ -134,16 +145,22 @@ impl Platform {
                 "--log=debug,hyper=info,kube=info,tower=info",
             ])
             .args(["--nameserver=ns1.dns.example.net", "--nameserver=ns2.dns.example.net"])
-            .args(
-                self.resolvers
-                    .iter()
-                    .enumerate()
-                    .map(|(number, resolver)| format!("--resolver=ns{}={}", number + 1, resolver.address())),
-            )
+            .args(self.which_resolvers())
             .args(&self.settings.operator)
             .env("KUBECONFIG", self.cluster.kubeconfig_of(&User::service_account(NAMESPACE, "operator")));
         self.operator =
             Some(Process::start_tied("port53-operator", &command, self.dir.path(), self.dir.path()));
+    }
+
+    /// How the operator is told which resolvers there are.
+    fn which_resolvers(&self) -> Vec<String> {
+        match &self.settings.selector {
+            Some(labels) => vec![format!("--resolver-selector={labels}")],
+            None => (1..)
+                .zip(&self.resolvers)
+                .map(|(number, resolver)| format!("--resolver=ns{number}={}", resolver.address()))
+                .collect(),
+        }
     }
 
     /// Kills the operator, whatever it is doing.
@@ -290,6 +307,25 @@ pub fn condition(object: &Value, type_: &str) -> (String, String) {
     };
     let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
     (format!("{} {}", text("status"), text("reason")), text("message"))
+}
+
+/// An address of this host that is not loopback: the API server takes no other in an EndpointSlice.
+///
+/// # Panics
+/// With the way to get one where there is none.
+pub fn address() -> IpAddr {
+    // Nothing is sent: the kernel says by which address it would go there. One that was added for this is the way to
+    // itself, also where there is no way out.
+    let by = |there: Ipv4Addr| {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect((there, 53))?;
+        Ok::<_, std::io::Error>(socket.local_addr()?.ip())
+    };
+    let found = ELSEWHERE.iter().find_map(|&there| by(there).ok().filter(|here| !here.is_loopback()));
+    found.unwrap_or_else(|| {
+        let [_, added] = ELSEWHERE;
+        panic!("this host has no address but those of loopback: run ip address add {added}/32 dev lo as root")
+    })
 }
 
 fn resolver_user() -> User {

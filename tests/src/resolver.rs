@@ -7,7 +7,7 @@ use crate::{PATIENCE, eventually};
 use hickory_proto::op::Message;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub struct Settings {
     pub kubeconfig: PathBuf,
     /// Where the heads are.
     pub namespace: String,
+    /// Where it answers, on a port of its own.
+    pub listen: IpAddr,
     /// Further arguments.
     pub more: Vec<String>,
 }
@@ -86,6 +88,16 @@ impl Resolver {
     /// Kills it. It stays gone until it is restarted.
     pub fn kill(&mut self) {
         self.process = Process::start("nothing", Command::new("true"), self.dir.path());
+    }
+
+    /// Stops it where it stands: nobody is answered, and nothing says that it is gone.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
     }
 
     /// Where it answers, over UDP and TCP.
@@ -168,10 +180,11 @@ fn spawn(settings: &Settings, dir: &Path) -> (Process, SocketAddr, SocketAddr) {
     fs::create_dir_all(&cache).expect("a directory");
     let mut command = Command::new(&settings.program);
     command
-        .args(["--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0", "--log-format=json"])
+        .args(["--health-listen=127.0.0.1:0", "--log-format=json"])
         .args(["--source=kubernetes", "--udp-threads=1"])
         .arg(format!("--cache-dir={}", cache.display()))
         .arg(format!("--namespace={}", settings.namespace))
+        .arg(format!("--listen={}", SocketAddr::new(settings.listen, 0)))
         .args(&settings.more)
         .env("KUBECONFIG", &settings.kubeconfig);
     // A test waits for the disk; who measures says how often it is written.

@@ -130,8 +130,9 @@ impl Engine {
         zone.confirming.last = Some(Arc::new(confirmation));
         zone.confirming.rounds = if is_complete { 0 } else { zone.confirming.rounds.saturating_add(1) };
         let rounds = zone.confirming.rounds;
-        if is_complete {
-            self.records_are_served(apex, serial);
+        match is_complete {
+            true => self.records_are_served(apex, serial),
+            false => self.records_wait(apex, serial),
         }
         self.tell_secondaries(apex, serial, nameservers);
         if let Some(newest) = newest {

@@ -26,7 +26,8 @@
 //! | `assembling` | what is published, read at the start |
 //! | `heads` | heads as they are told, written and found |
 //! | `confirming` | questions to the resolvers |
-//! | `reporting` | statuses |
+//! | `statuses` | what every object is to be told. Pure |
+//! | `reporting` | telling it |
 //! | `leaving` | Zones that are deleted; finalizers |
 //! | `keeping` | checkpoints, and restoring what others delete |
 //! | `pruning` | deleting what history does not keep |
@@ -41,6 +42,7 @@ mod leaving;
 mod planning;
 mod pruning;
 mod reporting;
+mod statuses;
 mod transferring;
 mod version;
 mod zone;
@@ -67,7 +69,7 @@ use crate::index::{Index, Key, Noted};
 use crate::stages::{Planner, Published};
 use heads::Heads;
 use keeping::Library;
-use reporting::{Object, Statuses};
+use statuses::{Object, Statuses};
 use transferring::Transfers;
 use zone::ZoneState;
 

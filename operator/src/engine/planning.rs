@@ -185,7 +185,13 @@ impl Engine {
             zone.note_still_below(&outcome, &content);
         }
         match decision {
-            Ok(Decision::Settled) => self.settled(&outcome),
+            Ok(Decision::Settled) => {
+                // What a person released and is not held any more is gone: perhaps by a process before this one.
+                if outcome.changes.is_empty() && zone.held.is_none() {
+                    zone.spent = orders.released;
+                }
+                self.settled(&outcome);
+            }
             Ok(Decision::Again(after)) => {
                 self.at(now + after, Timer::Plan);
                 self.settled(&outcome);

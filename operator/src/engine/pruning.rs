@@ -183,8 +183,8 @@ impl Pruning {
             }
             return Ok(());
         };
-        pruned.unnamed =
-            self.slices.iter().map(|(digest, _)| *digest).filter(|digest| !named.contains(digest)).collect();
+        let surplus;
+        (pruned.unnamed, surplus) = look(&self.slices, &named, &self.unnamed);
         for (key, uid) in self.surplus {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
@@ -192,14 +192,6 @@ impl Pruning {
             self.store.delete_revision(&key.1, &uid).await.map_err(|error| error.to_string())?;
             pruned.revisions.push(key);
         }
-        let was_unnamed = |digest: &Digest| self.unnamed.contains(digest) && pruned.unnamed.contains(digest);
-        let surplus: Vec<_> = self
-            .slices
-            .iter()
-            .filter_map(|(digest, uid)| Some((*digest, uid.clone()?)))
-            .filter(|(digest, _)| was_unnamed(digest))
-            .take(AT_ONCE)
-            .collect();
         for (digest, uid) in surplus {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
@@ -209,6 +201,21 @@ impl Pruning {
         }
         Ok(())
     }
+}
+
+/// What one look comes to: slices that are not among `named`, and those of them that go, because nothing named them
+/// at the look `before` either. One whose object the watch has not told of yet stays.
+fn look(
+    slices: &[(Digest, Option<String>)],
+    named: &HashSet<Digest>,
+    before: &HashSet<Digest>,
+) -> (HashSet<Digest>, Vec<(Digest, String)>) {
+    let unnamed = || slices.iter().filter(|(digest, _)| !named.contains(digest));
+    let surplus = unnamed()
+        .filter(|(digest, _)| before.contains(digest))
+        .filter_map(|(digest, uid)| Some((*digest, uid.clone()?)))
+        .take(AT_ONCE);
+    (unnamed().map(|(digest, _)| *digest).collect(), surplus.collect())
 }
 
 /// All slices below `roots`, and the roots. Inner slices that are not `known` are read; leaves need not be, unless
@@ -248,4 +255,76 @@ async fn named(
         below.insert(digest, of_slice);
     }
     Ok(Some(named))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(number: u8) -> Digest {
+        Digest::of(&[number])
+    }
+
+    fn digests(numbers: &[u8]) -> HashSet<Digest> {
+        numbers.iter().map(|number| digest(*number)).collect()
+    }
+
+    /// The slices 1 to 4 as objects, and what goes at a look at which these are named.
+    fn goes(named: &[u8], before: &mut HashSet<Digest>) -> HashSet<Digest> {
+        let slices: Vec<_> = (1..=4).map(|number| (digest(number), Some(number.to_string()))).collect();
+        let (unnamed, surplus) = look(&slices, &digests(named), before);
+        *before = unnamed;
+        assert!(surplus.iter().all(|(of, uid)| *of == digest(uid.parse().expect("a number"))));
+        surplus.into_iter().map(|(digest, _)| digest).collect()
+    }
+
+    #[test]
+    fn what_nothing_names_goes_at_the_second_look_in_a_row_and_at_no_other() {
+        let mut before = HashSet::new();
+        assert_eq!(goes(&[1, 2], &mut before), digests(&[]));
+        // One is wanted again, as one that is published a second time is; one is no longer.
+        assert_eq!(goes(&[1, 3], &mut before), digests(&[4]));
+        assert_eq!(goes(&[1, 2], &mut before), digests(&[4]));
+        assert_eq!(goes(&[1, 2], &mut before), digests(&[3, 4]));
+    }
+
+    #[test]
+    fn a_slice_that_was_written_just_now_has_no_object_that_could_be_deleted() {
+        let slices = [(digest(1), None), (digest(2), Some("a".to_owned()))];
+        let all = digests(&[1, 2]);
+        let (unnamed, surplus) = look(&slices, &HashSet::new(), &all);
+        assert_eq!((unnamed, surplus), (all, vec![(digest(2), "a".to_owned())]));
+    }
+
+    fn inner(are_leaves: bool, below: &[u8]) -> Below {
+        Below { are_leaves, slices: below.iter().map(|number| digest(*number)).collect() }
+    }
+
+    /// Nobody is there who could be asked for a slice.
+    async fn all_named(roots: &[u8], stop: bool) -> Result<Option<HashSet<Digest>>, String> {
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
+        let client = kube::Client::try_from(nowhere).expect("a client");
+        let reader = Slices::new(client, "port53", Arc::default());
+        let known = HashMap::from([
+            (digest(1), inner(false, &[2, 3])),
+            (digest(2), inner(true, &[10, 11])),
+            (digest(3), inner(true, &[11, 12])),
+            (digest(4), inner(true, &[13])),
+        ]);
+        let roots: Vec<Digest> = roots.iter().map(|number| digest(*number)).collect();
+        named(&reader, &roots, &known, &mut HashMap::new(), &AtomicBool::new(stop)).await
+    }
+
+    #[tokio::test]
+    async fn all_that_is_below_a_root_is_named() {
+        assert_eq!(all_named(&[1], false).await, Ok(Some(digests(&[1, 2, 3, 10, 11, 12]))));
+        assert_eq!(all_named(&[2, 4], false).await, Ok(Some(digests(&[2, 4, 10, 11, 13]))));
+    }
+
+    /// A look that does not come to its end says nothing of what is not named.
+    #[tokio::test]
+    async fn what_cannot_be_read_or_is_cut_short_names_nothing_and_lets_nothing_go() {
+        assert!(all_named(&[1, 5], false).await.is_err());
+        assert_eq!(all_named(&[1], true).await, Ok(None));
+    }
 }

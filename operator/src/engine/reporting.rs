@@ -1,10 +1,11 @@
 //! Reporting: who is to be told what, and when.
 //!
 //! A record that is refused is told at once; one that is accepted when every resolver answers it, and after a
-//! second what it waits for. A Zone is told at most once a second. What is to be written is compared with what is
+//! second what it waits for: at first as far as that is known then, and once more when it is known who does not
+//! answer. A Zone is told at most once a second. What is to be written is compared with what is
 //! there, so an operator that starts again writes nothing; a status that another edited is written again.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,9 @@ use port53_client::jittered;
 use port53_crds::{RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, parse_duration};
 use port53_zone::{Name, serial};
 
+use super::statuses::{INTERIM, Object, Standing, ToldZone};
 use super::zone::{Rollback, ZoneState};
 use super::{Engine, Timer, planning, wall};
-use crate::cluster::confirm::Confirmation;
 use crate::cluster::people::{self, Status};
 use crate::cluster::store::WriteError;
 use crate::index::Key;
@@ -25,67 +26,12 @@ use crate::verdict::{Outcome, Verdict};
 
 /// Statuses on their way at once.
 const AT_ONCE: usize = 16;
-/// How long a record may wait before it is told what for.
-const INTERIM: Duration = Duration::from_secs(1);
 /// Between two statuses of one Zone.
 const ZONE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the status of a Zone waits for what is under way.
 const ZONE_PATIENCE: Duration = Duration::from_secs(5);
 /// Between attempts to write a status.
 const RETRY: Duration = Duration::from_secs(2);
-
-/// Who has a status.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) enum Object {
-    Zone(Key),
-    Record(Key),
-}
-
-/// See the module.
-#[derive(Debug, Default)]
-pub(super) struct Statuses {
-    records: BTreeMap<Key, Told>,
-    zones: BTreeMap<Key, ToldZone>,
-    /// What the stages said last.
-    last: Vec<Arc<[Verdict]>>,
-    waiting: VecDeque<Object>,
-    /// What is in `waiting`.
-    queued: HashSet<Object>,
-    writing: HashSet<Object>,
-    /// Records that are told after a second what they wait for.
-    interim: VecDeque<(Instant, Key)>,
-    /// Why statuses could not be written, said once.
-    trouble: Option<String>,
-}
-
-/// What a record is to be told.
-#[derive(Debug)]
-struct Told {
-    verdict: Verdict,
-    /// The plan that it came in.
-    plan: u64,
-    standing: Standing,
-}
-
-/// How far what a record says is published.
-#[derive(Clone, Debug)]
-enum Standing {
-    Unpublished,
-    /// With this serial, or before it.
-    Published(u32),
-    /// Every resolver was seen to answer it.
-    Served(Arc<Confirmation>),
-    /// It waits, because the zone is rolled back to this serial.
-    Pinned(u32),
-}
-
-#[derive(Debug)]
-struct ToldZone {
-    verdict: Verdict,
-    noticed: Instant,
-    /// When a status was written last.
-    last: Option<Instant>,
-}
 
 /// A status that was written, or not.
 pub(super) struct Ended {
@@ -94,28 +40,6 @@ pub(super) struct Ended {
     uid: Option<String>,
     status: Status,
     result: Result<(), WriteError>,
-}
-
-impl Statuses {
-    /// What an object was told is nothing to another of its name.
-    pub(super) fn forget(&mut self, object: &Object) {
-        match object {
-            Object::Zone(key) => drop(self.zones.remove(key)),
-            Object::Record(key) => drop(self.records.remove(key)),
-        }
-    }
-
-    /// Has all that the stages say looked at with the next plan.
-    pub(super) fn look_at_all(&mut self) {
-        self.last.clear();
-    }
-
-    /// Has the status of an object looked at.
-    pub(super) fn queue(&mut self, object: Object) {
-        if self.queued.insert(object.clone()) {
-            self.waiting.push_back(object);
-        }
-    }
 }
 
 impl Engine {
@@ -169,13 +93,10 @@ impl Engine {
         let plan = self.plan.number;
         let is_accepted = verdict.outcome == Outcome::Accepted;
         let zone = verdict.zone.clone().filter(|_| is_accepted);
-        self.statuses
-            .records
-            .insert(key.clone(), Told { verdict: verdict.clone(), plan, standing: Standing::Unpublished });
+        self.statuses.note(key.clone(), verdict.clone(), plan, now);
         let Some(apex) = zone else { return self.statuses.queue(Object::Record(key)) };
         let zone = self.zones.entry(apex).or_insert_with(|| ZoneState::new(now));
-        zone.unpublished.insert(key.clone());
-        self.statuses.interim.push_back((now + INTERIM, key));
+        zone.unpublished.insert(key);
         self.at(now + INTERIM, Timer::Interim);
     }
 
@@ -257,8 +178,30 @@ impl Engine {
 
     /// Tells records what they wait for, a second after they were heard of.
     pub(super) fn report_what_waits(&mut self, now: Instant) {
-        while let Some((_, key)) = self.statuses.interim.pop_front_if(|(at, _)| *at <= now) {
+        for key in self.statuses.waited(now) {
+            let is_asked = self.statuses.records.get(&key).is_some_and(|told| match &told.standing {
+                Standing::Published(serial) => {
+                    let apex = told.verdict.zone.as_ref();
+                    apex.is_some_and(|apex| self.confirmation_of(apex, *serial).is_some())
+                }
+                _ => false,
+            });
+            if let Some(told) = self.statuses.records.get_mut(&key) {
+                told.is_owed_who = !is_asked;
+            }
             self.statuses.queue(Object::Record(key));
+        }
+    }
+
+    /// Not every resolver answers a serial: it is told which, once, by the records that were told that they wait.
+    pub(super) fn records_wait(&mut self, apex: &Name, asked: u32) {
+        let Some(zone) = self.zones.get(apex) else { return };
+        for (key, _) in zone.unconfirmed.iter().filter(|(_, of)| !serial::is_newer(**of, asked)) {
+            if let Some(told) = self.statuses.records.get_mut(key)
+                && std::mem::take(&mut told.is_owed_who)
+            {
+                self.statuses.queue(Object::Record(key.clone()));
+            }
         }
     }
 

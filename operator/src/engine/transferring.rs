@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::reporting::Object;
+use super::statuses::Object;
 use super::{Engine, Timer};
 use crate::cluster::secrets::{self, TSIG_KEYS};
 use crate::cluster::store::WriteError;

@@ -312,3 +312,32 @@ impl ZoneState {
         owners.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::version::Wish;
+    use port53_zone::{Soa, name};
+
+    fn stored() -> Stored {
+        let apex = name::parse_absolute("example.com").expect("a name");
+        let (primary, contact) = (apex.clone(), apex.clone());
+        let soa = Soa { primary, contact, serial: 1, refresh: 1, retry: 2, expire: 3, minimum: 4, ttl: 5 };
+        let holder = Holder { namespace: "dns".to_owned(), name: "example-com".to_owned() };
+        let content = Content::empty(apex, [1; 16]);
+        Version::next(None, None, Wish { holder, soa, content, changes: Vec::new() }).stored
+    }
+
+    /// The first change goes out at once; those that come while it is written, and as long again, go out together.
+    #[test]
+    fn the_next_publication_waits_for_twice_as_long_as_the_last_took() {
+        let begun = Instant::now();
+        for (took, pause) in [(0, 5), (1, 5), (3, 6), (40, 80), (2_000, 1_000)] {
+            let mut zone = ZoneState::new(begun);
+            assert!(zone.due <= begun, "the first waits for nothing");
+            let now = begun + Duration::from_millis(took);
+            zone.written("v".to_owned(), stored(), begun, now);
+            assert_eq!(zone.due - now, Duration::from_millis(pause), "of one that took {took} ms");
+        }
+    }
+}

@@ -1,10 +1,12 @@
 //! The cluster of these tests itself.
 
+use crate::published::Published;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::PostParams;
 use kube::{Api, Error, ResourceExt};
 use port53_tests::cluster::{self, Cluster, Settings, User};
 use port53_tests::eventually;
+use std::collections::BTreeSet;
 
 const ZONE: &str = "
 apiVersion: port53.dev/v1alpha1
@@ -22,6 +24,71 @@ fn kubectl_applies_and_a_new_object_is_not_observed() {
     let path = "jsonpath={.status.observedGeneration}";
     let got = cluster.kubectl(&["get", "dnszone", "example-com", "-n", &namespace, "-o", path]);
     assert_eq!((got.stdout.as_str(), got.success), ("-1", true), "{got:?}");
+}
+
+/// The names that kubectl knows objects of Port53 by, and the fields that they can be told apart by.
+#[test]
+fn kubectl_finds_objects_by_short_names_a_category_and_fields() {
+    let cluster = cluster::shared();
+    let namespace = cluster.create_namespace("found");
+    let zone = |name: &str, domain: &str| {
+        format!(
+            "---\napiVersion: port53.dev/v1alpha1\nkind: Zone\nmetadata: {{name: {name}}}\nspec: {{domain: {domain}}}\n"
+        )
+    };
+    let record = |object: &str, zone: &str, name: &str, type_: &str, value: &str| {
+        format!(
+            "---\napiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {object}}}\n\
+             spec: {{zoneRef: {{name: {zone}}}, name: {name}, type: {type_}, values: ['{value}']}}\n"
+        )
+    };
+    let objects = [
+        zone("one", "example.com"),
+        zone("two", "example.org"),
+        record("www-a", "one", "www", "A", "192.0.2.1"),
+        record("www-txt", "one", "www", "TXT", "text"),
+        record("mail-a", "one", "mail", "A", "192.0.2.1"),
+        record("other", "two", "other", "AAAA", "2001:db8::1"),
+    ];
+    let apply = ["apply", "--server-side", "-n", &namespace, "-f", "-"];
+    let applied = cluster.kubectl_with(&apply, &objects.concat());
+    assert!(applied.success, "{applied:?}");
+    // A head is of the category, and what it builds on is for nobody to look at.
+    let published = Published::new(cluster, &namespace, "example.net", 0);
+    let head = "zonehead.port53.dev/example.net";
+    let get = |what: &str| -> BTreeSet<String> {
+        let arguments = ["get", "-n", &namespace, "-o", "name"].into_iter().chain(what.split(' '));
+        let got = cluster.kubectl(&arguments.collect::<Vec<_>>());
+        assert!(got.success, "{what}: {got:?}");
+        got.stdout.lines().map(str::to_owned).collect()
+    };
+    let of = |kind: &str, names: &[&str]| -> BTreeSet<String> {
+        names.iter().map(|name| format!("{kind}.port53.dev/{name}")).collect()
+    };
+    let (zones, records) =
+        (of("zone", &["one", "two"]), of("dnsrecord", &["mail-a", "other", "www-a", "www-txt"]));
+    let mut all: BTreeSet<String> = zones.union(&records).cloned().collect();
+    all.insert(head.to_owned());
+    assert_eq!(get("port53"), all);
+    let slices = published.checkpoint.slices().map(|(digest, _)| format!("zoneslice.port53.dev/{digest}"));
+    for (what, expected) in [
+        ("dnszone", zones),
+        ("dnsrec", records),
+        ("zhead", BTreeSet::from([head.to_owned()])),
+        ("zslice", slices.collect()),
+        ("zrev", BTreeSet::new()),
+        ("dnszone --field-selector spec.domain=example.org", of("zone", &["two"])),
+        ("dnsrec --field-selector spec.name=www", of("dnsrecord", &["www-a", "www-txt"])),
+        ("dnsrec --field-selector spec.type=A", of("dnsrecord", &["mail-a", "www-a"])),
+        ("dnsrec --field-selector spec.zoneRef.name=two", of("dnsrecord", &["other"])),
+        (
+            "dnsrec --field-selector spec.zoneRef.name=one,spec.name=www,spec.type=A",
+            of("dnsrecord", &["www-a"]),
+        ),
+        ("zhead --field-selector spec.domain=example.org", BTreeSet::new()),
+    ] {
+        assert_eq!(get(what), expected, "kubectl get {what}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use port53_crds::HeadState;
 use port53_tests::cluster::{self, Cluster, User};
 use port53_tests::eventually;
 use port53_tests::resolver::{Resolver, Settings, grant};
+use std::net::Ipv4Addr;
 
 const WWW: &str = "www.example.com A";
 
@@ -17,6 +18,7 @@ pub(crate) fn settings(cluster: &Cluster, namespace: &str) -> Settings {
         program: env!("CARGO_BIN_EXE_port53-resolver-tested").into(),
         kubeconfig: cluster.kubeconfig_of(&user),
         namespace: namespace.to_owned(),
+        listen: Ipv4Addr::LOCALHOST.into(),
         more: Vec::new(),
     }
 }
@@ -29,6 +31,20 @@ fn both_come_to_say(resolvers: &[Resolver; 2], question: &str, expected: &str) {
 fn is_ready(resolver: &Resolver) -> Result<(), String> {
     let text = resolver.get("/readyz?verbose");
     if text.contains("[-]") { Err(text) } else { Ok(()) }
+}
+
+/// What is said of a list with nothing in it.
+fn no_heads(namespace: &str) -> String {
+    format!("no ZoneHeads in namespace {namespace}")
+}
+
+/// Waits until this serial of a zone is what a restart begins with.
+fn is_on_disk(resolver: &Resolver, apex: &str, serial: u32) {
+    let manifest = resolver.on_disk(apex).join("manifest");
+    eventually("the disk", || {
+        let text = std::fs::read_to_string(&manifest).map_err(|error| error.to_string())?;
+        if text.contains(&format!("\"serial\": {serial},")) { Ok(()) } else { Err(text) }
+    });
 }
 
 #[test]
@@ -113,7 +129,7 @@ fn what_is_edited_or_deleted_by_hand_takes_nothing_out_of_service() {
     let mut zone = Published::new(cluster, &namespace, "example.com", 1_000);
     let other = Published::new(cluster, &namespace, "example.org", 0);
     let settings = settings(cluster, &namespace);
-    let resolvers = [Resolver::start(&settings), Resolver::start(&settings)];
+    let mut resolvers = [Resolver::start(&settings), Resolver::start(&settings)];
     both_come_to_say(&resolvers, WWW, "NoError 192.0.2.1");
     zone.publish("www", "192.0.2.2");
     both_come_to_say(&resolvers, WWW, "NoError 192.0.2.2");
@@ -143,6 +159,18 @@ fn what_is_edited_or_deleted_by_hand_takes_nothing_out_of_service() {
     zone.delete_head();
     other.delete_head();
     both_come_to_say(&resolvers, WWW, "NoError 192.0.2.2");
+    // Nor does one that starts now and is given a list with nothing in it.
+    for (apex, serial) in [("example.com", 2), ("example.org", 1)] {
+        is_on_disk(&resolvers[0], apex, serial);
+    }
+    resolvers[0].restart(&settings);
+    eventually("the empty list", || match resolvers[0].output() {
+        said if said.contains(&no_heads(&namespace)) => Ok(()),
+        said => Err(said),
+    });
+    for (question, value) in [(WWW, "192.0.2.2"), ("www.example.org A", "192.0.2.1")] {
+        assert_eq!(resolvers[0].says(question), format!("NoError {value}"), "{question}");
+    }
     // Restored, with a next change: what came before is past.
     other.write();
     zone.publish("www", "192.0.2.3");
@@ -174,7 +202,7 @@ fn a_namespace_without_heads_is_said_once_it_was_listed() {
     let cluster = cluster::shared();
     let namespace = cluster.create_namespace("none");
     let resolver = Resolver::start(&settings(cluster, &namespace));
-    let expected = format!("no ZoneHeads in namespace {namespace}");
+    let expected = no_heads(&namespace);
     eventually("a word", || match resolver.output() {
         said if said.contains(&expected) => Ok(()),
         said => Err(said),

@@ -1,12 +1,14 @@
 //! The operator killed between two of its writes: each on purpose.
 //!
-//! Slices, then the revision over them, then the head, then statuses; and pruning beside. It is forbidden to write what
-//! comes next, so it stands exactly there; then it is killed, allowed again, and started. Each has a cluster of its
-//! own.
+//! The finalizer, slices, the revision over them, the head, then statuses; the head that says Withdrawn, then the end of
+//! the Zone; a release, then its annotation; and pruning beside. It is forbidden to write what comes next, so it stands
+//! exactly there; then it is killed, allowed again, and started. Each has a cluster of its own.
 
-use crate::{programs, record, zone};
+use crate::{hosts, programs, record, zone, zone_with};
+use port53_crds::{FINALIZER, RELEASE_ANNOTATION};
 use port53_tests::eventually;
-use port53_tests::platform::{NAMESPACE, Platform, Settings};
+use port53_tests::platform::{NAMESPACE, Platform, Settings, condition};
+use serde_json::Value;
 
 const RIGHTS: &str = include_str!("../../src/rights.yaml");
 const OPERATOR: &str = "system:serviceaccount:port53:operator";
@@ -50,7 +52,7 @@ impl Stage {
         self.platform.say(&format!("www.{} A", self.domain), &format!("NoError 192.0.2.{n}"));
     }
 
-    fn head(&self, field: &str) -> serde_json::Value {
+    fn head(&self, field: &str) -> Value {
         self.platform.head(&self.domain).expect("a head")["spec"][field].clone()
     }
 
@@ -64,6 +66,10 @@ impl Stage {
         let name = format!("{}.{}", self.domain, self.serial());
         let kept = || self.platform.get("zonerevision", NAMESPACE, &name);
         eventually("a checkpoint", || kept().map(drop).ok_or_else(|| format!("no {name}")));
+    }
+
+    fn zone(&self) -> Option<Value> {
+        self.platform.get("zone", &self.namespace, "here")
     }
 
     fn names(&self, kind: &str) -> Vec<String> {
@@ -111,6 +117,7 @@ impl Stage {
 
 const HEADS: &str = "resources: [zoneheads], verbs: [get, list, watch, create, update]";
 const STORED: &str = "resources: [zonerevisions, zoneslices], verbs: [get, list, watch, create, delete]";
+const ZONES: &str = "resources: [zones], verbs: [get, patch]";
 const STATUSES: &str = "resources: [zones/status, dnsrecords/status], verbs: [patch]";
 
 #[test]
@@ -125,6 +132,30 @@ fn before_the_head_is_written() {
     stage.goes_on("update", "zoneheads");
     stage.is_served(2);
     assert!(stage.serial() > serial);
+}
+
+/// A Zone can be told from one that is missing before anything of it is stored.
+#[test]
+fn between_finalizer_and_slices() {
+    let mut stage = Stage::start(&[]);
+    // What is stored from here on is of the second.
+    stage.is_kept();
+    let stored = |stage: &Stage| ["zoneslices", "zonerevisions", "zoneheads"].map(|kind| stage.names(kind));
+    let before = stored(&stage);
+    let rule = "resources: [zonerevisions], verbs: [get, list, watch, create, delete]}\n\
+                - {apiGroups: [port53.dev], resources: [zoneslices], verbs: [get, list, watch, delete]";
+    stage.forbid("create", "zoneslices", STORED, rule);
+    let (second, domain) = stage.platform.place("second");
+    let www = record(&second, "www", "here", "name: www, type: A, values: [192.0.2.7]");
+    stage.platform.apply(&(zone(&second, "here", &domain) + &www));
+    stage.killed_there("may not be published");
+    let second_zone = stage.platform.get("zone", &second, "here").expect("it is there");
+    assert_eq!(second_zone["metadata"]["finalizers"], serde_json::json!([FINALIZER]));
+    assert_eq!(stored(&stage), before);
+    stage.goes_on("create", "zoneslices");
+    stage.platform.comes_to("dnsrecord", &second, "www", "Ready=True Served");
+    stage.platform.say(&format!("www.{domain} A"), "NoError 192.0.2.7");
+    stage.says(1);
 }
 
 /// A zone that is new has its slices and its revision before its head.
@@ -212,6 +243,82 @@ fn between_a_checkpoint_and_the_head_that_takes_it_up() {
         let root = revision["spec"]["root"].as_str().expect("a root");
         assert!(stage.platform.get("zoneslice", NAMESPACE, root).is_some(), "{root} of {name}");
     }
+}
+
+/// The zone is out of service and its Zone is not gone: the next process sees to that, and to nothing else.
+#[test]
+fn between_withdrawal_and_the_end_of_the_zone() {
+    let mut stage = Stage::start(&[]);
+    let (namespace, www_a) = (stage.namespace.clone(), format!("www.{} A", stage.domain));
+    stage.platform.apply(&zone_with(&namespace, "here", &stage.domain, "removalDelay: 0s"));
+    stage.forbid("patch", "zones", ZONES, "resources: [zones], verbs: [get]");
+    stage.platform.kubectl(&format!("delete zone here -n {namespace} --wait=false"));
+    stage.killed_there("cannot be edited (RemoveFinalizer)");
+    stage.platform.say(&www_a, "Refused");
+    assert_eq!(stage.head("state"), "Withdrawn");
+    assert!(stage.zone().is_some());
+    let head = stage.platform.head(&stage.domain);
+    stage.goes_on("patch", "zones");
+    eventually("the Zone is gone", || stage.zone().map_or(Ok(()), |zone| Err(zone["metadata"].to_string())));
+    assert_eq!(stage.platform.head(&stage.domain), head);
+    stage.platform.comes_to("dnsrecord", &namespace, "www", "Ready=False ZoneNotFound");
+    stage.platform.say(&www_a, "Refused");
+    stage.platform.apply(&zone(&namespace, "here", &stage.domain));
+    stage.is_served(1);
+}
+
+/// What a person let go went, and the annotation that says so is still there: it counts no second time.
+#[test]
+fn between_a_release_and_the_end_of_its_annotation() {
+    let mut stage = Stage::start(&[]);
+    let namespace = stage.namespace.clone();
+    let last = format!("h20.{} A", stage.domain);
+    let come = |stage: &Stage| {
+        stage.platform.apply(&hosts(&namespace, 1..=20, 2));
+        for n in 1..=20 {
+            stage.platform.comes_to("dnsrecord", &namespace, &format!("h{n}"), "Ready=True Served");
+        }
+        stage.platform.comes_to("zone", &namespace, "here", "Held=False NothingHeld");
+    };
+    let held = |stage: &Stage| condition(&stage.zone().expect("it is there"), "Held");
+    // The last of them goes last: some of the others may go before it is too much.
+    let go = |stage: &Stage| {
+        let names: Vec<String> = (1..=20).map(|n| format!("h{n}")).collect();
+        stage.platform.kubectl(&format!("delete dnsrecord -n {namespace} {}", names.join(" ")));
+        eventually("the last is held", || match held(stage) {
+            (said, message) if said == "True RemovalsHeld" && message.contains("h20.") => Ok(()),
+            said => Err(format!("{said:?}")),
+        });
+    };
+    come(&stage);
+    go(&stage);
+    stage.forbid("patch", "zones", ZONES, "resources: [zones], verbs: [get]");
+    // Until all are there what is held changes, and its id.
+    eventually("they are released", || {
+        let (_, message) = held(&stage);
+        if let Some((_, id)) = message.rsplit_once('=') {
+            let release = format!("annotate zone here -n {namespace} {RELEASE_ANNOTATION}={id} --overwrite");
+            stage.platform.kubectl(&release);
+        }
+        match stage.platform.resolvers[0].says(&last) {
+            said if said == "NXDomain" => Ok(()),
+            said => Err(format!("{said}: {message}")),
+        }
+    });
+    stage.killed_there("cannot be edited (TakeRelease(");
+    let annotation = |stage: &Stage| {
+        stage.zone().expect("it is there")["metadata"]["annotations"][RELEASE_ANNOTATION].clone()
+    };
+    assert_ne!(annotation(&stage), Value::Null);
+    stage.goes_on("patch", "zones");
+    eventually("the annotation is spent", || match annotation(&stage) {
+        Value::Null => Ok(()),
+        there => Err(there.to_string()),
+    });
+    come(&stage);
+    go(&stage);
+    stage.platform.say(&last, "NoError 192.0.2.20");
+    stage.says(1);
 }
 
 /// Revisions are gone and the slices that they alone named are not.

@@ -11,15 +11,23 @@
 //! | `between` | the operator killed between two of its writes |
 //! | `transfers` | zones for secondaries: keys in Secrets, who may, who is told |
 //! | `guards` | what a person decides: removals held, rollback |
+//! | `nameservers` | who has to answer: one that is silent, those that EndpointSlices name |
+//! | `quiet` | what is written and asked no more often than it must be |
+//! | `prune` | pruning while it is published |
+//! | `versions` | every version of an object, for those above |
 
 mod between;
 mod cli;
 mod faults;
 mod guards;
 mod hands;
+mod nameservers;
+mod prune;
+mod quiet;
 mod records;
 mod starts;
 mod transfers;
+mod versions;
 mod zones;
 
 use port53_tests::platform::{NAMESPACE, Platform, Programs, Settings};

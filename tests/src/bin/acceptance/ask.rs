@@ -110,7 +110,7 @@ pub(crate) fn text_of_key((owner, rtype): &Key) -> String {
     format!("{} {}", text_of(owner), rdata::display_rtype(port53_zone::Rtype::from_int(*rtype)))
 }
 
-fn text_of(owner: &[u8]) -> String {
+pub(crate) fn text_of(owner: &[u8]) -> String {
     Name::from_octets(owner.to_vec().into())
         .map_or_else(|_| format!("{owner:?}"), |owner| name::display(&owner))
 }

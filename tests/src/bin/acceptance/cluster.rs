@@ -4,6 +4,7 @@
 
 use crate::File;
 use crate::ask::{Form, Outcome, ask_all, text_of_key};
+use crate::expect;
 use crate::input::{self, Input};
 use crate::objects::{Imported, Objects};
 use port53_cli::yaml;
@@ -46,6 +47,7 @@ pub(crate) fn run(files: &[File]) -> Result<Vec<Outcome>, Box<dyn Error>> {
             *outcome.rejected.entry(reason.clone()).or_default() += 1;
             outcome.told.push(format!("{}: {message}", text_of_key(key)));
         }
+        outcome.failures.extend(expect::refused_otherwise(&outcome.zone, &told));
         for resolver in &platform.resolvers {
             let absent = ask_all(input, resolver.address(), outcome)?;
             // Every absence was told, and nothing else was.

@@ -1,6 +1,7 @@
 //! Zones through `port53 dev`: each as it is, and again as the manifests that `port53 import` makes of it.
 
 use crate::ask::{Form, Outcome, ask_all};
+use crate::expect;
 use crate::input::{self, Input};
 use crate::{File, table};
 use port53_tests::platform::beside;
@@ -36,6 +37,7 @@ fn one(port53: &Path, input: &Input, file: &File, form: Form) -> Result<Outcome,
     let mut outcome = Outcome::new(input, form);
     outcome.rejected = rejected(&serving.first);
     let absent = ask_all(input, serving.address, &mut outcome)?;
+    outcome.failures.extend(expect::refused_otherwise(&outcome.zone, &absent));
     let told: usize = outcome.rejected.values().sum();
     let absent: usize = match form {
         Form::MasterFile => absent.iter().map(|key| input.lines[key]).sum(),

@@ -1,11 +1,27 @@
 //! What must be answered when every RRset of a zone is asked for.
 
+use crate::ask::text_of;
 use crate::input::{Input, Key};
 use domain::base::iana::Rtype;
 use hickory_proto::op::Message;
 use port53_tests::normal::{Line, Normal};
 use port53_zone::serial;
 use std::collections::BTreeSet;
+
+/// Real zones with names that a person found to be wrong when they were brought here: who refuses more, or less, has
+/// read them otherwise, and so may have who derives it from the input.
+const WRONG: [(&str, &[&str]); 1] = [("hackclub.com.", &["docs.hackclub.com.", "haven.hackclub.com."])];
+
+/// What is wrong with the names that are refused of a zone, where it is known which they are.
+pub(crate) fn refused_otherwise<'k>(
+    zone: &str,
+    refused: impl IntoIterator<Item = &'k Key>,
+) -> Option<String> {
+    let (_, wrong) = WRONG.iter().find(|(known, _)| *known == zone)?;
+    let refused: BTreeSet<String> = refused.into_iter().map(|(owner, _)| text_of(owner)).collect();
+    let wrong: BTreeSet<String> = wrong.iter().map(|name| (*name).to_owned()).collect();
+    (refused != wrong).then(|| format!("refused are {refused:?}, and known to be wrong are {wrong:?}"))
+}
 
 /// What came of one question.
 #[derive(Debug, Eq, PartialEq)]
@@ -89,6 +105,24 @@ mod tests {
         let numbers = [serial, 1, 2, 3, minimum].map(u32::to_be_bytes).concat();
         let value = [vec![0, 0], numbers].concat();
         BTreeSet::from([Line::from_wire(&[0], Rtype::SOA.to_int(), 60, &value)])
+    }
+
+    #[test]
+    fn of_a_zone_that_is_known_exactly_the_names_that_are_wrong_may_be_refused() {
+        let key = |owner: &str, rtype: Rtype| {
+            let owner = port53_zone::name::parse_absolute(owner).expect("a name");
+            (owner.as_slice().to_vec(), rtype.to_int())
+        };
+        let docs = key("docs.hackclub.com", Rtype::CAA);
+        let haven = [key("haven.hackclub.com", Rtype::MX), key("haven.hackclub.com", Rtype::CNAME)];
+        let both = || haven.iter().chain([&docs]);
+        let www = key("www.hackclub.com", Rtype::A);
+        assert_eq!(refused_otherwise("hackclub.com.", both()), None);
+        let too_much = refused_otherwise("hackclub.com.", both().chain([&www])).expect("it is told");
+        assert!(too_much.contains("www.hackclub.com."), "{too_much}");
+        assert!(refused_otherwise("hackclub.com.", &haven).is_some());
+        assert!(refused_otherwise("hackclub.com.", []).is_some());
+        assert_eq!(refused_otherwise("example.com.", [&www]), None);
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! With `--dev` each zone is served by `port53 dev` instead, as it is and again after `port53 import`.
 //!
 //! What may be missing is known beforehand from the input alone: names with CNAME and other data, and, as
-//! manifests, what only signing makes. Whatever else is not answered as it stands in the file is a failure, and
-//! so is whatever is told to be rejected and answered all the same, or the other way round.
+//! manifests, what only signing makes. Of zones that are known by name these names are known, too. Whatever else is
+//! not answered as it stands in the file is a failure, and so is whatever is told to be rejected and answered all the
+//! same, or the other way round.
 //!
 //! | file | what it does |
 //! |---|---|
