@@ -98,8 +98,8 @@ pub struct Arguments {
     /// Handshakes that may go on at once, for each transport that has them
     #[arg(long, env = "PORT53_TLS_HANDSHAKES", default_value = "256")]
     pub tls_handshakes: String,
-    /// Prefix of load balancers that begin each connection over TCP with a PROXY header (version 2); as
-    /// often as needed. From others such a header is malformed
+    /// Prefix of load balancers that begin each connection over TCP and each datagram with a PROXY header (version
+    /// 2); as often as needed. From others such a header is malformed
     #[arg(long, env = "PORT53_PROXY_FROM", value_delimiter = ',')]
     pub proxy_from: Vec<String>,
     /// Zone transfers

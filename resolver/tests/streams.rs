@@ -131,6 +131,25 @@ async fn a_proxy_header_from_a_trusted_address_is_taken_off() {
     server.stop().await;
 }
 
+/// The same for datagrams: the answer goes to the proxy, without a header.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_datagram_of_a_proxy_is_answered_to_the_proxy() {
+    let publisher = published();
+    let server = start(&publisher, proxied(TcpLimits::default()));
+    let socket = std::net::UdpSocket::bind("127.0.0.2:0").expect("a socket");
+    socket.connect(server.address).expect("connects");
+    socket.set_read_timeout(Some(PATIENCE)).expect("sets");
+    let message = query(1, WWW, RecordType::A);
+    socket.send(&message).expect("sends");
+    eventually("the drop", || server.traffic.totals(Transport::Udp).bad_source == 1);
+    let header = proxy_header([192, 0, 2, 7]);
+    socket.send(&[&header[..], &message].concat()).expect("sends");
+    let mut answer = [0; 512];
+    let length = socket.recv(&mut answer).expect("an answer");
+    assert_eq!(values(&Message::from_vec(&answer[..length]).expect("a message")), ["192.0.2.1"]);
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_header_from_others_is_malformed_and_from_a_proxy_it_must_be_there() {
     let publisher = published();

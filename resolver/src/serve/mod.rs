@@ -51,7 +51,8 @@ pub struct Settings {
     pub transfers: Arc<Transfers>,
     /// Limits on connections, for each transport that has them.
     pub tcp: TcpLimits,
-    /// Who speaks for others by the PROXY protocol, and must begin each connection over TCP with its header.
+    /// Who speaks for others by the PROXY protocol, and must begin each connection over TCP and each datagram with
+    /// its header.
     pub proxies: Vec<Prefix>,
     /// The certificate of the encrypted transports.
     pub certificate: Option<Arc<Certificate>>,
@@ -242,6 +243,7 @@ fn start(
             zones.clone(),
             settings.answering.clone(),
             settings.transfers.clone(),
+            settings.proxies.clone(),
             traffic.worker(Transport::Udp),
             stop.clone(),
         )

@@ -8,15 +8,20 @@
 //! back before it sends. It never frees it: who replaces what is served keeps the old version until nobody
 //! else has it ([`crate::source`]), so that freeing a million names costs no query its time.
 //!
+//! What comes from a trusted proxy begins with a header that says who asks ([`super::proxy`]): that one is who is
+//! limited, and the answer goes to the proxy, without a header, as load balancers expect it.
+//!
 //! Not answered is what can only make a loop: what comes from a port that no resolver has, or from an address
 //! that we answer on ourselves.
 
 use super::batch::{Batch, Received, Wait};
+use super::proxy;
 use crate::limits::{self, Gate, Outcome};
 use crate::traffic;
 use crate::transfer::Transfers;
 use arc_swap::ArcSwap;
 use port53_zone::image::Zones;
+use port53_zone::prefix::Prefix;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +47,7 @@ pub(super) struct Worker {
     socket: UdpSocket,
     address: SocketAddr,
     zones: Arc<ArcSwap<Zones>>,
+    proxies: Vec<Prefix>,
     gate: Gate,
     counters: Arc<traffic::Worker>,
     stop: Arc<AtomicBool>,
@@ -53,6 +59,7 @@ impl Worker {
         zones: Arc<ArcSwap<Zones>>,
         answering: limits::Shared,
         transfers: Arc<Transfers>,
+        proxies: Vec<Prefix>,
         counters: Arc<traffic::Worker>,
         stop: Arc<AtomicBool>,
     ) -> io::Result<Self> {
@@ -60,7 +67,7 @@ impl Worker {
         socket.set_write_timeout(Some(ROOM_TO_SEND))?;
         let address = socket.local_addr()?;
         let gate = Gate::new(answering, transfers, counters.clone());
-        Ok(Worker { socket, address, zones, gate, counters, stop })
+        Ok(Worker { socket, address, zones, proxies, gate, counters, stop })
     }
 
     /// Answers until told to stop. A panic costs one packet.
@@ -114,11 +121,11 @@ impl Worker {
     }
 
     fn respond(&self, zones: &Zones, now: u64, received: &Received<'_>, out: &mut [u8]) -> Option<usize> {
-        if BAD_PORTS.contains(&received.from.port()) || self.is_ours(received) {
+        let Some((client, query)) = self.asked_by(received) else {
             self.counters.bad_source();
             return None;
-        }
-        match self.gate.answer(zones, received.from.ip(), now, received.octets, out) {
+        };
+        match self.gate.answer(zones, client.ip(), now, query, out) {
             Outcome::Limited => None,
             Outcome::Unanswered => {
                 self.counters.unanswered();
@@ -129,6 +136,21 @@ impl Worker {
                 Some(made.len)
             }
         }
+    }
+
+    /// Who asks, and what. `None` when nobody is to be answered.
+    fn asked_by<'a>(&self, received: &Received<'a>) -> Option<(SocketAddr, &'a [u8])> {
+        let is_good = |client: &SocketAddr| !BAD_PORTS.contains(&client.port());
+        if !is_good(&received.from) || self.is_ours(received) {
+            return None;
+        }
+        if !self.proxies.iter().any(|prefix| prefix.holds(received.from.ip())) {
+            return Some((received.from, received.octets));
+        }
+        // One that may name anyone and names nobody is not guessed at.
+        let header = proxy::parse(received.octets).ok()?;
+        let client = header.client.unwrap_or(received.from);
+        is_good(&client).then_some((client, received.octets.get(header.len..)?))
     }
 
     /// Whether it seems to come from this very socket.
@@ -148,6 +170,10 @@ mod tests {
 
     /// Whether `from` gets an answer of a socket bound to `bound`, when it asked at `asked`.
     fn answered(bound: &str, asked: Option<&str>, from: impl Fn(u16) -> String) -> bool {
+        answered_to(QUERY, bound, asked, from)
+    }
+
+    fn answered_to(octets: &[u8], bound: &str, asked: Option<&str>, from: impl Fn(u16) -> String) -> bool {
         let socket = UdpSocket::bind(bound).expect("a socket");
         let port = socket.local_addr().expect("bound").port();
         let traffic = Traffic::default();
@@ -156,12 +182,13 @@ mod tests {
             Arc::default(),
             limits::Shared::default(),
             Arc::default(),
+            vec!["198.51.100.0/24".parse().expect("a prefix")],
             traffic.worker(Transport::Udp),
             Arc::default(),
         )
         .expect("a socket that can be set");
         let received = Received {
-            octets: QUERY,
+            octets,
             is_cut: false,
             from: from(port).parse().expect("an address"),
             asked: asked.map(|asked| asked.parse().expect("an address")),
@@ -179,6 +206,25 @@ mod tests {
         for port in [1, 53, 1024, 65_535] {
             assert!(answered("127.0.0.1:0", None, |_| format!("192.0.2.1:{port}")));
         }
+    }
+
+    /// A trusted proxy says who asks, and does not go without; nobody else may say so.
+    #[test]
+    fn behind_a_proxy_the_client_is_who_it_names() {
+        let header = |port: u16, command: u8| {
+            let ports = [port.to_be_bytes(), 53_u16.to_be_bytes()].concat();
+            let addresses = [&[192, 0, 2, 7, 198, 51, 100, 1][..], &ports].concat();
+            [b"\r\n\r\n\0\r\nQUIT\n", &[command, 0x12, 0, 12][..], &addresses, QUERY].concat()
+        };
+        let from_proxy =
+            |octets: &[u8]| answered_to(octets, "127.0.0.1:0", None, |_| "198.51.100.1:4000".into());
+        assert!(from_proxy(&header(4660, 0x21)));
+        assert!(from_proxy(&header(4660, 0x20)), "it looks whether we are here");
+        assert!(!from_proxy(QUERY), "no header");
+        assert!(!from_proxy(&header(4660, 0x21)[..20]), "half a header");
+        assert!(!from_proxy(&header(7, 0x21)), "a client that answers everything");
+        // From others it is a message as any other: of an opcode that is not implemented.
+        assert!(answered_to(&header(4660, 0x21), "127.0.0.1:0", None, |_| "192.0.2.9:4000".into()));
     }
 
     #[test]
