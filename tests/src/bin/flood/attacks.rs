@@ -28,6 +28,7 @@ pub(crate) enum Attack {
     Connections,
     SlowWriters,
     SlowReaders,
+    Handshakes,
 }
 
 /// Where an attack comes from.
@@ -40,7 +41,7 @@ pub(crate) enum From {
 }
 
 impl Attack {
-    pub(crate) const ALL: [Attack; 12] = [
+    pub(crate) const ALL: [Attack; 13] = [
         Attack::RandomSubdomains(From::ItsPrefix),
         Attack::RandomSubdomains(From::Elsewhere),
         Attack::Any(From::ItsPrefix),
@@ -53,6 +54,7 @@ impl Attack {
         Attack::Connections,
         Attack::SlowWriters,
         Attack::SlowReaders,
+        Attack::Handshakes,
     ];
 }
 
@@ -67,6 +69,7 @@ impl fmt::Display for Attack {
             Attack::Connections => write!(f, "connections that say nothing"),
             Attack::SlowWriters => write!(f, "queries octet by octet"),
             Attack::SlowReaders => write!(f, "answers that are never read"),
+            Attack::Handshakes => write!(f, "TLS handshakes begun and left"),
         }
     }
 }
@@ -97,15 +100,18 @@ pub(crate) struct Attackers {
 
 struct Work {
     server: SocketAddr,
+    /// Where it speaks TLS.
+    tls: SocketAddr,
     until: Instant,
     is_over: AtomicBool,
     sent: AtomicU64,
 }
 
 /// Begins an attack that lasts a little longer than `lasts`.
-pub(crate) fn start(attack: Attack, server: SocketAddr, lasts: Duration) -> Attackers {
+pub(crate) fn start(attack: Attack, server: SocketAddr, tls: SocketAddr, lasts: Duration) -> Attackers {
     let until = Instant::now() + lasts + Duration::from_millis(200);
-    let work = Arc::new(Work { server, until, is_over: AtomicBool::new(false), sent: AtomicU64::new(0) });
+    let work =
+        Arc::new(Work { server, tls, until, is_over: AtomicBool::new(false), sent: AtomicU64::new(0) });
     let threads = (0..2).map(|number| {
         let work = work.clone();
         std::thread::spawn(move || work.attack(attack, number))
@@ -139,9 +145,16 @@ impl Work {
                     (0..SOURCES as u8).map(|number| Ipv4Addr::new(127, 100 + thread, number, 9)).collect();
                 self.packets(&sources, random_subdomain)
             }
-            Attack::Connections => self.connections(thread, |_| Ok(())),
-            Attack::SlowWriters => self.connections(thread, |stream| stream.write_all(&[0])),
-            Attack::SlowReaders => self.connections(thread, fill),
+            Attack::Connections => self.connections(self.server, thread, |_| Ok(()), |_| Ok(())),
+            Attack::SlowWriters => {
+                let octet = |stream: &mut TcpStream| stream.write_all(&[0]);
+                self.connections(self.server, thread, octet, octet)
+            }
+            Attack::SlowReaders => self.connections(self.server, thread, fill, fill),
+            Attack::Handshakes => client_hello().and_then(|hello| {
+                let begin = |stream: &mut TcpStream| stream.write_all(&hello);
+                self.connections(self.tls, thread, begin, leave_when_answered)
+            }),
         };
         if let Err(error) = done {
             eprintln!("{attack}: {error}");
@@ -171,19 +184,22 @@ impl Work {
         Ok(())
     }
 
-    /// Opens connections, does `more` on each again and again, and opens those anew that were closed.
+    /// Opens connections to `server`, does `first` on each and then `more` again and again, and opens those anew that
+    /// were closed.
     fn connections(
         &self,
+        server: SocketAddr,
         thread: u8,
+        first: impl Fn(&mut TcpStream) -> std::io::Result<()>,
         more: impl Fn(&mut TcpStream) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
         let mut open: Vec<TcpStream> = Vec::new();
         while self.goes_on() {
             if open.len() < HOARD / 2
-                && let Ok(mut stream) = self.connect(thread, open.len())
+                && let Ok(mut stream) = self.connect(server, thread, open.len())
             {
                 self.sent.fetch_add(1, Ordering::Relaxed);
-                let _ = more(&mut stream);
+                let _ = first(&mut stream);
                 open.push(stream);
             }
             let length = open.len();
@@ -202,13 +218,36 @@ impl Work {
     }
 
     /// From an address for each 200, so that they are as many as a botnet's.
-    fn connect(&self, thread: u8, number: usize) -> std::io::Result<TcpStream> {
+    fn connect(&self, server: SocketAddr, thread: u8, number: usize) -> std::io::Result<TcpStream> {
         let from = Ipv4Addr::new(127, 120 + thread, (number / 200) as u8, 1);
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
         socket.bind(&SocketAddr::from((from, 0)).into())?;
-        socket.connect_timeout(&self.server.into(), Duration::from_millis(100))?;
+        socket.connect_timeout(&server.into(), Duration::from_millis(100))?;
         socket.set_nonblocking(true)?;
         Ok(socket.into())
+    }
+}
+
+/// What a client of TLS says first: answering it costs the server a key exchange and a signature.
+fn client_hello() -> std::io::Result<Vec<u8>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(std::io::Error::other)?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let name = rustls::pki_types::ServerName::try_from("dns.flood.test").map_err(std::io::Error::other)?;
+    let mut client = rustls::ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello)?;
+    Ok(hello)
+}
+
+/// The server has done its part.
+fn leave_when_answered(stream: &mut TcpStream) -> std::io::Result<()> {
+    match stream.peek(&mut [0])? {
+        0 => Err(ErrorKind::UnexpectedEof.into()),
+        _ => Err(ErrorKind::ConnectionAborted.into()),
     }
 }
 

@@ -58,10 +58,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let lasts = Duration::from_secs(arguments.seconds);
     let dir = TempDir::new()?;
-    let (server, address) = start(&dir)?;
+    let (server, address, tls) = start(&dir)?;
     println!("{}", report::head(&arguments.commit));
     for attack in [None].into_iter().chain(Attack::ALL.map(Some)) {
-        let attackers = attack.map(|attack| attacks::start(attack, address, lasts));
+        let attackers = attack.map(|attack| attacks::start(attack, address, tls, lasts));
         let got = client::ask(address, arguments.rate, lasts)?;
         let sent = attackers.map(attacks::Attackers::end);
         let row = Row { attack, sent, got, resident: report::resident(server.pid())? };
@@ -71,19 +71,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A resolver with one zone, on every address of loopback.
-fn start(dir: &TempDir) -> Result<(Process, SocketAddr), Box<dyn Error>> {
+/// A resolver with one zone, and where it answers, also over TLS.
+fn start(dir: &TempDir) -> Result<(Process, SocketAddr, SocketAddr), Box<dyn Error>> {
     let cache = dir.path().join("cache");
     fs::create_dir(&cache)?;
     disk_cache::write(&cache, [image()?])?;
-    let address = peer::free_address();
+    let (address, tls) = (peer::free_address(), peer::free_address());
+    let pair = rcgen::generate_simple_self_signed(["dns.flood.test".to_owned()])?;
+    fs::write(dir.path().join("tls.crt"), pair.cert.pem())?;
+    fs::write(dir.path().join("tls.key"), pair.signing_key.serialize_pem())?;
     let mut command = Command::new(std::env::current_exe()?.with_file_name("port53-resolver-tested"));
     // Addresses of loopback are private, and those have no limits unless somebody says so.
     command.args(["--source=disk", "--health-listen=127.0.0.1:0", "--log=warn", "--rate-limit-exempt="]);
+    command.args(["--listen-tls", &tls.to_string(), "--tls-certificate=tls.crt", "--tls-key=tls.key"]);
     command.args(["--listen", &address.to_string(), "--cache-dir"]).arg(cache).current_dir(dir.path());
     let process = Process::start("port53-resolver", command, dir.path());
     eventually("the resolver", || peer::answers_soa(address, APEX));
-    Ok((process, address))
+    Ok((process, address, tls))
 }
 
 fn image() -> Result<Image, Box<dyn Error>> {
