@@ -68,7 +68,7 @@ impl Asked {
         }
         let mut at = HEADER;
         for _ in 0..count(4)? {
-            at = skip_name(message, at)? + 4;
+            at = skip_labels(message, at)? + 4;
         }
         let mut found = None;
         let (before, additional) = (u32::from(count(6)?) + u32::from(count(8)?), u32::from(count(10)?));
@@ -263,7 +263,7 @@ fn find_in_response(response: &[u8]) -> Option<Result<Tsig, ()>> {
 /// The response to a query that is answered with its question and nothing else.
 fn error_response(query: &[u8], id: [u8; 2], rcode: u8) -> Vec<u8> {
     let one_question = query.get(4..6) == Some(&[0, 1]);
-    let end = one_question.then(|| skip_name(query, HEADER)).flatten().map(|at| at + 4);
+    let end = one_question.then(|| skip_labels(query, HEADER)).flatten().map(|at| at + 4);
     let question = end.and_then(|end| query.get(HEADER..end)).unwrap_or_default();
     let flags = [0x80 | (query[2] & 0x79), (query[3] & 0x10) | rcode];
     let counts = [0, u8::from(!question.is_empty()), 0, 0, 0, 0, 0, 0];
@@ -320,6 +320,14 @@ fn append(
 /// With two octets of length before.
 fn prefixed(octets: &[u8]) -> Vec<u8> {
     [&(octets.len() as u16).to_be_bytes()[..], octets].concat()
+}
+
+/// The offset after a name without pointers, as those of questions are: nothing is before them to point to.
+fn skip_labels(message: &[u8], mut at: usize) -> Option<usize> {
+    while let length @ 1..=63 = *message.get(at)? {
+        at += 1 + usize::from(length);
+    }
+    (message[at] == 0).then_some(at + 1)
 }
 
 /// The offset after a name that may end in a pointer.

@@ -185,6 +185,17 @@ fn rfc8945_4_2_what_is_no_name_of_an_algorithm_is_malformed() {
     }
 }
 
+/// Found by fuzzing: a question that points to what is not there was sent back in the refusal of its signature.
+#[test]
+fn a_question_that_cannot_be_read_was_sent_back() {
+    let mut message = signed(key("other.example"), NOW);
+    // The root after the name becomes a pointer, and the first octet of the type is its second.
+    let root = query().len() - 5;
+    message[root] = 0xff;
+    assert!(matches!(Asked::read(&message), Asked::Unsigned), "left to who says FORMERR");
+    assert_eq!(malformed(&message).len(), HEADER);
+}
+
 #[test]
 fn names_are_expanded_and_never_loop() {
     let message =
