@@ -190,11 +190,8 @@ impl<K: Clone> Follower<K> {
         }
     }
 
-    fn watches(&self, params: WatchParams) -> WatchParams {
-        match &self.only {
-            Some(only) => params.fields(&format!("metadata.name={only}")),
-            None => params,
-        }
+    fn selector(&self) -> Option<String> {
+        self.only.as_ref().map(|only| format!("metadata.name={only}"))
     }
 
     async fn page(&self, params: &ListParams) -> Result<Page, Error> {
@@ -235,10 +232,10 @@ impl<K: Clone> Following<K> {
         self.notice_a_restore().await?;
         loop {
             match self.place.from().map(str::to_owned) {
-                Some(from) => self.watch(self.this.watches(WatchParams::default()), from).await?,
+                Some(from) => self.watch(WatchParams::default(), from).await?,
                 None if self.this.streaming_list && !self.refuses_streams => {
                     let (params, from) = streaming_list();
-                    self.watch(self.this.watches(params), from).await?;
+                    self.watch(params, from).await?;
                 }
                 None => self.list().await?,
             }
@@ -262,9 +259,7 @@ impl<K: Clone> Following<K> {
         }
         for check in self.place.checks() {
             let mut params = check.params();
-            if let (Some(only), None) = (&self.this.only, &params.field_selector) {
-                params = params.fields(&format!("metadata.name={only}"));
-            }
+            params.field_selector = params.field_selector.or_else(|| self.this.selector());
             let now = within(ANSWER, self.this.page(&params)).await?;
             self.place.found(&check, now.objects.first().map(|object| &object.metadata), &now.version);
         }
@@ -280,9 +275,7 @@ impl<K: Clone> Following<K> {
     /// Lists to the end.
     async fn list(&mut self) -> Result<(), Interruption> {
         let mut params = ListParams::default().limit(self.this.page);
-        if let Some(only) = &self.this.only {
-            params = params.fields(&format!("metadata.name={only}"));
-        }
+        params.field_selector = self.this.selector();
         loop {
             if params.continue_token.is_none() {
                 self.list_begins().await?;
@@ -310,7 +303,8 @@ impl<K: Clone> Following<K> {
     }
 
     /// Watches until the API server ends the watch, or a list is needed.
-    async fn watch(&mut self, params: WatchParams, from: String) -> Result<(), Interruption> {
+    async fn watch(&mut self, mut params: WatchParams, from: String) -> Result<(), Interruption> {
+        params.field_selector = self.this.selector();
         let begun = Instant::now();
         let mut events = match self.this.events(&params, &from).await {
             Err(Error::Api(status)) if status.code == 410 => {

@@ -405,7 +405,8 @@ fn lean(metadata: &mut ObjectMeta) -> ObjectMeta {
     }
 }
 
-fn parse<T: DeserializeOwned>(object: DynamicObject) -> Result<T, String> {
+/// An object as what it should be.
+pub(crate) fn parse<T: DeserializeOwned>(object: DynamicObject) -> Result<T, String> {
     serde_json::to_value(object).and_then(serde_json::from_value).map_err(|error| error.to_string())
 }
 

@@ -95,15 +95,13 @@ impl Asked {
 impl Tsig {
     fn read(message: &[u8], begin: usize, rdata: &[u8]) -> Option<Self> {
         let key = expand_name(message, begin)?;
-        let (algorithm, rest) = rdata.split_at_checked(skip_name(rdata, 0)?)?;
         // RFC 8945 §4.2: it is not compressed, and a name as any other.
-        if algorithm.len() > GREATEST_NAME || expand_name(algorithm, 0)?.len() != algorithm.len() {
-            return None;
-        }
+        let (algorithm, rest) = rdata.split_at_checked(skip_labels(rdata, 0)?)?;
         let (fixed, rest) = rest.split_first_chunk::<10>()?;
         let (mac, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([fixed[8], fixed[9]])))?;
         let (end, other) = rest.split_first_chunk::<6>()?;
-        if other.len() != usize::from(u16::from_be_bytes([end[4], end[5]])) || algorithm.last() != Some(&0) {
+        if other.len() != usize::from(u16::from_be_bytes([end[4], end[5]])) || algorithm.len() > GREATEST_NAME
+        {
             return None;
         }
         let mut unsigned = message[..begin].to_vec();
@@ -322,7 +320,7 @@ fn prefixed(octets: &[u8]) -> Vec<u8> {
     [&(octets.len() as u16).to_be_bytes()[..], octets].concat()
 }
 
-/// The offset after a name without pointers, as those of questions are: nothing is before them to point to.
+/// The offset after a name without pointers, as that of a question is: nothing is before it to point to.
 fn skip_labels(message: &[u8], mut at: usize) -> Option<usize> {
     while let length @ 1..=63 = *message.get(at)? {
         at += 1 + usize::from(length);

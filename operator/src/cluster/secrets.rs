@@ -11,14 +11,13 @@ use serde_json::json;
 use tokio::sync::mpsc::Sender;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::people::MANAGER;
 use super::store::{WriteError, in_time};
 use crate::index::Key;
 use crate::transfer;
 
 /// The Secret that resolvers read the keys of TSIG from: an entry for each, as a file of `--tsig-keys`.
 pub const TSIG_KEYS: &str = "port53-tsig-keys";
-/// As it stands in managedFields.
-const MANAGER: &str = "port53-operator";
 /// Between attempts to follow a Secret that may not be read: there may be as many as people like.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 

@@ -160,8 +160,7 @@ impl ZoneState {
                 Restore::Nothing if !orders.transfers_otherwise(&stored.head) => {
                     return Some(Decision::Settled);
                 }
-                Restore::Nothing => Version::again(stored),
-                Restore::AsItWas => Version::again(stored),
+                Restore::Nothing | Restore::AsItWas => Version::again(stored),
                 Restore::HigherSerial => Version::again_as(stored, above()),
             };
             return Some(Decision::Publish(Box::new(version), self.guard.clone(), None));

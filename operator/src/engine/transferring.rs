@@ -24,10 +24,10 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::statuses::Object;
-use super::{Engine, Timer};
+use super::{Engine, Timer, planning};
 use crate::cluster::secrets::{self, TSIG_KEYS};
 use crate::cluster::store::WriteError;
-use crate::index::Key;
+use crate::index::{self, Key};
 use crate::transfer::{self, Seen, Transferable};
 
 /// Messages on their way from the Secrets.
@@ -137,7 +137,7 @@ impl Transfers {
             What::ListBegins => drop(self.listed.remove(&self.own)),
             What::Object(object) => {
                 self.listed.insert(self.own.clone());
-                let read = serde_json::to_value(*object).and_then(serde_json::from_value::<Secret>);
+                let read = index::parse::<Secret>(*object);
                 self.written = Some(read.map(|secret| transfer::decoded(&secret)).unwrap_or_default());
             }
             What::Listed if self.listed.contains(&self.own) => {}
@@ -179,8 +179,7 @@ impl Transfers {
 }
 
 fn read(object: DynamicObject) -> Seen {
-    let read = serde_json::to_value(object).and_then(serde_json::from_value::<Secret>);
-    match read {
+    match index::parse::<Secret>(object) {
         Ok(secret) => {
             let created = secret.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
             Seen::There(created, transfer::read(&secret))
@@ -271,18 +270,18 @@ impl Engine {
         let Some(state) = self.zones.get(apex) else { return };
         let Some(stored) = state.serving().filter(|stored| stored.head.soa.serial == serial) else { return };
         let is_told = state.told_secondaries.is_some_and(|(told, by)| told == serial && by >= nameservers);
-        let key = (stored.head.holder.namespace.clone(), stored.head.holder.name.clone());
+        let key = planning::key_of(&stored.head.holder);
         let Some(zone) = self.index.zones.get(&key).filter(|_| nameservers > 0 && !is_told) else { return };
         let secondaries = transfer::secondaries(zone);
+        if secondaries.is_empty() {
+            return;
+        }
         let signs = match self.transfers.of(zone).signs {
             // Unsigned it would not be heard, or heard as anyone's.
             Some(None) => return,
             Some(Some(name)) => Some(name),
             None => None,
         };
-        if secondaries.is_empty() {
-            return;
-        }
         tracing::debug!(zone = name::display(apex), serial, nameservers, "secondaries are told");
         let soa = stored.head.soa.clone();
         self.transfers.notifier.announce(apex, &soa, &secondaries, signs.as_ref(), &Handle::current());
