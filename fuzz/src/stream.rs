@@ -7,11 +7,13 @@ use arc_swap::ArcSwap;
 use domain::base::Message;
 use port53_resolver::serve::{self, Settings};
 use port53_resolver::traffic::Traffic;
-use port53_resolver::transfer::{self, Policy, Transfers};
+use port53_resolver::transfer::{Policy, Settings as TransferSettings, Transfers};
 use port53_secondaries::keys::{Key, Keys};
+use port53_secondaries::tsig::Asked;
 use port53_zone::content::Content;
 use port53_zone::image::{Image, ZoneState, Zones};
 use port53_zone::rdata::parse_value;
+use port53_zone::transfer::{self, Request};
 use port53_zone::{RRset, Rtype, Soa, name};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
@@ -65,6 +67,9 @@ pub fn run(input: &[u8]) {
         answered.push(message.header().id());
     }
     let (queries, _) = framed(sent);
+    for query in queries.iter().filter(|query| transfer::is_ordinary(query)) {
+        assert!(matches!(Asked::read(query), Asked::Unsigned) && Request::read(query).is_none());
+    }
     let whole = queries.iter().take_while(|query| query.len() >= HEADER);
     let mut asked: Vec<u16> = whole
         .filter(|query| query[2] & 0x80 == 0)
@@ -111,7 +116,7 @@ fn served() -> &'static (Arc<ArcSwap<Zones>>, Settings) {
         let zones = Zones::default().put(&apex, ZoneState::Serving(image));
         let policy = Policy { allow: vec!["0.0.0.0/0".parse().expect("an entry")], notify: Vec::new() };
         let key = Key::parse("k", "hmac-sha256:c2VjcmV0").expect("a key");
-        let settings = transfer::Settings { policy, ..transfer::Settings::default() };
+        let settings = TransferSettings { policy, ..TransferSettings::default() };
         let transfers = Arc::new(Transfers::new(settings, Keys::new([key])));
         (Arc::new(ArcSwap::from_pointee(zones)), Settings { transfers, ..Settings::default() })
     })

@@ -22,6 +22,7 @@
 //! | [`transfer`] | zone transfers: a version, or what changed since another, as messages |
 
 pub mod answer;
+mod caseless;
 pub mod content;
 pub mod image;
 pub mod master;

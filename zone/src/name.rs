@@ -5,6 +5,7 @@
 //! how text becomes a name, with errors that say what to write instead, and the [`SortKey`].
 
 use bytes::Bytes;
+use std::cmp::Ordering;
 
 /// An absolute domain name in uncompressed wire form, the root label included.
 pub type Name = domain::base::Name<Bytes>;
@@ -190,6 +191,49 @@ impl SortKey {
     }
 }
 
+/// How the key of the labels in `wire`, as [`KeyBuffer::write`] would write it, compares with `key`; quicker, for most
+/// names differ early.
+pub(crate) fn compare_to_key(wire: &[u8], mut key: &[u8]) -> Ordering {
+    let mut compare = |octet: u8| match key.split_first() {
+        None => Ordering::Greater,
+        Some((first, rest)) => {
+            key = rest;
+            octet.cmp(first)
+        }
+    };
+    let mut starts = [0u8; 128];
+    let count = label_starts(wire, &mut starts);
+    for &start in starts[..count].iter().rev() {
+        let (length, rest) = (usize::from(wire[usize::from(start)]), &wire[usize::from(start) + 1..]);
+        for &octet in &rest[..length] {
+            let compared = match octet.to_ascii_lowercase() {
+                escaped @ (0 | 1) => compare(1).then_with(|| compare(escaped + 1)),
+                other => compare(other),
+            };
+            if compared.is_ne() {
+                return compared;
+            }
+        }
+        let compared = compare(0);
+        if compared.is_ne() {
+            return compared;
+        }
+    }
+    if key.is_empty() { Ordering::Equal } else { Ordering::Less }
+}
+
+/// Where each label of `wire` starts, from the left, and how many there are. A root label is none.
+pub(crate) fn label_starts(wire: &[u8], starts: &mut [u8; 128]) -> usize {
+    let mut count = 0;
+    let mut at = 0;
+    while at < wire.len() && wire[at] != 0 {
+        starts[count] = at as u8;
+        count += 1;
+        at += 1 + usize::from(wire[at]);
+    }
+    count
+}
+
 /// Room for one [`SortKey`] on the stack, for those who may not allocate.
 pub struct KeyBuffer([u8; KeyBuffer::OCTETS]);
 
@@ -206,13 +250,7 @@ impl KeyBuffer {
     /// with or without a root label at the end.
     pub fn write(&mut self, wire: &[u8]) -> &[u8] {
         let mut starts = [0u8; 128];
-        let mut count = 0;
-        let mut at = 0;
-        while at < wire.len() && wire[at] != 0 {
-            starts[count] = at as u8;
-            count += 1;
-            at += 1 + usize::from(wire[at]);
-        }
+        let count = label_starts(wire, &mut starts);
         let mut end = 0;
         let mut push = |octet: u8| {
             self.0[end] = octet;
@@ -320,6 +358,8 @@ mod tests {
             prop_assert_eq!(SortKey::of(&a).cmp(&SortKey::of(&b)), a.cmp(&b));
             let prefixed = SortKey::of(&b).as_slice().starts_with(SortKey::of(&a).as_slice());
             prop_assert_eq!(prefixed, b.ends_with(&a));
+            let key = SortKey::of(&b);
+            prop_assert_eq!(compare_to_key(a.as_slice(), key.as_slice()), SortKey::of(&a).cmp(&key));
         }
 
         #[test]

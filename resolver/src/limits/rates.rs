@@ -106,22 +106,19 @@ impl Table {
 
     /// What becomes of `made` for `client` at `now`, in milliseconds.
     pub(super) fn judge(&mut self, rates: &Rates, client: IpAddr, made: &Responded, now: u64) -> Verdict {
-        if rates.alike == 0 || made.cookie == Cookie::Valid {
+        // The list is short, and no memory is touched that is seldom in a cache.
+        let is_exempt = || rates.exempt.iter().any(|prefix| prefix.holds(client));
+        if rates.alike == 0 || made.cookie == Cookie::Valid || is_exempt() {
             return Verdict::Send;
         }
         let len = if client.to_canonical().is_ipv4() { 96 + rates.ipv4_len } else { rates.ipv6_len };
         let prefix = bits(client) & mask(len);
         let all = self.hash(prefix, None);
         let alike = self.hash(prefix, Some((made.kind as u64, made.alike)));
-        let verdict = match self.take(alike, rates.alike, rates.slip, now) {
+        match self.take(alike, rates.alike, rates.slip, now) {
             Verdict::Send if rates.all > 0 => self.take(all, rates.all, rates.slip, now),
             verdict => verdict,
-        };
-        // The list is looked at only when it matters.
-        if verdict != Verdict::Send && rates.exempt.iter().any(|prefix| prefix.holds(client)) {
-            return Verdict::Send;
         }
-        verdict
     }
 
     fn hash(&self, prefix: u128, what: Option<(u64, u64)>) -> u64 {

@@ -8,7 +8,7 @@
 //! address of ours that it went to (PKTINFO, where the socket is bound to a wildcard), and a buffer for the
 //! answer. Nothing is allocated after [`Batch::new`], and nothing is asked of the system but these two calls.
 //! The headers that the system reads and writes point into the batch; they are made anew before each call, so
-//! no pointer outlives a call.
+//! no pointer outlives a call, and as many as the last call makes expect.
 //!
 //! Each datagram stands alone, whatever happens to those beside it:
 //!
@@ -32,8 +32,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSock
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-/// Datagrams taken with one call.
+/// Datagrams taken at most with one call.
 pub const MESSAGES: usize = 32;
+/// Datagrams taken at least, when as many are there.
+const FEW: usize = 4;
 /// The longest query that is taken whole. One that is longer has more than a question, and is malformed as cut.
 pub const QUERY: usize = 4096;
 
@@ -54,6 +56,9 @@ pub struct Batch {
     outgoing: Box<[libc::mmsghdr]>,
     /// For each answer that is ready, the place of its query and its length.
     ready: Box<[(usize, usize)]>,
+    /// Places that the next call may fill: all under load, a few when little comes, for preparing one costs more than
+    /// looking whether there is more.
+    places: usize,
     received: usize,
     next: usize,
     answered: usize,
@@ -127,6 +132,7 @@ impl Batch {
             incoming: vec![header; MESSAGES].into(),
             outgoing: vec![header; MESSAGES].into(),
             ready: vec![(0, 0); MESSAGES].into(),
+            places: FEW,
             received: 0,
             next: 0,
             answered: 0,
@@ -139,7 +145,8 @@ impl Batch {
     /// What the system says; [`ErrorKind::WouldBlock`] when nothing came.
     pub fn receive(&mut self, socket: &UdpSocket, wait: Wait) -> io::Result<usize> {
         (self.received, self.next, self.answered) = (0, 0, 0);
-        for place in 0..MESSAGES {
+        let places = self.places;
+        for place in 0..places {
             let query = &mut self.queries[place * stride(QUERY)..][..QUERY];
             self.vectors[place] = libc::iovec { iov_base: query.as_mut_ptr().cast(), iov_len: QUERY };
             let header = &mut self.incoming[place].msg_hdr;
@@ -163,13 +170,20 @@ impl Batch {
             libc::recvmmsg(
                 socket.as_raw_fd(),
                 self.incoming.as_mut_ptr(),
-                MESSAGES as u32,
+                places as u32,
                 flags as _,
                 ptr::null_mut(),
             )
         };
         self.received = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        self.places = (4 * self.received).clamp(FEW, MESSAGES);
         Ok(self.received)
+    }
+
+    /// What the datagrams say that were received last.
+    pub fn queries(&self) -> impl Iterator<Item = &[u8]> {
+        let places = self.incoming[..self.received].iter().zip(self.queries.chunks_exact(stride(QUERY)));
+        places.map(|(header, place)| &place[..(header.msg_len as usize).min(QUERY)])
     }
 
     /// Calls `answer` for each datagram not yet handed to it, with a buffer. It returns the length of the answer

@@ -20,6 +20,7 @@ use crate::limits::{self, Gate, Outcome};
 use crate::traffic;
 use crate::transfer::Transfers;
 use arc_swap::ArcSwap;
+use port53_zone::answer;
 use port53_zone::image::Zones;
 use port53_zone::prefix::Prefix;
 use std::io::{self, ErrorKind};
@@ -37,6 +38,8 @@ const ROOM_TO_SEND: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(10);
 /// Batches already in the queue of the socket that are still answered when the time to leave has come.
 const LAST_BATCHES: usize = 1_000;
+/// From so many datagrams on, reading for all of them before is worth its time.
+const WORTH_WARMING: usize = 8;
 /// Larger than any response that the settings allow over UDP.
 const RESPONSE: usize = 4096;
 /// Ports from which no resolver asks: none, echo, chargen. Answering them makes loops.
@@ -93,6 +96,7 @@ impl Worker {
         match batch.receive(&self.socket, wait) {
             Ok(received) => {
                 self.counters.received_together(received);
+                self.warm(batch, received);
                 self.answer(batch);
                 true
             }
@@ -118,6 +122,14 @@ impl Worker {
         drop(zones);
         let sent = batch.send(&self.socket);
         self.counters.sent(sent.sent + sent.failed, sent.failed, begun.elapsed());
+    }
+
+    /// Where a zone is large, all of a batch wait for memory together.
+    fn warm(&self, batch: &Batch, received: usize) {
+        let zones = self.zones.load();
+        if received >= WORTH_WARMING && zones.has_large() {
+            answer::warm(&zones, batch.queries());
+        }
     }
 
     fn respond(&self, zones: &Zones, now: u64, received: &Received<'_>, out: &mut [u8]) -> Option<usize> {

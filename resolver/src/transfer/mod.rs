@@ -37,7 +37,7 @@ use port53_secondaries::now;
 use port53_secondaries::tsig::{self, Asked, Signer, Verified};
 use port53_zone::answer::{self, Cookie, Responded};
 use port53_zone::image::{Image, ZoneState, Zones};
-use port53_zone::transfer::{Kind, Request, Sequence};
+use port53_zone::transfer::{Kind, Request, Sequence, is_ordinary};
 use port53_zone::{Name, name, serial};
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
@@ -183,6 +183,9 @@ impl Transfers {
         out: &mut [u8],
         respond: impl FnOnce(&[u8], &mut [u8]) -> Option<Responded>,
     ) -> Answered {
+        if is_ordinary(message) {
+            return respond(message, out).map_or(Answered::Nothing, Answered::Response);
+        }
         let (query, signer) = match Asked::read(message) {
             Asked::Unsigned => (Cow::Borrowed(message), None),
             Asked::Malformed => return put(tsig::malformed(message), message, over, out),

@@ -17,7 +17,7 @@ const NAMES: Names = [
 ];
 
 /// The response to a question of class CHAOS.
-pub(crate) fn respond(mut reply: Reply<'_>, query: &Query, out: &mut [u8]) -> Responded {
+pub(crate) fn respond(mut reply: Reply<'_>, query: &Query<'_>, out: &mut [u8]) -> Responded {
     let name = query.name.wire();
     let setting = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     let Some(text) = setting.and_then(|(_, text)| text(reply.settings()).octets()) else {

@@ -52,7 +52,7 @@ pub(crate) enum Outcome<'a> {
 }
 
 /// Looks `name` up in the zone of `image`, whose apex has `apex_labels` labels and is an ancestor of it.
-pub(crate) fn lookup<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtype) -> Found<'a> {
+pub(crate) fn lookup<'a>(image: &'a Image, apex_labels: usize, name: &QName<'_>, qtype: Rtype) -> Found<'a> {
     if let Some(found) = walk_down(image, apex_labels, name, qtype) {
         return found;
     }
@@ -81,7 +81,7 @@ fn is_proof(image: &Image, owner: OwnerRef<'_>) -> bool {
 }
 
 /// Delegations and DNAMEs between the apex and the name. Only depths where the zone has any are probed.
-fn walk_down<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtype) -> Option<Found<'a>> {
+fn walk_down<'a>(image: &'a Image, apex_labels: usize, name: &QName<'_>, qtype: Rtype) -> Option<Found<'a>> {
     let content = image.content();
     let (cuts, dnames) = (content.cut_depths(), content.dname_depths());
     for labels in apex_labels..=name.labels() {
@@ -92,7 +92,7 @@ fn walk_down<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtyp
         if !may_be_cut && !may_be_dname {
             continue;
         }
-        let Some(owner) = image.find(name.relative(apex_labels, labels), name.hashes()[labels]) else {
+        let Some(owner) = image.find(name.relative(apex_labels, labels), name.hash_of(labels)) else {
             continue;
         };
         if may_be_cut && let Some(ns) = owner.rrset(Rtype::NS) {
@@ -125,7 +125,7 @@ fn at_owner(owner: OwnerRef<'_>, qtype: Rtype, is_apex: bool) -> Outcome<'_> {
 }
 
 /// The name has no records of its own: empty non-terminal, wildcard, or nothing.
-fn not_found<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtype) -> Found<'a> {
+fn not_found<'a>(image: &'a Image, apex_labels: usize, name: &QName<'_>, qtype: Rtype) -> Found<'a> {
     let relative = name.relative(apex_labels, name.labels());
     let mut wildcard = [0; GREATEST_RELATIVE];
     let mut key = KeyBuffer::new();
@@ -144,7 +144,7 @@ fn not_found<'a>(image: &'a Image, apex_labels: usize, name: &QName, qtype: Rtyp
     }
     let encloser = apex_labels + before.max(after);
     let wildcard = wildcard_below(&mut wildcard, name.relative(apex_labels, encloser));
-    match image.find(wildcard, child_hash(name.hashes()[encloser], b"*")) {
+    match image.find(wildcard, child_hash(name.hash_of(encloser), b"*")) {
         Some(owner) => {
             let node = Node::Wildcard { encloser, owner: Some(owner) };
             Found { outcome: at_owner(owner, qtype, false), node }

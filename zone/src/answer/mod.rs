@@ -16,11 +16,13 @@ pub(crate) mod query;
 mod reply;
 mod sections;
 mod settings;
+mod warm;
 mod writer;
 
 pub use asked::{Asked, Transport};
 pub use cookie::{Cookie, Secret, Secrets};
 pub use settings::{GREATEST_TEXT, Settings, Text};
+pub use warm::warm;
 
 use crate::image::{Image, ZoneState, Zones};
 use domain::base::iana::Rtype;
@@ -107,7 +109,7 @@ pub fn respond(
     })
 }
 
-fn respond_to_query(zones: &Zones, mut reply: Reply<'_>, query: &Query, out: &mut [u8]) -> Responded {
+fn respond_to_query(zones: &Zones, mut reply: Reply<'_>, query: &Query<'_>, out: &mut [u8]) -> Responded {
     if let Some((rcode, why)) = refusal(zones, query) {
         why.into_iter().for_each(|why| reply.says(why));
         return reply.without_answer(query, rcode, out);
@@ -137,14 +139,14 @@ fn respond_from_zone(
     mut reply: Reply<'_>,
     image: &Image,
     apex_labels: usize,
-    query: &Query,
+    query: &Query<'_>,
     out: &mut [u8],
 ) -> Responded {
     reply.zone_version(apex_labels, image.soa().serial);
     let minimal_any = reply.is_over_udp();
     let mut writer = reply.begin(query, out);
     let (rcode, flags) = sections::fill(&mut writer, image, apex_labels, query, minimal_any);
-    let (name, zone) = (query.name.hash(), query.name.hashes()[apex_labels]);
+    let (name, zone) = (query.name.hash(), query.name.hash_of(apex_labels));
     let (kind, alike) = match rcode {
         NXDOMAIN => (Kind::NameError, zone),
         _ if !flags.authoritative => (Kind::Referral, zone),
@@ -156,7 +158,7 @@ fn respond_from_zone(
 }
 
 /// What is not answered, whatever is in the zones, and what may be said of it (RFC 8914).
-fn refusal(zones: &Zones, query: &Query) -> Option<(u16, Option<ExtendedError>)> {
+fn refusal(zones: &Zones, query: &Query<'_>) -> Option<(u16, Option<ExtendedError>)> {
     if query.edns.is_some_and(|edns| edns.version != 0) {
         return Some((BADVERS, None));
     }
@@ -182,9 +184,10 @@ fn refusal(zones: &Zones, query: &Query) -> Option<(u16, Option<ExtendedError>)>
 
 /// The zone with the longest apex at or above the name. DS is asked of the parent when the parent is here
 /// too (RFC 4035 §3.1.4.1): then the apex must be above the name.
-fn find_zone<'z>(zones: &'z Zones, query: &Query) -> Option<(usize, &'z ZoneState)> {
+fn find_zone<'z>(zones: &'z Zones, query: &Query<'_>) -> Option<(usize, &'z ZoneState)> {
     let name = &query.name;
-    let longest = |greatest| zones.longest_match(name.hashes(), greatest, |labels| name.suffix(labels));
+    let longest =
+        |greatest| zones.longest_match(greatest, |labels| name.hash_of(labels), |labels| name.suffix(labels));
     match longest(name.labels()) {
         Some((labels, _)) if query.qtype == Rtype::DS && labels == name.labels() && labels > 0 => {
             longest(labels - 1).or_else(|| longest(labels))

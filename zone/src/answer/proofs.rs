@@ -59,7 +59,7 @@ impl<'i> Prover<'i> {
     }
 
     /// That what was answered from a wildcard has no name of its own (RFC 4035 §3.1.3.3, RFC 5155 §7.2.6).
-    pub(crate) fn wildcard(&mut self, name: &QName, encloser: usize) {
+    pub(crate) fn wildcard(&mut self, name: &QName<'_>, encloser: usize) {
         match self.image.proofs() {
             Proofs::None => {}
             Proofs::Nsec => self.nsec_before(self.relative(name)),
@@ -68,7 +68,7 @@ impl<'i> Prover<'i> {
     }
 
     /// That a name has no data of a type (RFC 4035 §3.1.3.1 and §3.1.3.4, RFC 5155 §7.2.3 to §7.2.5).
-    pub(crate) fn no_data(&mut self, name: &QName, node: &Node<'i>) {
+    pub(crate) fn no_data(&mut self, name: &QName<'_>, node: &Node<'i>) {
         let mut buffer = [0; GREATEST_RELATIVE];
         match (self.image.proofs(), node) {
             (Proofs::None, _) | (_, Node::Missing { .. }) => {}
@@ -96,7 +96,7 @@ impl<'i> Prover<'i> {
     }
 
     /// That a name does not exist, nor a wildcard for it (RFC 4035 §3.1.3.2, RFC 5155 §7.2.2).
-    pub(crate) fn name_error(&mut self, name: &QName, encloser: usize) {
+    pub(crate) fn name_error(&mut self, name: &QName<'_>, encloser: usize) {
         let mut buffer = [0; GREATEST_RELATIVE];
         match self.image.proofs() {
             Proofs::None => {}
@@ -114,7 +114,7 @@ impl<'i> Prover<'i> {
     }
 
     /// The DS of a delegation, or that it has none (RFC 4035 §3.1.4, RFC 5155 §7.2.7).
-    pub(crate) fn delegation(&mut self, name: &QName, labels: usize, cut: OwnerRef<'i>) {
+    pub(crate) fn delegation(&mut self, name: &QName<'_>, labels: usize, cut: OwnerRef<'i>) {
         if cut.rrset(Rtype::DS).is_some() {
             return self.want(cut, Rtype::DS);
         }
@@ -141,7 +141,7 @@ impl<'i> Prover<'i> {
         Ok(())
     }
 
-    fn relative<'n>(&self, name: &'n QName) -> &'n [u8] {
+    fn relative<'n>(&self, name: &QName<'n>) -> &'n [u8] {
         name.relative(self.apex_labels, name.labels())
     }
 
@@ -165,7 +165,7 @@ impl<'i> Prover<'i> {
 
     /// The NSEC3 of the ancestor of a name with so many labels; where opt-out left it away, that of the closest
     /// encloser that has one (RFC 5155 §7.2.1, §7.2.4).
-    fn nsec3_of(&mut self, chain: &Nsec3, name: &QName, labels: usize) {
+    fn nsec3_of(&mut self, chain: &Nsec3, name: &QName<'_>, labels: usize) {
         let hash = chain.hash(name.suffix(labels));
         if chain.has(&hash) || labels == self.apex_labels {
             self.nsec3(&hash);
@@ -176,7 +176,7 @@ impl<'i> Prover<'i> {
 
     /// The closest encloser that has an NSEC3, at most with so many labels, and that the next closer name has none.
     /// Returns how many labels it has.
-    fn closest_encloser(&mut self, chain: &Nsec3, name: &QName, labels: usize) -> usize {
+    fn closest_encloser(&mut self, chain: &Nsec3, name: &QName<'_>, labels: usize) -> usize {
         for labels in (self.apex_labels..=labels).rev() {
             let hash = chain.hash(name.suffix(labels));
             if chain.has(&hash) {

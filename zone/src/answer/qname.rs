@@ -1,64 +1,64 @@
 //! A name that is being looked up: its labels, and the hash of each of its ancestors.
 
-use crate::image::{child_hash, root_hash};
+use crate::caseless;
+use crate::image::{child_hash, hash_below, root_hash};
+use crate::name::label_starts;
 
 /// Greatest number of labels in a name, without the root: 127 of one octet each.
 pub(crate) const GREATEST_LABELS: usize = 127;
+/// Octets of the longest name, its root label included.
+pub(crate) const GREATEST_NAME: usize = 255;
+/// Labels of ancestors whose hashes are kept. Few names have more, and what is looked up is seldom there.
+const KEPT: usize = 12;
 
-/// A name on the stack, taken apart once.
-pub(crate) struct QName {
-    wire: [u8; 255],
-    len: u8,
+/// A name in a message or an image, taken apart once.
+pub(crate) struct QName<'w> {
+    wire: &'w [u8],
     /// Where each label starts, from the left.
     starts: [u8; GREATEST_LABELS],
     labels: u8,
+    hash: u64,
     /// Hash of the ancestor with n labels, the root being 0.
-    hashes: [u64; GREATEST_LABELS + 1],
+    hashes: [u64; KEPT],
 }
 
-impl QName {
+impl<'w> QName<'w> {
     /// Reads the uncompressed name at the start of `octets`. `None` when there is none: cut short, too
     /// long, or with a pointer (a question has nothing to point to).
-    pub(crate) fn parse(octets: &[u8]) -> Option<Self> {
-        let mut name = QName {
-            wire: [0; 255],
-            len: 0,
-            starts: [0; GREATEST_LABELS],
-            labels: 0,
-            hashes: [0; GREATEST_LABELS + 1],
-        };
+    #[inline]
+    pub(crate) fn parse(octets: &'w [u8]) -> Option<Self> {
+        let mut starts = [0; GREATEST_LABELS];
+        let mut labels = 0;
         let mut at = 0;
         loop {
             let length = usize::from(*octets.get(at)?);
             if length == 0 {
                 break;
             }
-            if length > 63 || at + 1 + length > 254 {
+            if length > 63 || at + 1 + length > GREATEST_NAME - 1 {
                 return None;
             }
-            name.starts[usize::from(name.labels)] = at as u8;
-            name.labels += 1;
+            starts[labels] = at as u8;
+            labels += 1;
             at += 1 + length;
         }
-        name.wire[..=at].copy_from_slice(octets.get(..=at)?);
-        name.len = at as u8 + 1;
-        name.hash_ancestors();
-        Some(name)
-    }
-
-    /// The name that has the labels `prefix` (wire form, no root) before `suffix` (wire form with root).
-    /// `None` when it would be longer than 255 octets.
-    pub(crate) fn concat(prefix: &[u8], suffix: &[u8]) -> Option<Self> {
-        let mut wire = [0u8; 255];
-        let whole = wire.get_mut(..prefix.len() + suffix.len())?;
-        whole[..prefix.len()].copy_from_slice(prefix);
-        whole[prefix.len()..].copy_from_slice(suffix);
-        Self::parse(whole)
+        let wire = octets.get(..=at)?;
+        let mut hashes = [0; KEPT];
+        let mut hash = root_hash();
+        hashes[0] = hash;
+        for (n, &start) in (1..).zip(starts[..labels].iter().rev()) {
+            let (length, rest) = wire[usize::from(start)..].split_first()?;
+            hash = child_hash(hash, &rest[..usize::from(*length)]);
+            if let Some(kept) = hashes.get_mut(n) {
+                *kept = hash;
+            }
+        }
+        Some(QName { wire, starts, labels: labels as u8, hash, hashes })
     }
 
     /// The whole name in wire form, in the case it came in.
-    pub(crate) fn wire(&self) -> &[u8] {
-        &self.wire[..usize::from(self.len)]
+    pub(crate) fn wire(&self) -> &'w [u8] {
+        self.wire
     }
 
     /// Labels without the root.
@@ -66,52 +66,65 @@ impl QName {
         usize::from(self.labels)
     }
 
-    /// Hash of the ancestor with n labels, for each n up to [`QName::labels`].
-    pub(crate) fn hashes(&self) -> &[u64] {
-        &self.hashes[..=self.labels()]
+    /// Hash of the ancestor with so many labels, at most [`QName::labels`].
+    pub(crate) fn hash_of(&self, labels: usize) -> u64 {
+        match self.hashes.get(labels) {
+            _ if labels == self.labels() => self.hash,
+            Some(&hash) => hash,
+            None => hash_below(root_hash(), self.suffix(labels)),
+        }
     }
 
     /// Hash of the whole name.
     pub(crate) fn hash(&self) -> u64 {
-        self.hashes[self.labels()]
+        self.hash
     }
 
     /// The ancestor with `labels` labels, in wire form with its root label.
-    pub(crate) fn suffix(&self, labels: usize) -> &[u8] {
-        &self.wire[self.start_of_suffix(labels)..usize::from(self.len)]
+    pub(crate) fn suffix(&self, labels: usize) -> &'w [u8] {
+        &self.wire[self.start_of_suffix(labels)..]
     }
 
     /// The labels to the left of the ancestor with `labels` labels.
-    pub(crate) fn prefix(&self, labels: usize) -> &[u8] {
+    pub(crate) fn prefix(&self, labels: usize) -> &'w [u8] {
         &self.wire[..self.start_of_suffix(labels)]
     }
 
     /// The ancestor with `labels` labels, relative to the one with `apex_labels`.
-    pub(crate) fn relative(&self, apex_labels: usize, labels: usize) -> &[u8] {
+    pub(crate) fn relative(&self, apex_labels: usize, labels: usize) -> &'w [u8] {
         &self.wire[self.start_of_suffix(labels)..self.start_of_suffix(apex_labels)]
     }
 
     /// Whether a label starts at this offset of the wire form.
     pub(crate) fn is_label_start(&self, offset: usize) -> bool {
-        self.starts[..self.labels()].binary_search(&(offset as u8)).is_ok()
+        self.starts[..self.labels()].iter().any(|&start| usize::from(start) == offset)
     }
 
     fn start_of_suffix(&self, labels: usize) -> usize {
-        if labels == 0 { usize::from(self.len) - 1 } else { usize::from(self.starts[self.labels() - labels]) }
+        if labels == 0 { self.wire.len() - 1 } else { usize::from(self.starts[self.labels() - labels]) }
     }
+}
 
-    fn hash_ancestors(&mut self) {
-        let mut lowercase = self.wire;
-        lowercase.make_ascii_lowercase();
-        let mut hash = root_hash();
-        self.hashes[0] = hash;
-        for n in 1..=self.labels() {
-            let start = usize::from(self.starts[self.labels() - n]);
-            let length = usize::from(self.wire[start]);
-            hash = child_hash(hash, &lowercase[start + 1..start + 1 + length]);
-            self.hashes[n] = hash;
-        }
+/// The name that has the labels `prefix` (wire form, no root) before `suffix` (wire form with root), in `buffer`.
+/// `None` when it would be longer than 255 octets.
+pub(crate) fn join<'b>(
+    prefix: &[u8],
+    suffix: &[u8],
+    buffer: &'b mut [u8; GREATEST_NAME],
+) -> Option<&'b [u8]> {
+    let whole = buffer.get_mut(..prefix.len() + suffix.len())?;
+    whole[..prefix.len()].copy_from_slice(prefix);
+    whole[prefix.len()..].copy_from_slice(suffix);
+    Some(whole)
+}
+
+/// Whether the name `wire` is `ancestor` or below it, both in wire form with their root labels.
+pub(crate) fn is_at_or_below(wire: &[u8], ancestor: &[u8]) -> bool {
+    let mut at = 0;
+    while wire.len() - at > ancestor.len() {
+        at += 1 + usize::from(wire[at]);
     }
+    wire.get(at..).is_some_and(|suffix| caseless::eq(suffix, ancestor))
 }
 
 /// How many labels two relative names (wire form without root) have in common, from the right.
@@ -131,17 +144,6 @@ pub(crate) fn common_labels(a: &[u8], b: &[u8]) -> usize {
         .count()
 }
 
-fn label_starts(wire: &[u8], starts: &mut [u8; 128]) -> usize {
-    let mut count = 0;
-    let mut at = 0;
-    while at < wire.len() && wire[at] != 0 {
-        starts[count] = at as u8;
-        count += 1;
-        at += 1 + usize::from(wire[at]);
-    }
-    count
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +161,33 @@ mod tests {
         assert_eq!(name.relative(0, 2), b"\x07example\x03com");
         assert_eq!(name.prefix(1), b"\x03wWw\x07example");
         assert!(name.is_label_start(4) && !name.is_label_start(5));
+    }
+
+    #[test]
+    fn every_ancestor_has_the_hash_of_its_name() {
+        let longest: Vec<u8> = [b"\x01A".repeat(127), vec![0]].concat();
+        for wire in [&b"\0"[..], b"\x03www\x07Example\x0bexample-com\0", &longest] {
+            let name = QName::parse(wire).expect("a name");
+            assert_eq!(name.hash(), name.hash_of(name.labels()));
+            for labels in 0..=name.labels() {
+                assert_eq!(name.hash_of(labels), hash_below(root_hash(), name.suffix(labels)), "{labels}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_below_ends_with_whole_labels() {
+        for (wire, ancestor, is_below) in [
+            (&b"\x01a\x02bC\0"[..], &b"\x02Bc\0"[..], true),
+            (b"\x02bc\0", b"\x02bc\0", true),
+            (b"\x01a\0", b"\0", true),
+            (b"\0", b"\0", true),
+            (b"\0", b"\x01a\0", false),
+            (b"\x04a\x02bc\0", b"\x02bc\0", false),
+            (b"\x01a\x02bd\0", b"\x02bc\0", false),
+        ] {
+            assert_eq!(is_at_or_below(wire, ancestor), is_below, "{wire:?} {ancestor:?}");
+        }
     }
 
     #[test]

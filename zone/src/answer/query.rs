@@ -17,8 +17,8 @@ pub(crate) struct Header {
 }
 
 /// A question with what its sender said about itself.
-pub(crate) struct Query {
-    pub(crate) name: QName,
+pub(crate) struct Query<'m> {
+    pub(crate) name: QName<'m>,
     pub(crate) qtype: Rtype,
     pub(crate) qclass: u16,
     pub(crate) edns: Option<Edns>,
@@ -62,11 +62,11 @@ pub(crate) mod code {
 }
 
 /// A message taken apart.
-pub(crate) struct Parsed {
+pub(crate) struct Parsed<'m> {
     pub(crate) header: Header,
     pub(crate) verdict: Verdict,
     /// The question, where it could be read.
-    pub(crate) query: Option<Query>,
+    pub(crate) query: Option<Query<'m>>,
     /// The OPT, where one could be read, whatever else is wrong: who sends one gets one (RFC 6891 §6.1.1).
     pub(crate) edns: Option<Edns>,
 }
@@ -86,7 +86,8 @@ pub(crate) enum Verdict {
 
 /// Takes a message apart. `None` for what is not to be answered at all: shorter than a header, or itself a
 /// response (RFC 8906 §3.2: never answered, or two servers would talk for ever).
-pub(crate) fn parse(message: &[u8]) -> Option<Parsed> {
+#[inline]
+pub(crate) fn parse(message: &[u8]) -> Option<Parsed<'_>> {
     let head = message.first_chunk::<HEADER>()?;
     if head[2] & 0x80 != 0 {
         return None;
@@ -142,7 +143,8 @@ fn after_questions(message: &[u8], questions: u16, counts: [u16; 3]) -> Records 
     }
 }
 
-fn parse_question(message: &[u8]) -> Option<(Query, usize)> {
+#[inline]
+fn parse_question(message: &[u8]) -> Option<(Query<'_>, usize)> {
     let name = QName::parse(message.get(HEADER..)?)?;
     let at = HEADER + name.wire().len();
     let fixed: &[u8; 4] = message.get(at..at + 4)?.try_into().ok()?;

@@ -28,7 +28,12 @@ pub(crate) struct Reply<'s> {
 
 impl<'s> Reply<'s> {
     /// The response to `parsed`, a query of `query_len` octets, with all that is said whatever the answer is.
-    pub(crate) fn new(settings: &'s Settings, asked: &'s Asked, parsed: &Parsed, query_len: usize) -> Self {
+    pub(crate) fn new(
+        settings: &'s Settings,
+        asked: &'s Asked,
+        parsed: &Parsed<'_>,
+        query_len: usize,
+    ) -> Self {
         let mut reply = Reply {
             settings,
             asked,
@@ -103,7 +108,7 @@ impl<'s> Reply<'s> {
     }
 
     /// Nothing but the way to do so: a cookie of ours (RFC 7873 §5.2.3), or TC, which makes it come over TCP.
-    pub(crate) fn prove_address(self, query: &Query, out: &mut [u8]) -> Responded {
+    pub(crate) fn prove_address(self, query: &Query<'_>, out: &mut [u8]) -> Responded {
         match self.cookie {
             Cookie::Client | Cookie::Invalid => self.without_answer(query, BADCOOKIE, out),
             Cookie::None | Cookie::Valid => {
@@ -114,13 +119,19 @@ impl<'s> Reply<'s> {
     }
 
     /// Begins the sections.
-    pub(crate) fn begin<'a>(&self, query: &'a Query, out: &'a mut [u8]) -> Writer<'a> {
+    pub(crate) fn begin<'a>(&self, query: &'a Query<'_>, out: &'a mut [u8]) -> Writer<'a> {
         let opt = self.opt.as_ref().map_or(0, Opt::len);
         Writer::new(out, self.greatest_len(), &query.name, query.qtype, query.qclass, opt)
     }
 
     /// Ends them.
-    pub(crate) fn end(mut self, writer: Writer<'_>, query: &Query, rcode: u16, flags: Flags) -> Responded {
+    pub(crate) fn end(
+        mut self,
+        writer: Writer<'_>,
+        query: &Query<'_>,
+        rcode: u16,
+        flags: Flags,
+    ) -> Responded {
         let opt = self.opt.as_mut().map(|opt| opt.octets(rcode));
         let wants_padding = self.edns.is_some_and(|edns| edns.options.wants_padding);
         let len = writer.finish(self.header, rcode, flags, opt, self.asked.is_encrypted && wants_padding);
@@ -136,7 +147,7 @@ impl<'s> Reply<'s> {
     }
 
     /// A response with nothing in its sections but the question.
-    pub(crate) fn without_answer(self, query: &Query, rcode: u16, out: &mut [u8]) -> Responded {
+    pub(crate) fn without_answer(self, query: &Query<'_>, rcode: u16, out: &mut [u8]) -> Responded {
         let writer = self.begin(query, out);
         self.end(writer, query, rcode, Flags::default())
     }

@@ -10,10 +10,11 @@
 
 use super::lookup::{Found, Node, Outcome, lookup};
 use super::proofs::{self, Prover};
-use super::qname::QName;
+use super::qname::{GREATEST_NAME, QName, is_at_or_below, join};
 use super::query::Query;
 use super::writer::{Flags, Full, Owner, Section, Writer};
 use super::{NOERROR, NXDOMAIN, YXDOMAIN};
+use crate::caseless;
 use crate::content::{OwnerRef, RRsetRef};
 use crate::image::Image;
 use crate::rrset::wire_name_len;
@@ -30,14 +31,14 @@ pub(crate) fn fill(
     writer: &mut Writer<'_>,
     image: &Image,
     apex_labels: usize,
-    query: &Query,
+    query: &Query<'_>,
     minimal_any: bool,
 ) -> (u16, Flags) {
     let flags = Flags { authoritative: true, ..Flags::default() };
     let wants_proofs = query.edns.is_some_and(|edns| edns.dnssec_ok);
     let prover = if wants_proofs { Prover::new(image, apex_labels) } else { None };
     let mut response = Response { writer, image, apex_labels, prover, minimal_any, rcode: NOERROR, flags };
-    response.chain(query);
+    response.follow(&query.name, Owner::Question, query.qtype, &mut Chain::default());
     if response.proofs().is_err() {
         response.flags.truncated = true;
     }
@@ -56,95 +57,125 @@ struct Response<'r, 'w, 'i> {
     flags: Flags,
 }
 
-/// Where a step of a chain goes on in this zone; `None` at its end.
-type Next = Option<QName>;
+/// What was looked up for one question so far.
+#[derive(Default)]
+struct Chain {
+    lookups: usize,
+    /// Hashes of the names.
+    names: [u64; GREATEST_CHAIN],
+    /// Those DNAMEs that are in the answer: where their records are.
+    dnames: [Option<*const u8>; GREATEST_CHAIN],
+}
+
+impl Chain {
+    /// Whether a name is to be looked up: the first time, and if it is not too much.
+    fn admits(&mut self, name: &QName<'_>) -> bool {
+        if self.lookups == GREATEST_CHAIN || self.names[..self.lookups].contains(&name.hash()) {
+            return false;
+        }
+        self.names[self.lookups] = name.hash();
+        self.lookups += 1;
+        true
+    }
+
+    fn is_first(&self) -> bool {
+        self.lookups == 1
+    }
+
+    /// Whether a DNAME is met for the first time.
+    fn admits_dname(&mut self, dname: &RRsetRef<'_>) -> bool {
+        let this = Some(dname.records.as_ptr());
+        let before = &mut self.dnames[..self.lookups];
+        if before.contains(&this) {
+            return false;
+        }
+        if let Some(place) = before.last_mut() {
+            *place = this;
+        }
+        true
+    }
+}
 
 impl<'i> Response<'_, '_, 'i> {
-    fn chain(&mut self, query: &Query) {
-        let mut visited = [0u64; GREATEST_CHAIN];
-        let mut target: Option<QName> = None;
-        let mut dnames: [Option<*const u8>; GREATEST_CHAIN] = [None; GREATEST_CHAIN];
-        for step in 0..GREATEST_CHAIN {
-            let (name, owner) = match &target {
-                None => (&query.name, Owner::Question),
-                Some(name) => (name, Owner::Name(name.wire())),
-            };
-            if visited[..step].contains(&name.hash()) {
-                return;
+    /// Looks a name up, puts what is found into the response, and goes on to where that leads inside the zone.
+    fn follow(&mut self, name: &QName<'_>, owner: Owner<'_>, qtype: Rtype, chain: &mut Chain) {
+        if !chain.admits(name) {
+            return;
+        }
+        let found = lookup(self.image, self.apex_labels, name, qtype);
+        if chain.is_first() {
+            self.flags.synthesised =
+                matches!(found.node, Node::Wildcard { .. }) || matches!(found.outcome, Outcome::Dname { .. });
+        }
+        if let Err(Full) = self.found(name, owner, &found, chain) {
+            self.flags.truncated = true;
+            self.writer.close();
+            // Nothing is written any more, so nothing is full: the rcode is that of the end.
+            let _ = self.found(name, owner, &found, chain);
+        }
+        match &found.outcome {
+            Outcome::Alias(cname) => {
+                let target = cname.values().next().and_then(QName::parse);
+                self.follow_target(target, qtype, chain);
             }
-            visited[step] = name.hash();
-            let found = self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step]);
-            target = found
-                .or_else(|Full| {
-                    self.flags.truncated = true;
-                    self.writer.close();
-                    self.step(name, owner, query.qtype, step == 0, &mut dnames[..=step])
-                })
-                .unwrap_or(None);
-            if target.is_none() {
-                return;
+            Outcome::Dname { labels, dname } if qtype != Rtype::CNAME && qtype != Rtype::ANY => {
+                let mut buffer = [0; GREATEST_NAME];
+                let target = redirected(name, *labels, dname, &mut buffer).and_then(QName::parse);
+                self.follow_target(target, qtype, chain);
             }
+            _ => {}
         }
     }
 
-    /// One lookup and what it puts into the response. The last of `dnames` is this step's place; the
-    /// others say which DNAMEs are in the answer already.
-    fn step(
-        &mut self,
-        name: &QName,
-        owner: Owner<'_>,
-        qtype: Rtype,
-        is_first: bool,
-        dnames: &mut [Option<*const u8>],
-    ) -> Result<Next, Full> {
-        let Found { outcome, node } = lookup(self.image, self.apex_labels, name, qtype);
-        if is_first {
-            self.flags.synthesised =
-                matches!(node, Node::Wildcard { .. }) || matches!(outcome, Outcome::Dname { .. });
+    fn follow_target(&mut self, target: Option<QName<'_>>, qtype: Rtype, chain: &mut Chain) {
+        if let Some(target) = target.filter(|target| self.is_in_zone(target)) {
+            self.follow(&target, Owner::Name(target.wire()), qtype, chain);
         }
-        match outcome {
+    }
+
+    /// Puts what one lookup found into the response.
+    fn found(
+        &mut self,
+        name: &QName<'_>,
+        owner: Owner<'_>,
+        found: &Found<'i>,
+        chain: &mut Chain,
+    ) -> Result<(), Full> {
+        let node = &found.node;
+        match &found.outcome {
             Outcome::Answer(rrset) => {
-                self.answer(name, owner, &node, &rrset)?;
+                self.answer(name, owner, node, rrset)?;
                 self.proofs()?;
-                self.targets_addresses(name, owner, &rrset);
-                Ok(None)
+                self.targets_addresses(name, owner, rrset);
             }
-            Outcome::Soa => {
-                self.soa(Section::Answer, owner, self.image.soa().ttl)?;
-                Ok(None)
-            }
-            Outcome::Any { owner: there, is_apex } => {
-                self.any(owner, there, is_apex)?;
-                Ok(None)
-            }
-            Outcome::Alias(cname) => {
-                self.answer(name, owner, &node, &cname)?;
-                Ok(self.inside_zone(cname.values().next().and_then(QName::parse)))
-            }
+            Outcome::Soa => self.soa(Section::Answer, owner, self.image.soa().ttl)?,
+            Outcome::Any { owner: there, is_apex } => self.any(owner, *there, *is_apex)?,
+            Outcome::Alias(cname) => self.answer(name, owner, node, cname)?,
             Outcome::Dname { labels, dname } => {
-                self.dname(name, owner, qtype, (labels, &node), &dname, dnames)
+                if chain.admits_dname(dname) {
+                    self.answer(name, Owner::Name(name.suffix(*labels)), node, dname)?;
+                }
+                self.alias_by_dname(name, owner, *labels, dname)?;
             }
             Outcome::Referral { labels, ns } => {
-                self.flags.authoritative = !is_first;
-                self.referral(name, labels, &node, &ns)?;
-                Ok(None)
+                self.flags.authoritative = !chain.is_first();
+                self.referral(name, *labels, node, ns)?;
             }
             Outcome::NoData => {
                 self.negative()?;
                 if let Some(prover) = &mut self.prover {
-                    prover.no_data(name, &node);
+                    prover.no_data(name, node);
                 }
-                Ok(None)
             }
             Outcome::NameError => {
                 self.rcode = NXDOMAIN;
                 self.negative()?;
-                if let (Some(prover), Node::Missing { encloser }) = (&mut self.prover, &node) {
+                if let (Some(prover), Node::Missing { encloser }) = (&mut self.prover, node) {
                     prover.name_error(name, *encloser);
                 }
-                Ok(None)
             }
         }
+        Ok(())
     }
 
     /// The proofs that were gathered. They follow the whole answer and come before anything additional.
@@ -155,7 +186,7 @@ impl<'i> Response<'_, '_, 'i> {
     /// An RRset of the answer, with what proves it where that is wanted.
     fn answer(
         &mut self,
-        name: &QName,
+        name: &QName<'_>,
         owner: Owner<'_>,
         node: &Node<'i>,
         rrset: &RRsetRef<'i>,
@@ -171,44 +202,28 @@ impl<'i> Response<'_, '_, 'i> {
         }
     }
 
-    /// RFC 6672 §3.2: the DNAME, a CNAME made from it with the same TTL, and on to its target. A target
-    /// that would be too long is YXDOMAIN.
-    fn dname(
+    /// RFC 6672 §3.2: with a DNAME comes a CNAME made from it, with the same TTL. A target that would be too long is
+    /// YXDOMAIN.
+    fn alias_by_dname(
         &mut self,
-        name: &QName,
+        name: &QName<'_>,
         owner: Owner<'_>,
-        qtype: Rtype,
-        (labels, node): (usize, &Node<'i>),
+        labels: usize,
         dname: &RRsetRef<'i>,
-        dnames: &mut [Option<*const u8>],
-    ) -> Result<Next, Full> {
-        let this = Some(dname.records.as_ptr());
-        if !dnames.contains(&this) {
-            self.answer(name, Owner::Name(name.suffix(labels)), node, dname)?;
+    ) -> Result<(), Full> {
+        let mut buffer = [0; GREATEST_NAME];
+        match redirected(name, labels, dname, &mut buffer) {
+            Some(target) => self.writer.record(Section::Answer, owner, Rtype::CNAME, dname.ttl(), target),
+            None => {
+                self.rcode = YXDOMAIN;
+                Ok(())
+            }
         }
-        if let Some(place) = dnames.last_mut() {
-            *place = this;
-        }
-        let Some(value) = dname.values().next() else { return Ok(None) };
-        let Some(target) = QName::concat(name.prefix(labels), value) else {
-            self.rcode = YXDOMAIN;
-            return Ok(None);
-        };
-        self.writer.record(Section::Answer, owner, Rtype::CNAME, dname.ttl(), target.wire())?;
-        if qtype == Rtype::CNAME || qtype == Rtype::ANY {
-            return Ok(None);
-        }
-        Ok(self.inside_zone(Some(target)))
     }
 
-    /// On to `target` if it is in this zone.
-    fn inside_zone(&self, target: Option<QName>) -> Next {
-        target.filter(|target| self.is_in_zone(target))
-    }
-
-    fn is_in_zone(&self, name: &QName) -> bool {
+    fn is_in_zone(&self, name: &QName<'_>) -> bool {
         name.labels() >= self.apex_labels
-            && name.suffix(self.apex_labels).eq_ignore_ascii_case(self.image.apex().as_slice())
+            && caseless::eq(name.suffix(self.apex_labels), self.image.apex().as_slice())
     }
 
     fn any(&mut self, owner: Owner<'_>, node: Option<OwnerRef<'i>>, is_apex: bool) -> Result<(), Full> {
@@ -254,7 +269,7 @@ impl<'i> Response<'_, '_, 'i> {
     /// needed, so without room for it the response is truncated (RFC 9471 §3.1); sibling glue is not.
     fn referral(
         &mut self,
-        name: &QName,
+        name: &QName<'_>,
         labels: usize,
         node: &Node<'i>,
         ns: &RRsetRef<'i>,
@@ -267,13 +282,14 @@ impl<'i> Response<'_, '_, 'i> {
         self.proofs()?;
         for in_domain in [true, false] {
             for target in ns.values().take(GREATEST_TARGETS) {
-                let Some(target) = QName::parse(target) else { continue };
-                if ends_with(&target, cut) != in_domain {
+                if is_at_or_below(target, cut) != in_domain {
                     continue;
                 }
-                for rtype in [Rtype::A, Rtype::AAAA] {
-                    let Some((_, glue)) = self.glue(&target, rtype) else { continue };
-                    let result = self.writer.rrset(Section::Additional, Owner::Name(target.wire()), &glue);
+                let Some(target) = QName::parse(target) else { continue };
+                let Some(glue) = self.glue(&target) else { continue };
+                let owner = self.writer.owner(target.wire());
+                for rrset in [Rtype::A, Rtype::AAAA].into_iter().filter_map(|rtype| glue.rrset(rtype)) {
+                    let result = self.writer.rrset(Section::Additional, owner, &rrset);
                     if in_domain {
                         result?;
                     }
@@ -283,19 +299,18 @@ impl<'i> Response<'_, '_, 'i> {
         Ok(())
     }
 
-    /// The addresses of a name at or below a delegation, as they stand in the zone.
-    fn glue(&self, target: &QName, rtype: Rtype) -> Option<(OwnerRef<'i>, RRsetRef<'i>)> {
+    /// Where the addresses of a name stand, which may be at or below a delegation.
+    fn glue(&self, target: &QName<'_>) -> Option<OwnerRef<'i>> {
         if !self.is_in_zone(target) {
             return None;
         }
-        let owner = self.image.find(target.relative(self.apex_labels, target.labels()), target.hash())?;
-        Some((owner, owner.rrset(rtype)?))
+        self.image.find(target.relative(self.apex_labels, target.labels()), target.hash())
     }
 
     /// Addresses of the targets of NS, MX, SRV, SVCB and HTTPS that this zone is authoritative for or holds as
     /// glue, as far as there is room (RFC 1035 §3.3, RFC 2782; RFC 9460 §4.1 adds what the target has of the
     /// type itself). Each target once. `name` is the owner, which SVCB may call ".".
-    fn targets_addresses(&mut self, name: &QName, owner: Owner<'_>, rrset: &RRsetRef<'i>) {
+    fn targets_addresses(&mut self, name: &QName<'_>, owner: Owner<'_>, rrset: &RRsetRef<'i>) {
         let Some(offset) = target_offset(rrset.rtype) else { return };
         let is_service = matches!(rrset.rtype, Rtype::SVCB | Rtype::HTTPS);
         let target_of = |value: &'i [u8]| -> Option<&'i [u8]> {
@@ -317,10 +332,11 @@ impl<'i> Response<'_, '_, 'i> {
             } else {
                 let Some(parsed) = QName::parse(wire) else { continue };
                 target = parsed;
-                (&target, Owner::Name(target.wire()))
+                (&target, self.writer.owner(target.wire()))
             };
+            let Some(at) = self.glue(target) else { continue };
             for rtype in types.into_iter().flatten() {
-                let Some((at, found)) = self.glue(target, rtype) else { continue };
+                let Some(found) = at.rrset(rtype) else { continue };
                 if self.writer.rrset(Section::Additional, owner, &found).is_err() {
                     return;
                 }
@@ -344,10 +360,12 @@ fn target_offset(rtype: Rtype) -> Option<usize> {
     }
 }
 
-fn ends_with(name: &QName, ancestor: &[u8]) -> bool {
-    let wire = name.wire();
-    wire.len().checked_sub(ancestor.len()).is_some_and(|offset| {
-        (offset == 0 || ancestor.len() == 1 || name.is_label_start(offset))
-            && wire[offset..].eq_ignore_ascii_case(ancestor)
-    })
+/// Where a DNAME at the ancestor with so many labels leads a name. `None` when that would be too long.
+fn redirected<'b>(
+    name: &QName<'_>,
+    labels: usize,
+    dname: &RRsetRef<'_>,
+    buffer: &'b mut [u8; GREATEST_NAME],
+) -> Option<&'b [u8]> {
+    join(name.prefix(labels), dname.values().next()?, buffer)
 }

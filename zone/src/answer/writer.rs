@@ -8,6 +8,7 @@
 use super::opt;
 use super::qname::QName;
 use super::query::{HEADER, Header};
+use crate::caseless;
 use crate::content::RRsetRef;
 use crate::rdata;
 use domain::base::iana::Rtype;
@@ -22,6 +23,8 @@ pub(crate) enum Owner<'n> {
     Question,
     /// Another name, in wire form with its root label.
     Name(&'n [u8]),
+    /// The name at this offset of the message.
+    At(u16),
 }
 
 /// The sections of a response, as places in the header.
@@ -37,6 +40,16 @@ const GREATEST_POINTER: usize = 0x3fff;
 /// Names written before that later ones are compressed against.
 const REMEMBERED: usize = 32;
 
+/// A name in the message that others may end with.
+#[derive(Clone, Copy, Default)]
+struct Remembered {
+    offset: u16,
+    /// Octets that it has without compression.
+    octets: u8,
+    /// The last octet of its first label in lower case: names of nameservers often differ in it.
+    tells: u8,
+}
+
 /// A message being written.
 pub(crate) struct Writer<'a> {
     out: &'a mut [u8],
@@ -44,10 +57,9 @@ pub(crate) struct Writer<'a> {
     limit: usize,
     /// Octets of the OPT that is kept room for beyond `limit`.
     opt: usize,
-    question: &'a QName,
+    question: &'a QName<'a>,
     counts: [u16; 3],
-    /// Offset of a suffix in the message and its uncompressed length.
-    remembered: [(u16, u8); REMEMBERED],
+    remembered: [Remembered; REMEMBERED],
     remembered_len: usize,
     /// Whether nothing more is written: something did not fit.
     is_closed: bool,
@@ -59,7 +71,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn new(
         out: &'a mut [u8],
         limit: usize,
-        question: &'a QName,
+        question: &'a QName<'a>,
         qtype: Rtype,
         qclass: u16,
         opt: usize,
@@ -71,7 +83,7 @@ impl<'a> Writer<'a> {
         out[HEADER..end].copy_from_slice(wire);
         out[end..end + 2].copy_from_slice(&qtype.to_int().to_be_bytes());
         out[end + 2..end + 4].copy_from_slice(&qclass.to_be_bytes());
-        let remembered = [(0, 0); REMEMBERED];
+        let remembered = [Remembered::default(); REMEMBERED];
         let (at, counts) = (end + 4, [0; 3]);
         Writer { out, at, limit, opt, question, counts, remembered, remembered_len: 0, is_closed: false }
     }
@@ -93,7 +105,11 @@ impl<'a> Writer<'a> {
             if ready {
                 return writer.octets(rrset.records);
             }
-            rrset.values().try_for_each(|value| writer.record_parts(owner, rrset.rtype, rrset.ttl(), value))
+            let mut owner = owner;
+            for value in rrset.values() {
+                owner = writer.record_parts(owner, rrset.rtype, rrset.ttl(), value)?;
+            }
+            Ok(())
         })
     }
 
@@ -106,7 +122,7 @@ impl<'a> Writer<'a> {
         ttl: u32,
         value: &[u8],
     ) -> Result<(), Full> {
-        self.all_or_nothing(section, 1, |writer| writer.record_parts(owner, rtype, ttl, value))
+        self.all_or_nothing(section, 1, |writer| writer.record_parts(owner, rtype, ttl, value).map(drop))
     }
 
     /// Writes a record for each value, or none of them.
@@ -120,11 +136,17 @@ impl<'a> Writer<'a> {
     ) -> Result<(), Full> {
         let count = values.clone().count() as u16;
         self.all_or_nothing(section, count, |writer| {
+            let mut owner = owner;
             for value in values {
-                writer.record_parts(owner, rtype, ttl, value)?;
+                owner = writer.record_parts(owner, rtype, ttl, value)?;
             }
             Ok(())
         })
+    }
+
+    /// The owner `name`, looked for once in what is written so far.
+    pub(crate) fn owner<'n>(&self, name: &'n [u8]) -> Owner<'n> {
+        self.find_suffix(name).map_or(Owner::Name(name), Owner::At)
     }
 
     /// Whether there is a record in the answer section.
@@ -195,20 +217,35 @@ impl<'a> Writer<'a> {
         result
     }
 
-    fn record_parts(&mut self, owner: Owner<'_>, rtype: Rtype, ttl: u32, value: &[u8]) -> Result<(), Full> {
-        match owner {
-            Owner::Question => self.octets(&[0xc0, HEADER as u8])?,
-            Owner::Name(name) => self.name(name)?,
-        }
-        self.octets(&rtype.to_int().to_be_bytes())?;
-        self.octets(&[0, 1])?;
-        self.octets(&ttl.to_be_bytes())?;
-        let length_at = self.at;
-        self.octets(&[0, 0])?;
+    /// Writes a record and returns its owner for the next.
+    fn record_parts<'n>(
+        &mut self,
+        owner: Owner<'n>,
+        rtype: Rtype,
+        ttl: u32,
+        value: &[u8],
+    ) -> Result<Owner<'n>, Full> {
+        let owner = match owner {
+            Owner::Name(name) => match u16::try_from(self.name(name)?) {
+                Ok(offset) if usize::from(offset) <= GREATEST_POINTER => Owner::At(offset),
+                _ => owner,
+            },
+            Owner::At(offset) => {
+                self.pointer(offset)?;
+                owner
+            }
+            Owner::Question => {
+                self.pointer(HEADER as u16)?;
+                owner
+            }
+        };
+        let ([t0, t1], [l0, l1, l2, l3]) = (rtype.to_int().to_be_bytes(), ttl.to_be_bytes());
+        self.array([t0, t1, 0, 1, l0, l1, l2, l3, 0, 0])?;
+        let begin = self.at;
         self.value(rtype, value)?;
-        let length = (self.at - length_at - 2) as u16;
-        self.out[length_at..length_at + 2].copy_from_slice(&length.to_be_bytes());
-        Ok(())
+        let length = (self.at - begin) as u16;
+        self.out[begin - 2..begin].copy_from_slice(&length.to_be_bytes());
+        Ok(owner)
     }
 
     fn value(&mut self, rtype: Rtype, value: &[u8]) -> Result<(), Full> {
@@ -223,29 +260,39 @@ impl<'a> Writer<'a> {
         self.octets(&value[from..])
     }
 
-    /// Writes a name, its longest suffix that is already in the message as a pointer.
-    fn name(&mut self, wire: &[u8]) -> Result<(), Full> {
+    /// Writes a name, its longest suffix that is already in the message as a pointer. Returns where the name stands
+    /// then.
+    fn name(&mut self, wire: &[u8]) -> Result<usize, Full> {
         let begin = self.at;
         let mut at = 0;
         while wire[at] != 0 {
-            if let Some(pointer) = self.find_suffix(&wire[at..]) {
+            if let Some(offset) = self.find_suffix(&wire[at..]) {
+                if at == 0 {
+                    self.pointer(offset)?;
+                    return Ok(offset.into());
+                }
                 self.octets(&wire[..at])?;
-                self.octets(&(0xc000 | pointer).to_be_bytes())?;
+                self.pointer(offset)?;
                 self.remember(begin, wire, at);
-                return Ok(());
+                return Ok(begin);
             }
             at += 1 + usize::from(wire[at]);
         }
         self.octets(&wire[..=at])?;
         self.remember(begin, wire, at);
-        Ok(())
+        Ok(begin)
+    }
+
+    fn pointer(&mut self, offset: u16) -> Result<(), Full> {
+        self.array((0xc000 | offset).to_be_bytes())
     }
 
     /// Remembers the suffixes of `wire` that begin before `end` and were just written at `begin`.
     fn remember(&mut self, begin: usize, wire: &[u8], end: usize) {
         let mut at = 0;
         while at < end && begin + at <= GREATEST_POINTER && self.remembered_len < REMEMBERED {
-            self.remembered[self.remembered_len] = ((begin + at) as u16, (wire.len() - at) as u8);
+            let (offset, octets, tells) = ((begin + at) as u16, (wire.len() - at) as u8, tells(&wire[at..]));
+            self.remembered[self.remembered_len] = Remembered { offset, octets, tells };
             self.remembered_len += 1;
             at += 1 + usize::from(wire[at]);
         }
@@ -256,15 +303,16 @@ impl<'a> Writer<'a> {
         let question = self.question.wire();
         if let Some(offset) = question.len().checked_sub(suffix.len())
             && self.question.is_label_start(offset)
-            && question[offset..].eq_ignore_ascii_case(suffix)
+            && caseless::eq(&question[offset..], suffix)
         {
             return Some((HEADER + offset) as u16);
         }
+        let (octets, tells) = (suffix.len() as u8, tells(suffix));
         self.remembered[..self.remembered_len]
             .iter()
-            .filter(|&&(_, length)| usize::from(length) == suffix.len())
-            .find(|&&(offset, _)| self.stands_at(usize::from(offset), suffix))
-            .map(|&(offset, _)| offset)
+            .filter(|name| name.octets == octets && name.tells == tells)
+            .find(|name| self.stands_at(usize::from(name.offset), suffix))
+            .map(|name| name.offset)
     }
 
     /// Whether the name at `offset` of the message, pointers followed, is `name`.
@@ -275,7 +323,7 @@ impl<'a> Writer<'a> {
                 offset = (length & 0x3f) << 8 | usize::from(self.out[offset + 1]);
                 continue;
             }
-            if !self.out[offset..=offset + length].eq_ignore_ascii_case(&name[..=usize::from(name[0])]) {
+            if !caseless::eq(&self.out[offset..=offset + length], &name[..=usize::from(name[0])]) {
                 return false;
             }
             if length == 0 {
@@ -284,6 +332,17 @@ impl<'a> Writer<'a> {
             offset += 1 + length;
             name = &name[1 + length..];
         }
+    }
+
+    /// Few octets of a known number, without a call.
+    #[inline]
+    fn array<const N: usize>(&mut self, octets: [u8; N]) -> Result<(), Full> {
+        if self.at + N > self.limit {
+            return Err(Full);
+        }
+        self.out[self.at..self.at + N].copy_from_slice(&octets);
+        self.at += N;
+        Ok(())
     }
 
     fn octets(&mut self, octets: &[u8]) -> Result<(), Full> {
@@ -295,6 +354,11 @@ impl<'a> Writer<'a> {
         self.at = end;
         Ok(())
     }
+}
+
+/// The last octet of the first label of a name, in lower case.
+fn tells(name: &[u8]) -> u8 {
+    name[usize::from(name[0])].to_ascii_lowercase()
 }
 
 /// The flags of a response that are the answer's own.

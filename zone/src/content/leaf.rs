@@ -16,7 +16,8 @@
 
 use super::digest::Digest;
 use super::{ContentError, check};
-use crate::name::KeyBuffer;
+use crate::caseless;
+use crate::name::compare_to_key;
 use crate::rdata::Rdata;
 use bytes::Bytes;
 use domain::base::iana::Rtype;
@@ -125,7 +126,7 @@ impl Leaf {
             for place in (0..tags.len()).filter(|&place| tags[place] == wanted) {
                 let offset = self.offsets[strides * STRIDE + place];
                 let owner = OwnerRef { entry: &self.octets[offset as usize..] };
-                if owner.name().eq_ignore_ascii_case(relative) {
+                if caseless::eq(owner.name(), relative) {
                     return Some(owner);
                 }
             }
@@ -133,11 +134,24 @@ impl Leaf {
         None
     }
 
+    /// Where each owner begins in the octets, in order.
+    pub(crate) fn offsets(&self) -> &[u32] {
+        &self.offsets
+    }
+
+    /// The owner that begins at this octet, when it is the one with these labels.
+    pub(crate) fn owner_at(&self, offset: u32, relative: &[u8]) -> Option<OwnerRef<'_>> {
+        let entry = self.octets.get(offset as usize..)?;
+        let (&length, rest) = entry.split_first()?;
+        let name = rest.get(..usize::from(length))?;
+        caseless::eq(name, relative).then_some(OwnerRef { entry })
+    }
+
     /// The place of the first owner whose sort key is not below `key`; the number of owners when all are.
     pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
-        let mut buffer = KeyBuffer::new();
         self.offsets.partition_point(|&offset| {
-            buffer.write(OwnerRef { entry: &self.octets[offset as usize..] }.name()) < key
+            let owner = OwnerRef { entry: &self.octets[offset as usize..] };
+            compare_to_key(owner.name(), key).is_lt()
         })
     }
 
@@ -160,8 +174,9 @@ impl Leaf {
 
 /// A short hash of a relative name without regard to case, which tells most owners of a leaf apart.
 fn tag(relative: &[u8]) -> u16 {
-    let hash = relative.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, octet| {
-        (hash ^ u64::from(octet.to_ascii_lowercase())).wrapping_mul(0x100_0000_01b3)
+    let hash = caseless::fold(relative, relative.len() as u64, |hash, word| {
+        let product = u128::from(hash ^ word) * 0x9e37_79b9_7f4a_7c15;
+        (product ^ product >> 64) as u64
     });
     (hash >> 32) as u16
 }

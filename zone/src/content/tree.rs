@@ -14,7 +14,9 @@ use super::digest::Digest;
 use super::leaf::Leaf;
 use crate::name::SortKey;
 use sha2::{Digest as _, Sha256};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// A node of any height; leaves have height 0.
@@ -29,6 +31,7 @@ pub(crate) enum Node {
 pub(crate) struct Inner {
     pub(crate) height: u8,
     pub(crate) children: Vec<Child>,
+    heads: Heads,
     pub(crate) rrsets: u64,
     pub(crate) digest: OnceLock<Digest>,
 }
@@ -38,6 +41,50 @@ pub(crate) struct Inner {
 pub(crate) struct Child {
     pub(crate) least: SortKey,
     pub(crate) node: Node,
+}
+
+/// What tells the least keys of a node's children apart, close together: a search for a name that does not exist would
+/// wait for each key that it compares with.
+#[derive(Debug)]
+struct Heads {
+    /// Octets that all keys begin with.
+    common: usize,
+    /// Of each key the eight octets after those, as a number that orders as they do; zeros after its end.
+    heads: Box<[u64]>,
+}
+
+impl Heads {
+    fn of(children: &[Child]) -> Self {
+        let keys = || children.iter().map(|child| child.least.as_slice());
+        // They are sorted: what the first and the last have in common, all have.
+        let (first, last) = (keys().next().unwrap_or_default(), keys().next_back().unwrap_or_default());
+        let common = first.iter().zip(last).take_while(|(a, b)| a == b).count();
+        Heads { common, heads: keys().map(|key| head(key.get(common..).unwrap_or_default())).collect() }
+    }
+
+    /// The places of the keys that may be `key` or not, all before being below it and all after it above.
+    fn undecided(&self, key: &[u8], first: &[u8]) -> Range<usize> {
+        match key.get(..self.common).map_or_else(|| key.cmp(first), |begin| begin.cmp(&first[..self.common]))
+        {
+            Ordering::Less => 0..0,
+            Ordering::Greater => self.heads.len()..self.heads.len(),
+            Ordering::Equal => {
+                let head = head(&key[self.common..]);
+                let begin = self.heads.partition_point(|&other| other < head);
+                let equal = self.heads[begin..].iter().take_while(|&&other| other == head).count();
+                begin..begin + equal
+            }
+        }
+    }
+}
+
+fn head(octets: &[u8]) -> u64 {
+    if let Some(head) = octets.first_chunk::<8>() {
+        return u64::from_be_bytes(*head);
+    }
+    let mut head = [0; 8];
+    head[..octets.len()].copy_from_slice(octets);
+    u64::from_be_bytes(head)
 }
 
 impl Node {
@@ -67,13 +114,18 @@ impl Node {
 impl Inner {
     pub(crate) fn new(height: u8, children: Vec<Child>) -> Self {
         let rrsets = children.iter().map(|child| child.node.rrsets()).sum();
-        Inner { height, children, rrsets, digest: OnceLock::new() }
+        let heads = Heads::of(&children);
+        Inner { height, children, heads, rrsets, digest: OnceLock::new() }
     }
 
     /// The place of the child whose range holds `key`: the last whose least key is not above it, or the
     /// first.
     pub(crate) fn child_for(&self, key: &[u8]) -> usize {
-        self.children.partition_point(|child| child.least.as_slice() <= key).saturating_sub(1)
+        let Some(first) = self.children.first() else { return 0 };
+        let undecided = self.heads.undecided(key, first.least.as_slice());
+        let begin = undecided.start;
+        let not_above = |child: &Child| child.least.as_slice() <= key;
+        (begin + self.children[undecided].partition_point(not_above)).saturating_sub(1)
     }
 }
 
@@ -313,5 +365,41 @@ pub(crate) fn least_of(node: &Node) -> SortKey {
     match node {
         Node::Leaf(leaf) => SortKey::of_relative(leaf.owner(0).map_or(&[][..], |owner| owner.name())),
         Node::Inner(inner) => inner.children[0].least.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// Labels of few different octets, so that keys have much in common.
+    fn any_relative() -> impl Strategy<Value = Vec<u8>> {
+        let octet = prop::sample::select(vec![0u8, 1, b'a', b'b', 0xff]);
+        let label = prop::collection::vec(octet, 1..14);
+        prop::collection::vec(label, 0..4).prop_map(|labels| {
+            labels.into_iter().flat_map(|label| [vec![label.len() as u8], label].concat()).collect()
+        })
+    }
+
+    proptest! {
+        /// The child for a key is the last whose least key is not above it, or the first.
+        #[test]
+        fn the_child_for_a_key_is_found_by_the_heads_of_keys(
+            least in prop::collection::btree_set(any_relative(), 1..40),
+            wanted in any_relative(),
+        ) {
+            let keys: BTreeSet<SortKey> = least.iter().map(|wire| SortKey::of_relative(wire)).collect();
+            let node = Node::Leaf(Arc::new(Leaf::from_trusted(Bytes::new(), Box::default())));
+            let child = |least: &SortKey| Child { least: least.clone(), node: node.clone() };
+            let inner = Inner::new(1, keys.iter().map(child).collect());
+            let wanted = keys.iter().cloned().chain([SortKey::of_relative(&wanted)]);
+            for key in wanted {
+                let expected = keys.iter().filter(|&least| *least <= key).count().saturating_sub(1);
+                prop_assert_eq!(inner.child_for(key.as_slice()), expected, "{:?}", key);
+            }
+        }
     }
 }

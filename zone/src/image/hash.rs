@@ -5,6 +5,8 @@
 //! ancestors and owners by the hash of the whole. The key is drawn once a process, so that nobody who
 //! chooses names can choose their buckets.
 
+use crate::caseless;
+use crate::name::label_starts;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
 
@@ -13,35 +15,20 @@ pub(crate) fn root_hash() -> u64 {
     key().0
 }
 
-/// Hash of a name from the hash of its parent and its leftmost label in lower case.
-pub(crate) fn child_hash(parent: u64, lowercase_label: &[u8]) -> u64 {
+/// Hash of a name from the hash of its parent and its leftmost label, in any case.
+pub(crate) fn child_hash(parent: u64, label: &[u8]) -> u64 {
     let multiplier = key().1;
-    let mut hash = parent ^ (lowercase_label.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for chunk in lowercase_label.chunks(8) {
-        let mut word = [0u8; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        hash = folded_multiply(hash ^ u64::from_le_bytes(word), multiplier);
-    }
-    hash
+    let start = parent ^ (label.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    caseless::fold(label, start, |hash, word| folded_multiply(hash ^ word, multiplier))
 }
 
 /// Hash of the uncompressed name or run of labels in `wire`, whose parent has the hash `parent`.
 pub(crate) fn hash_below(parent: u64, wire: &[u8]) -> u64 {
     let mut starts = [0u8; 128];
-    let mut count = 0;
-    let mut at = 0;
-    while at < wire.len() && wire[at] != 0 {
-        starts[count] = at as u8;
-        count += 1;
-        at += 1 + usize::from(wire[at]);
-    }
-    let mut label = [0u8; 63];
+    let count = label_starts(wire, &mut starts);
     starts[..count].iter().rev().fold(parent, |hash, &start| {
         let start = usize::from(start);
-        let length = usize::from(wire[start]);
-        label[..length].copy_from_slice(&wire[start + 1..start + 1 + length]);
-        label[..length].make_ascii_lowercase();
-        child_hash(hash, &label[..length])
+        child_hash(hash, &wire[start + 1..start + 1 + usize::from(wire[start])])
     })
 }
 

@@ -22,7 +22,7 @@ mod zones;
 
 pub use zones::{ZoneState, Zones};
 
-pub(crate) use hash::{child_hash, root_hash};
+pub(crate) use hash::{child_hash, hash_below, root_hash};
 pub(crate) use nsec3::{Nsec3, owner as nsec3_owner};
 
 use crate::content::{Applied, Content, Leaf, OwnerRef};
@@ -30,12 +30,15 @@ use crate::name::{KeyBuffer, Name};
 use crate::rdata::Rdata;
 use crate::rrset::Soa;
 use domain::base::iana::Rtype;
-use index::Index;
+use index::{Index, Place};
 use paged::Paged;
 use std::sync::Arc;
 
 /// From this many leaves on, a zone has an exact index.
 const LEAVES_WITHOUT_INDEX: usize = 4;
+
+/// From this many leaves on, of some kilobytes each, a zone does not fit the caches of a processor.
+const LARGE: usize = 4096;
 
 /// One version of one zone, ready to answer. Cloning shares everything.
 #[derive(Clone)]
@@ -71,7 +74,7 @@ struct Exact {
 impl Image {
     /// The image of `content` with `soa`, from nothing: time and memory in proportion to the content.
     pub fn new(content: Content, soa: Soa) -> Self {
-        let apex_hash = hash::hash_below(root_hash(), content.apex().as_slice());
+        let apex_hash = hash_below(root_hash(), content.apex().as_slice());
         let soa_rdata = soa.rdata();
         let proofs = Proofs::of(&content);
         let mut image = Image { content, soa, soa_rdata, apex_hash, exact: None, proofs };
@@ -132,11 +135,9 @@ impl Image {
     /// No allocation.
     pub(crate) fn find(&self, relative: &[u8], hash: u64) -> Option<OwnerRef<'_>> {
         match &self.exact {
-            Some(exact) => exact
-                .index
-                .candidates(hash)
-                .filter_map(|number| exact.leaves.get(number as usize)?.as_ref())
-                .find_map(|leaf| leaf.find(relative)),
+            Some(exact) => exact.index.candidates(hash).find_map(|place| {
+                exact.leaves.get(place.leaf as usize)?.as_ref()?.owner_at(place.offset, relative)
+            }),
             None => {
                 let mut key = KeyBuffer::new();
                 self.content.leaf_for(key.write(relative))?.find(relative)
@@ -144,9 +145,25 @@ impl Image {
         }
     }
 
+    /// Whether it is worth while to read before what a lookup will read.
+    pub(crate) fn is_large(&self) -> bool {
+        self.exact.as_ref().is_some_and(|exact| exact.leaves.len() >= LARGE)
+    }
+
+    /// Where an owner with this hash may stand, the first such place, if the zone has an index.
+    pub(crate) fn place(&self, hash: u64) -> Option<Place> {
+        self.exact.as_ref()?.index.candidates(hash).next()
+    }
+
+    /// The leaf of a place, and the offset in it.
+    pub(crate) fn leaf_at(&self, place: Place) -> Option<(&Leaf, usize)> {
+        let leaf = self.exact.as_ref()?.leaves.get(place.leaf as usize)?.as_ref()?;
+        Some((leaf, place.offset as usize))
+    }
+
     /// The owner `relative`, whose hash is not known. No allocation.
     pub(crate) fn find_relative(&self, relative: &[u8]) -> Option<OwnerRef<'_>> {
-        self.find(relative, hash::hash_below(self.apex_hash, relative))
+        self.find(relative, hash_below(self.apex_hash, relative))
     }
 
     /// How it proves that something is not there.
@@ -204,37 +221,40 @@ impl Exact {
             }
         };
         let leaves = &self.leaves;
-        let hashes_of = |number: u32| {
+        let owners_of = |number: u32| {
             leaves
                 .get(number as usize)
                 .and_then(Option::as_ref)
-                .map(|leaf| hashes(leaf, apex_hash))
+                .map(|leaf| owners(leaf, apex_hash))
                 .unwrap_or_default()
         };
-        for hash in hashes(leaf, apex_hash) {
-            self.index.ensure(hash, number, &hashes_of);
+        for (hash, offset) in owners(leaf, apex_hash) {
+            self.index.ensure(hash, Place { leaf: number, offset }, &owners_of);
         }
     }
 
     fn drop_leaf(&mut self, leaf: &Arc<Leaf>, apex_hash: u64) {
-        let hashes = hashes(leaf, apex_hash);
+        let owners = owners(leaf, apex_hash);
         let is_leaf = |number: u32| {
             self.leaves
                 .get(number as usize)
                 .and_then(Option::as_ref)
                 .is_some_and(|held| Arc::ptr_eq(held, leaf))
         };
-        let number =
-            hashes.first().and_then(|&hash| self.index.candidates(hash).find(|&number| is_leaf(number)));
-        let Some(number) = number else { return };
-        for &hash in &hashes {
-            self.index.remove(hash, number);
+        let places = owners.first().into_iter().flat_map(|&(hash, _)| self.index.candidates(hash));
+        let Some(number) = places.map(|place| place.leaf).find(|&number| is_leaf(number)) else { return };
+        for &(hash, offset) in &owners {
+            self.index.remove(hash, Place { leaf: number, offset });
         }
         self.leaves.set(number as usize, None);
         self.free.push(number);
     }
 }
 
-fn hashes(leaf: &Leaf, apex_hash: u64) -> Vec<u64> {
-    leaf.owners().map(|owner| hash::hash_below(apex_hash, owner.name())).collect()
+/// Hash and offset of each owner of a leaf.
+fn owners(leaf: &Leaf, apex_hash: u64) -> Vec<(u64, u32)> {
+    leaf.owners()
+        .zip(leaf.offsets())
+        .map(|(owner, &offset)| (hash_below(apex_hash, owner.name()), offset))
+        .collect()
 }

@@ -4,6 +4,7 @@
 //! is searched by the hashes of the ancestors of a question, the longest first.
 
 use super::{Image, hash};
+use crate::caseless;
 use crate::name::Name;
 use std::sync::Arc;
 
@@ -16,6 +17,12 @@ pub enum ZoneState {
     Assembling,
     /// Answered from this version.
     Serving(Arc<Image>),
+}
+
+impl ZoneState {
+    fn is_large(&self) -> bool {
+        matches!(self, ZoneState::Serving(image) if image.is_large())
+    }
 }
 
 #[derive(Clone)]
@@ -31,12 +38,14 @@ pub struct Zones {
     shards: Box<[Arc<Vec<Entry>>]>,
     /// How many apexes have N labels, so that only those depths are searched.
     depths: Arc<[u32; 128]>,
+    /// How many zones are large ([`Image::is_large`]).
+    large: usize,
 }
 
 impl Default for Zones {
     fn default() -> Self {
         let empty = Arc::new(Vec::new());
-        Zones { shards: vec![empty; SHARDS].into_boxed_slice(), depths: Arc::new([0; 128]) }
+        Zones { shards: vec![empty; SHARDS].into_boxed_slice(), depths: Arc::new([0; 128]), large: 0 }
     }
 }
 
@@ -47,8 +56,12 @@ impl Zones {
         let mut zones = self.clone();
         let hash = hash_of(apex);
         let shard = Arc::make_mut(&mut zones.shards[shard_of(hash)]);
+        zones.large += usize::from(state.is_large());
         match shard.iter_mut().find(|entry| entry.apex == *apex) {
-            Some(entry) => entry.state = state,
+            Some(entry) => {
+                zones.large -= usize::from(entry.state.is_large());
+                entry.state = state;
+            }
             None => {
                 shard.push(Entry { hash, apex: apex.clone(), state });
                 Arc::make_mut(&mut zones.depths)[labels(apex)] += 1;
@@ -63,7 +76,7 @@ impl Zones {
         let mut zones = self.clone();
         let shard = Arc::make_mut(&mut zones.shards[shard_of(hash_of(apex))]);
         if let Some(at) = shard.iter().position(|entry| entry.apex == *apex) {
-            shard.swap_remove(at);
+            zones.large -= usize::from(shard.swap_remove(at).state.is_large());
             Arc::make_mut(&mut zones.depths)[labels(apex)] -= 1;
         }
         zones
@@ -85,26 +98,30 @@ impl Zones {
         self.shards.iter().map(|shard| shard.len()).sum()
     }
 
+    /// Whether there is a zone that does not fit the caches of a processor.
+    pub fn has_large(&self) -> bool {
+        self.large > 0
+    }
+
     /// Whether there is no zone.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The zone with the most labels, at most `greatest`, that holds a name. `hashes[n]` is the hash of
+    /// The zone with the most labels, at most `greatest`, that holds a name. `hash(n)` is the hash of
     /// its ancestor with n labels, `suffix(n)` the ancestor itself in wire form with its root label.
     /// Returns the labels of the apex and the state. No allocation.
     pub(crate) fn longest_match<'n>(
         &self,
-        hashes: &[u64],
         greatest: usize,
+        hash: impl Fn(usize) -> u64,
         suffix: impl Fn(usize) -> &'n [u8],
     ) -> Option<(usize, &ZoneState)> {
         (0..=greatest).rev().filter(|&n| self.depths[n] > 0).find_map(|n| {
-            self.shards[shard_of(hashes[n])]
+            let hash = hash(n);
+            self.shards[shard_of(hash)]
                 .iter()
-                .find(|entry| {
-                    entry.hash == hashes[n] && entry.apex.as_slice().eq_ignore_ascii_case(suffix(n))
-                })
+                .find(|entry| entry.hash == hash && caseless::eq(entry.apex.as_slice(), suffix(n)))
                 .map(|entry| (n, &entry.state))
         })
     }

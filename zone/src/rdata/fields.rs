@@ -201,6 +201,11 @@ fn explain(layout: &Layout, error: ValueError) -> ValueError {
     ValueError { message, ..error }
 }
 
+/// Octets of a field that must have some.
+fn some(octets: Vec<u8>, at: usize) -> Result<Vec<u8>, ValueError> {
+    if octets.is_empty() { Err(ValueError::at(at, "it is empty")) } else { Ok(octets) }
+}
+
 /// Reads a field at token `at`. Returns the token after it.
 fn parse_field(field: Field, tokens: &[Token], at: usize, wire: &mut Vec<u8>) -> Result<usize, ValueError> {
     if matches!(field, Types | MaybeString) && at == tokens.len() {
@@ -239,12 +244,12 @@ fn parse_field(field: Field, tokens: &[Token], at: usize, wire: &mut Vec<u8>) ->
             wire.extend(octets.ok_or_else(|| wrong("address in hex"))?);
         }
         Hex => {
-            wire.extend(parse_hex(&tokens[at..], at)?);
+            wire.extend(some(parse_hex(&tokens[at..], at)?, at)?);
             return Ok(tokens.len());
         }
         Base64OrNone if text == "-" => {}
         Base64 | Base64OrNone => {
-            wire.extend(parse_base64(&tokens[at..], at)?);
+            wire.extend(some(parse_base64(&tokens[at..], at)?, at)?);
             return Ok(tokens.len());
         }
         Ipv4 => wire.extend(Ipv4Addr::from_str(text).map_err(|_| wrong("IPv4 address"))?.octets()),

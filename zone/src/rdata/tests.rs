@@ -304,6 +304,23 @@ fn rrsig_times_are_written_as_dates() {
     }
 }
 
+/// Such a value was read, and then not taken for one when it came from a journal.
+#[test]
+fn octets_that_are_not_there_are_refused() {
+    for (kind, text) in [
+        ("HHIT", "\"\""),
+        ("BRID", "\"\""),
+        ("DHCID", "\"\" \"\""),
+        ("CERT", "PKIX 0 0 \"\""),
+        ("SMIMEA", "3 1 1 \"\""),
+        ("EID", "\"\""),
+        ("DOA", "0 1 2 \"\" \"\""),
+    ] {
+        let refused = parse_value(rtype(kind), text).expect_err(kind).to_string();
+        assert!(refused.contains("empty"), "{kind}: {refused}");
+    }
+}
+
 /// NSD and Knot refuse a bare dollar sign in a name.
 #[test]
 fn dollar_signs_in_names_are_escaped() {

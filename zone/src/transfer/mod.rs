@@ -19,7 +19,7 @@ mod tests;
 
 pub use allow::Allow;
 pub use delta::Delta;
-pub use request::{Kind, Request};
+pub use request::{Kind, Request, is_ordinary};
 pub use sequence::{Extent, Sequence, TARGET};
 
 use domain::base::iana::Rtype;

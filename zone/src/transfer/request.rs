@@ -118,6 +118,19 @@ fn asks_for_a_transfer(message: &[u8]) -> bool {
     rtype.is_some_and(|rtype| matches!(Rtype::from_int(rtype), Rtype::AXFR | Rtype::IXFR))
 }
 
+/// Whether a glance tells that a message neither asks for a transfer nor is signed (RFC 8945 §5.1): a question, and
+/// nothing else or an OPT. Most queries are such.
+pub fn is_ordinary(message: &[u8]) -> bool {
+    let Some([0, 1, 0, 0, 0, 0, 0, additional @ 0..=1]) = message.get(4..HEADER) else { return false };
+    let mut at = HEADER;
+    while let Some(&length @ 1..=63) = message.get(at) {
+        at += 1 + usize::from(length);
+    }
+    let Some([0, rtype @ .., _, _]) = message.get(at..at + 5) else { return false };
+    let begins_with_opt = || message[at + 5..].starts_with(&[0, 0, 41]);
+    !matches!(rtype, [0, 251 | 252]) && (*additional == 0 || begins_with_opt())
+}
+
 /// RFC 1995 §3: the SOA of the version that the client has is in the authority section.
 fn held_serial(message: &Message<&[u8]>, name: &Name) -> Option<u32> {
     let records = message.authority().ok()?.limit_to::<Soa<ParsedName<&[u8]>>>();

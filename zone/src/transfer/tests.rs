@@ -275,3 +275,29 @@ fn rfc5936_2_2_5_the_first_message_has_the_opt() {
     assert!(with_opt[0] && with_opt.len() > 5 && !with_opt[1..].contains(&true));
     assert!(Message::from_octets(request.refuse(5)).expect("a message").opt().is_some());
 }
+
+/// What is told apart at a glance would be told apart by all that is read of it.
+#[test]
+fn what_is_ordinary_is_neither_signed_nor_for_a_transfer() {
+    let query = |counts: [u8; 8], rtype: u8, rest: &[u8]| {
+        [&[1, 2, 0, 0][..], &counts, b"\x03www\x04test\0\0", &[rtype, 0, 1], rest].concat()
+    };
+    let opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
+    let plain = [0, 1, 0, 0, 0, 0, 0, 0];
+    let with_one_more = [0, 1, 0, 0, 0, 0, 0, 1];
+    assert!(is_ordinary(&query(plain, 1, b"")));
+    assert!(is_ordinary(&query(with_one_more, 1, opt)));
+    for (message, why) in [
+        (query(plain, 252, b""), "AXFR"),
+        (query(with_one_more, 251, opt), "IXFR"),
+        (query(with_one_more, 1, b"\0\0\xfa\0\xff\0\0\0\0\0\0"), "a TSIG"),
+        (query(with_one_more, 1, b"\x01k\0\0\xfa\0\xff\0\0\0\0\0\0"), "a TSIG of a key"),
+        (query([0, 1, 0, 0, 0, 0, 0, 2], 1, opt), "perhaps a TSIG behind it"),
+        (query([0, 1, 0, 0, 0, 1, 0, 0], 1, opt), "another section"),
+        (query([0, 2, 0, 0, 0, 0, 0, 0], 1, b""), "two questions"),
+        (query(plain, 1, b"")[..20].to_vec(), "cut"),
+        (b"\x01\x02\0\0\0\x01\0\0\0\0\0\0\xc0\x0c\0\x01\0\x01".to_vec(), "a pointer"),
+    ] {
+        assert!(!is_ordinary(&message), "{why}");
+    }
+}
