@@ -223,3 +223,25 @@ fn a_master_file_says_the_same_as_its_child_without_a_word() {
     assert_ne!(verdict.outcome, LastGoodKept);
     assert_eq!(served(&plan, "example.com"), lines);
 }
+
+/// RFC 4035 §2.3, §2.4: at a cut the parent has NSEC, and the signatures of it and of DS. Without them who validates finds
+/// everything below bogus, and so what the NSEC proves beside it.
+#[test]
+fn a_signed_parent_lost_its_proofs_about_a_child_that_is_here() {
+    let rrsig = |covered: &str| {
+        format!("labs RRSIG {covered} 13 3 300 20261230000000 20261130000000 1 example.com. AAAA\n")
+    };
+    let ds = format!("labs DS 12345 13 2 {}\n", "01".repeat(32));
+    let proofs = [&ds, &rrsig("DS"), "labs NSEC ns1 NS DS RRSIG NSEC\n", &rrsig("NSEC")].concat();
+    let plan = Cluster::new()
+        .zone("dns/labs", "labs.example.com", json!({"nameservers": ["ns.labs.example.com"]}))
+        .record_with("dns/ns", "ns", "A", &["192.0.2.53"], json!({}), in_labs())
+        .master("example.com.zone", &format!("{MASTER}{proofs}"))
+        .plan();
+    assert!(plan.verdicts().all(|verdict| verdict.complaints.is_empty()), "{:#?}", plan.verdicts);
+    let lines = served(&plan, "example.com");
+    for rtype in ["DS 12345", "NSEC ns1", "RRSIG DS", "RRSIG NSEC"] {
+        let begin = format!("labs.example.com. {rtype}");
+        assert!(lines.iter().any(|line| line.starts_with(&begin)), "no {begin} in {lines:#?}");
+    }
+}

@@ -1,5 +1,5 @@
 //! Zones below that are held here too: the parent's NS and glue for them come from them, and what the parent
-//! has at or below them is occluded. DS stays with the parent (RFC 4035 §2.4).
+//! has at or below them is occluded. DS stays with the parent (RFC 4035 §2.4), and so do its proofs about the cut.
 
 use std::collections::HashSet;
 
@@ -71,5 +71,7 @@ pub(super) fn child_of<'a>(
 
 /// Whether a record of the parent is taken over by a zone below.
 pub(super) fn occludes(child: &(ObjectRef, Content), owner: &Name, rtype: Rtype) -> bool {
-    !(rtype == Rtype::DS && owner == child.1.apex())
+    // RFC 4035 §2.3, §2.4: what the parent signs at a cut, and its signatures.
+    let is_of_the_parent = matches!(rtype, Rtype::DS | Rtype::NSEC | Rtype::RRSIG);
+    !(is_of_the_parent && owner == child.1.apex())
 }
