@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`process`] | starts programs, keeps what they print, ends them when dropped |
 //! | [`peer`] | NSD, Knot, BIND and PowerDNS on loopback with given zones |
+//! | [`unbound`] | unbound on loopback, which validates what given servers say |
 //! | [`ours`] | Port53 on loopback with given zones |
 //! | [`ask`] | one question over UDP or TCP, asked and read by hickory |
 //! | [`normal`] | the normal form of an answer, for comparison |
@@ -27,6 +28,7 @@ pub mod platform;
 pub mod process;
 pub mod read;
 pub mod resolver;
+pub mod unbound;
 
 use std::time::{Duration, Instant};
 

@@ -22,6 +22,14 @@ impl Ours {
     /// # Panics
     /// With its output when it does not.
     pub fn start(program: &str, zones: &[Zone<'_>]) -> Self {
+        Self::start_on(([127, 0, 0, 1], 0).into(), program, zones)
+    }
+
+    /// The same at an address of loopback, of which port 0 is any.
+    ///
+    /// # Panics
+    /// As [`Ours::start`].
+    pub fn start_on(listen: SocketAddr, program: &str, zones: &[Zone<'_>]) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let served = dir.path().join("zones");
         fs::create_dir(&served).expect("a directory");
@@ -29,7 +37,7 @@ impl Ours {
             fs::write(served.join(zone.file_name()), zone.text).expect("a zone file");
         }
         let mut command = Command::new(program);
-        command.arg("dev").arg(&served).args(["--listen", "127.0.0.1:0"]);
+        command.arg("dev").arg(&served).args(["--listen", &listen.to_string()]);
         let mut process = Process::start("Port53", command, dir.path());
         let address = eventually("Port53", || {
             assert!(!process.has_ended(), "Port53 ended and printed:\n{}", process.output());

@@ -33,7 +33,7 @@ const WRONG: &str = "bm90IHRoZSBzZWNyZXQgb2YgYm90aCBzaWRlcw==";
 const KEY: &str = "xfr.key.example";
 
 /// Port53 in this process, with one zone whose changes the test makes.
-struct Primary {
+pub(super) struct Primary {
     /// Ends with the rest.
     _runtime: Runtime,
     publisher: Publisher,
@@ -45,7 +45,7 @@ struct Primary {
 
 impl Primary {
     /// With a key of `algorithm`, and that key alone may have the zone.
-    fn start(algorithm: &str, image: Image) -> Self {
+    pub(super) fn start(algorithm: &str, image: Image) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let publisher = Publisher::new();
         let key = Key::parse(KEY, &format!("{algorithm}:{SECRET}")).expect("a key");
@@ -65,6 +65,11 @@ impl Primary {
         runtime.spawn(serve::run(listeners, publisher.zones(), settings, traffic, leave.clone()));
         drop(guard);
         Primary { _runtime: runtime, publisher, transfers, address, image, leave }
+    }
+
+    /// The same key as `dig -y` takes it.
+    pub(super) fn key(algorithm: &str) -> String {
+        format!("{algorithm}:{KEY}:{SECRET}")
     }
 
     /// From now on `secondary` is told of changes.
@@ -95,7 +100,7 @@ impl Primary {
     }
 
     /// `dig` or `kdig`, to the end.
-    fn run(&self, program: &str, arguments: &[&str]) -> Finished {
+    pub(super) fn run(&self, program: &str, arguments: &[&str]) -> Finished {
         let port = self.address.port().to_string();
         let arguments = [&["@127.0.0.1", "-p", &port], arguments].concat();
         process::run(program, &arguments, Path::new("/"))
@@ -264,7 +269,7 @@ fn dig_and_kdig_count_all_records() {
     for (algorithm, hosts) in [("hmac-sha256", 100_000), ("hmac-sha1", 10), ("hmac-sha224", 10)] {
         let primary = Primary::start(algorithm, image(hosts));
         let records = hosts + 14;
-        let key = format!("{algorithm}:{KEY}:{SECRET}");
+        let key = Primary::key(algorithm);
         let dig = primary.run("dig", &["-y", &key, "AXFR", APEX]);
         assert!(dig.stdout.contains(&format!("XFR size: {records} records")), "{algorithm} {}", tail(&dig));
         assert!(!dig.stdout.contains("verify"), "{algorithm} {}", tail(&dig));
@@ -307,7 +312,7 @@ fn a_signed_query_was_answered_unsigned() {
     let values: Vec<String> = (0..8).map(|n| format!("\"{n}\" \"{long}\"")).collect();
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     primary.change(&[put(rrset("large", Rtype::TXT, 60, &values))]);
-    let key = format!("hmac-sha256:{KEY}:{SECRET}");
+    let key = Primary::key("hmac-sha256");
     let large = format!("large.{APEX}");
     let host = format!("host1.{APEX}");
     for arguments in [&["+notcp", &host, "A"], &["+tcp", &host, "A"], &["+tcp", &large, "TXT"]] {
