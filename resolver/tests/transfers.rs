@@ -2,32 +2,22 @@
 
 mod support;
 
-use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::{Name as HickoryName, RecordType};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::RecordType;
 use port53_resolver::serve::{Settings, TcpLimits};
 use port53_resolver::source::Publisher;
 use port53_resolver::traffic::{Closed, Transport};
 use port53_resolver::transfer::{self, Policy, Transfers};
 use port53_secondaries::keys::Keys;
-use port53_zone::image::Image;
-use port53_zone::{Rtype, content};
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use support::tls::*;
+use support::transfers::*;
 use support::*;
 use tokio_util::sync::CancellationToken;
-
-const APEX: &str = "xfr.example.";
-
-/// Who may have every zone: everyone on loopback.
-fn open() -> transfer::Settings {
-    let policy = Policy { allow: vec!["127.0.0.0/8".parse().expect("a prefix")], notify: Vec::new() };
-    transfer::Settings { policy, ..transfer::Settings::default() }
-}
 
 struct Primary {
     publisher: Publisher,
@@ -54,23 +44,6 @@ impl Primary {
         self.end.cancel();
         self.server.stop().await;
     }
-}
-
-/// A query for a transfer; IXFR with the serial that the client has.
-fn transfer_query(apex: &str, held: Option<u32>) -> Vec<u8> {
-    let rtype = if held.is_some() { RecordType::IXFR } else { RecordType::AXFR };
-    let mut message = Message::new(77, MessageType::Query, OpCode::Query);
-    let name = HickoryName::from_str(apex).expect("a name");
-    message.add_query(Query::query(name, rtype));
-    let mut octets = message.to_vec().expect("encodes");
-    if let Some(serial) = held {
-        octets[9] = 1;
-        let value = soa(apex, serial).rdata();
-        octets.extend_from_slice(&[0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 0]);
-        octets.extend_from_slice(&u16::try_from(value.as_slice().len()).expect("short").to_be_bytes());
-        octets.extend_from_slice(value.as_slice());
-    }
-    octets
 }
 
 fn ask(server: SocketAddr, query: &[u8]) -> TcpStream {
@@ -106,12 +79,6 @@ fn refused(server: SocketAddr, query: &[u8]) -> ResponseCode {
     let message = read_framed(&mut ask(server, query));
     assert!(message.answers.is_empty());
     rcode(&message)
-}
-
-/// The same zone with another address of `www`.
-fn next(image: &Image, serial: u32, www: &str) -> Image {
-    let change = content::Change::Put { rrset: rrset(&format!("www.{APEX}"), Rtype::A, &[www]), owner: None };
-    image.with(image.content().apply(&[change]).expect("applies"), soa(APEX, serial))
 }
 
 /// The messages in octets that have the length of each before it.

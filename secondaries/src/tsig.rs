@@ -20,6 +20,9 @@ const ANY: [u8; 2] = [0, 255];
 /// Seconds that the clocks of both sides may differ in what we send (RFC 8945 §10).
 const FUDGE: u16 = 300;
 
+/// Messages in a row that may go without a signature (RFC 8945 §5.3.1).
+const MOST_UNSIGNED: u32 = 99;
+
 const FORMERR: u8 = 1;
 const NOTAUTH: u8 = 9;
 const BADSIG: u16 = 16;
@@ -141,7 +144,8 @@ impl Tsig {
         let mut message = self.message;
         message[..2].copy_from_slice(&self.id);
         let before = prefixed(&self.mac);
-        let signer = Signer { key: key.clone(), time: now, fudge: FUDGE, before, is_first: true };
+        let signer =
+            Signer { key: key.clone(), time: now, fudge: FUDGE, before, unsigned: 0, is_first: true };
         let problem = if now.abs_diff(self.time) > u64::from(self.fudge) {
             BADTIME
         } else if self.mac.len() < full {
@@ -184,13 +188,15 @@ pub struct Signer {
     /// What the next MAC covers before its message: the MAC of the message before with its length, and the
     /// messages since then that were not signed.
     before: Vec<u8>,
+    /// How many these are.
+    unsigned: u32,
     is_first: bool,
 }
 
 impl Signer {
     /// Signs a query of ours.
     pub fn of_query(key: Arc<Key>, now: u64) -> Self {
-        Signer { key, time: now, fudge: FUDGE, before: Vec::new(), is_first: true }
+        Signer { key, time: now, fudge: FUDGE, before: Vec::new(), unsigned: 0, is_first: true }
     }
 
     /// The key.
@@ -204,18 +210,23 @@ impl Signer {
         name.len() + 10 + algorithm.name().len() + 16 + algorithm.octets()
     }
 
-    /// Signs the next message. One that has no room for it stays without (RFC 8945 §5.3.1), which the last may
-    /// not be.
-    pub fn sign(&mut self, message: &mut Vec<u8>, now: u64) {
+    /// Signs the next message. One that has no room for it stays without, which the first and the last may not be,
+    /// nor a hundred in a row (RFC 8945 §5.3.1). Says whether it may be sent.
+    pub fn sign(&mut self, message: &mut Vec<u8>, now: u64) -> bool {
         if message.len() + self.octets() > MESSAGE {
+            if self.is_first || self.unsigned == MOST_UNSIGNED {
+                return false;
+            }
             self.before.extend_from_slice(message);
-            return;
+            self.unsigned += 1;
+            return true;
         }
         self.time = now;
         let mac = self.mac(message, 0, &[]);
         self.append(message, &mac, 0, &[]);
         self.before = prefixed(&mac);
-        self.is_first = false;
+        (self.unsigned, self.is_first) = (0, false);
+        true
     }
 
     /// What checks the answer to a query of ours that was signed.

@@ -12,7 +12,7 @@ mod rates;
 pub use rates::{PRIVATE, Rates};
 
 use crate::traffic;
-use crate::transfer::{Answered, Over, Transfers};
+use crate::transfer::{Answered, Over, Single, Transfers};
 use arc_swap::{ArcSwap, Cache};
 use port53_zone::answer::{self, Asked, Responded, Transport};
 use port53_zone::image::Zones;
@@ -73,12 +73,12 @@ impl Gate {
         let settings = settings.load();
         let mut asked = Asked::new(Transport::Udp, client, now);
         let over = Over::Udp(settings.answer.udp_limit);
-        // The response, and whether it is shorter for who is limited: what is of a transfer is not.
+        // The response, and whether it is shorter for who is limited: what refuses a signature is not.
         let mut respond = |asked: &Asked| {
             let mut can_be_short = false;
-            let respond = |query: &[u8], out: &mut [u8]| {
+            let respond = |single: Single<'_>, out: &mut [u8]| {
                 can_be_short = true;
-                answer::respond(zones, &settings.answer, asked, query, out)
+                single.respond(zones, &settings.answer, asked, out)
             };
             match self.transfers.answer(zones, query, client, over, out, respond) {
                 Answered::Response(made) => Some((made, can_be_short)),

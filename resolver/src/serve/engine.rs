@@ -3,7 +3,7 @@
 
 use crate::limits;
 use crate::traffic::{self, Traffic, Transport};
-use crate::transfer::{Answered, Over, Transfer, Transfers, Waiting};
+use crate::transfer::{Answered, Over, Single, Transfer, Transfers, Waiting};
 use arc_swap::ArcSwap;
 use port53_zone::answer::{self, Asked};
 use port53_zone::image::Zones;
@@ -107,7 +107,7 @@ impl Engine {
     fn respond(&self, asked: &Asked, over: Over, query: &[u8], out: &mut [u8]) -> Answered {
         let (zones, answering) = (self.zones.load(), self.answering.load());
         let respond =
-            |query: &[u8], out: &mut [u8]| answer::respond(&zones, &answering.answer, asked, query, out);
+            |single: Single<'_>, out: &mut [u8]| single.respond(&zones, &answering.answer, asked, out);
         let answer = || self.transfers.answer(&zones, query, asked.client, over, out, respond);
         catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| {
             self.counters.panicked();

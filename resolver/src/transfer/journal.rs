@@ -11,7 +11,14 @@ use port53_zone::image::Image;
 use port53_zone::serial;
 use port53_zone::transfer::Delta;
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How long a client waits for the difference that leads to what is in service, before it gets the whole zone.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Bounds in octets.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,6 +39,7 @@ impl Default for Limits {
 pub(super) struct Journals {
     limits: Limits,
     held: Mutex<Held>,
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -53,7 +61,7 @@ struct Journal {
 
 impl Journals {
     pub(super) fn new(limits: Limits) -> Self {
-        Journals { limits, held: Mutex::default() }
+        Journals { limits, held: Mutex::default(), changed: Notify::new() }
     }
 
     /// Notes that `image` is in service. Called by one thread, in the order of the versions.
@@ -77,6 +85,7 @@ impl Journals {
         held.octets = held.octets - before + after;
         while held.octets > self.limits.all && held.shrink() {}
         drop(held);
+        self.changed.notify_waiters();
         // It may be the last to have a million names: whoever asks does not wait for these to be freed.
         drop(last);
     }
@@ -89,7 +98,30 @@ impl Journals {
         journal.breaks_off(journal.last.soa().serial);
         held.gone.extend(journal.above.map(|above| (apex.clone(), above)));
         drop(held);
+        self.changed.notify_waiters();
         drop(journal);
+    }
+
+    /// Waits until what leads to `image` is noted, if it will be: a version is in service a little before.
+    pub(super) async fn comes_to(&self, image: &Arc<Image>) {
+        let comes = async {
+            loop {
+                let mut changed = pin!(self.changed.notified());
+                changed.as_mut().enable();
+                if !self.is_behind(image) {
+                    break;
+                }
+                changed.await;
+            }
+        };
+        // What it came to says the journal itself.
+        let _ = timeout(PATIENCE, comes).await;
+    }
+
+    fn is_behind(&self, image: &Image) -> bool {
+        let held = self.held();
+        let journal = held.zones.get(image.apex());
+        journal.is_some_and(|journal| serial::is_newer(image.soa().serial, journal.last.soa().serial))
     }
 
     /// The differences from `serial` to `image`, the oldest first. `None` when they are not here.
@@ -160,5 +192,65 @@ impl Journal {
     fn clear(&mut self) {
         self.deltas.clear();
         self.octets = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use port53_zone::content::{Change, Content};
+    use port53_zone::rdata::parse_value;
+    use port53_zone::{RRset, Rtype, Soa, name};
+
+    fn soa(serial: u32) -> Soa {
+        let (primary, contact) = (name::root(), name::root());
+        Soa { primary, contact, serial, refresh: 1, retry: 2, expire: 3, minimum: 4, ttl: 5 }
+    }
+
+    fn versions() -> [Arc<Image>; 2] {
+        let apex = name::parse_absolute("example.").expect("a name");
+        let set =
+            |rtype, value| RRset::new(apex.clone(), rtype, 60, [parse_value(rtype, value).expect("one")]);
+        let content =
+            Content::build(apex.clone(), [7; 16], [(set(Rtype::NS, "ns."), None)]).expect("a content");
+        let first = Image::new(content, soa(1));
+        let change = Change::Put { rrset: set(Rtype::TXT, "new"), owner: None };
+        let second = first.with(first.content().apply(&[change]).expect("applies"), soa(2));
+        [Arc::new(first), Arc::new(second)]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn between_the_swap_and_the_journal_a_client_was_sent_the_whole_zone() {
+        let journals = Arc::new(Journals::new(Limits::default()));
+        let [first, second] = versions();
+        journals.add(&first);
+        let waits = tokio::spawn({
+            let (journals, second) = (journals.clone(), second.clone());
+            async move {
+                journals.comes_to(&second).await;
+                journals.since(1, &second).map(|deltas| deltas.len())
+            }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        journals.add(&second);
+        assert_eq!(waits.await.expect("no panic"), Some(1));
+    }
+
+    /// Nobody waits for what will not come, and nobody for ever.
+    #[tokio::test(start_paused = true)]
+    async fn waiting_for_the_journal_ends() {
+        let journals = Journals::new(Limits::default());
+        let [first, second] = versions();
+        let begun = tokio::time::Instant::now();
+        journals.comes_to(&first).await;
+        journals.add(&second);
+        journals.comes_to(&first).await;
+        journals.comes_to(&second).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        journals.forget(second.apex());
+        journals.add(&first);
+        journals.comes_to(&second).await;
+        assert_eq!(begun.elapsed(), PATIENCE);
     }
 }

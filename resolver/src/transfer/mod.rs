@@ -12,6 +12,7 @@
 //!
 //! - Whoever signs with a key of ours gets signed answers, over UDP and TCP (RFC 8945).
 //! - Who may have a zone says its [`Policy`]; nobody by default.
+//! - What has one response, that of IXFR over UDP too, is a [`Single`], under the settings and limits of all others.
 //! - A transfer is a [`Transfer`]: one message after another, of one version of the zone, as fast as the client
 //!   reads. Nothing of the zone is copied.
 //! - What changed from version to version is in the journal, in memory only and bounded: after a restart, and
@@ -21,10 +22,12 @@ mod acl;
 mod journal;
 mod places;
 mod sending;
+mod single;
 
 pub use acl::{Policies, Policy};
 pub use journal::Limits as JournalLimits;
 pub use sending::{Transfer, Waiting};
+pub use single::Single;
 
 use crate::source::Publisher;
 use arc_swap::ArcSwap;
@@ -34,11 +37,12 @@ use places::Places;
 use port53_secondaries::keys::{Directory, Keys, LOOK};
 use port53_secondaries::notify::{Notifier, Pauses};
 use port53_secondaries::now;
-use port53_secondaries::tsig::{self, Asked, Signer, Verified};
+use port53_secondaries::tsig::{self, Asked, Verified};
 use port53_zone::answer::{self, Cookie, Responded};
 use port53_zone::image::{Image, ZoneState, Zones};
 use port53_zone::transfer::{Kind, Request, Sequence, is_ordinary};
 use port53_zone::{Name, name, serial};
+use single::OfTransfer;
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 use std::io;
@@ -59,8 +63,6 @@ const TC: u8 = 2;
 /// The least that a message over UDP can always be (RFC 1035 §4.2.1).
 const LEAST_UDP: u16 = 512;
 const MESSAGE: usize = 65_535;
-/// Octets of an OPT without options.
-const OPT: usize = 11;
 /// How long the thread that follows changes sleeps before it looks whether it shall end.
 const LOOK_UP: Duration = Duration::from_millis(200);
 
@@ -181,10 +183,11 @@ impl Transfers {
         client: IpAddr,
         over: Over,
         out: &mut [u8],
-        respond: impl FnOnce(&[u8], &mut [u8]) -> Option<Responded>,
+        respond: impl FnOnce(Single<'_>, &mut [u8]) -> Option<Responded>,
     ) -> Answered {
         if is_ordinary(message) {
-            return respond(message, out).map_or(Answered::Nothing, Answered::Response);
+            let single = Single { query: message, of_transfer: None };
+            return respond(single, out).map_or(Answered::Nothing, Answered::Response);
         }
         let (query, signer) = match Asked::read(message) {
             Asked::Unsigned => (Cow::Borrowed(message), None),
@@ -194,16 +197,20 @@ impl Transfers {
                 Ok(Verified { message, signer }) => (Cow::Owned(message), Some(signer)),
             },
         };
-        let mut signer = match self.start(zones, &query, signer, client, over) {
-            Started::Nothing(signer) => signer,
-            Started::Transfer(transfer) => return Answered::Transfer(transfer),
-            Started::Response(response) => return put(response, message, over, out),
+        let key = signer.as_ref().map(|signer| signer.key().name());
+        let of_transfer = match self.start(zones, &query, key, client, over) {
+            Started::Nothing => None,
+            Started::Single(of_transfer) => Some(of_transfer),
+            Started::Transfer { request, held, image } => {
+                return Answered::Transfer(Box::new(Waiting { request, held, image, signer, client }));
+            }
         };
-        let Some(made) = respond(&query, out) else { return Answered::Nothing };
-        Answered::Response(match &mut signer {
-            None => made,
-            Some(signer) => sign(signer, &query, over, made, out),
-        })
+        let single = Single { query: &query, of_transfer };
+        let made = match signer {
+            None => respond(single, out),
+            Some(signer) => single.respond_signed(signer, over, out, respond),
+        };
+        made.map_or(Answered::Nothing, Answered::Response)
     }
 
     /// Starts the transfer that `message` asks for. Whoever may not have it, and asks off an apex, gets the
@@ -212,76 +219,39 @@ impl Transfers {
         &self,
         zones: &Zones,
         message: &[u8],
-        signer: Option<Signer>,
+        key: Option<&[u8]>,
         client: IpAddr,
         over: Over,
     ) -> Started {
-        let Some(request) = Request::read(message) else { return Started::Nothing(signer) };
-        let Some(state) = zones.get(&request.name) else { return Started::Nothing(signer) };
-        let key = signer.as_ref().map(|signer| signer.key().name());
+        let Some(request) = Request::read(message) else { return Started::Nothing };
+        let Some(state) = zones.get(&request.name) else { return Started::Nothing };
         if !self.policies.of(&request.name).permits(client, key) {
             self.counts.refused.fetch_add(1, Relaxed);
             // Anyone can send datagrams in anyone's name, as many as he likes.
             if over == Over::Stream {
                 tracing::info!(zone = name::display(&request.name), %client, "transfer refused");
             }
-            return Started::Nothing(signer);
+            return Started::Nothing;
         }
         let image = match state {
-            ZoneState::Serving(image) => image,
-            ZoneState::Assembling => return refuse(&request, SERVFAIL, signer),
+            ZoneState::Serving(image) => image.clone(),
+            ZoneState::Assembling => return Started::Single(OfTransfer::Refused(request, SERVFAIL)),
         };
-        match over {
-            Over::Stream => self.start_on_stream(request, image, signer, client),
-            Over::Udp(_) | Over::Request => self.start_in_one(request, image, signer, over),
+        match (request.kind, over) {
+            (Kind::Ixfr { serial: None }, _) => Started::Single(OfTransfer::Refused(request, FORMERR)),
+            (Kind::Axfr, Over::Stream) => Started::Transfer { request, held: None, image },
+            (Kind::Ixfr { serial }, Over::Stream) => Started::Transfer { request, held: serial, image },
+            // AXFR is of streams only (RFC 5936 §4.2).
+            (Kind::Axfr, _) => Started::Nothing,
+            (Kind::Ixfr { serial: Some(held) }, _) => {
+                // RFC 1995 §2: the differences if they fit one response, else the SOA, which makes the client come
+                // over TCP.
+                let request = request.without_opt();
+                let differences = self.less_than_all(&request, held, &image);
+                let soa = Sequence::soa_alone(request, image);
+                Started::Single(OfTransfer::Records(differences.into_iter().chain([soa]).collect()))
+            }
         }
-    }
-
-    fn start_on_stream(
-        &self,
-        request: Request,
-        image: &Arc<Image>,
-        signer: Option<Signer>,
-        client: IpAddr,
-    ) -> Started {
-        let sequence = match request.kind {
-            Kind::Axfr => Sequence::whole(request, image.clone()),
-            Kind::Ixfr { serial: None } => return refuse(&request, FORMERR, signer),
-            Kind::Ixfr { serial: Some(held) } => self
-                .less_than_all(&request, held, image)
-                .unwrap_or_else(|| Sequence::whole(request, image.clone())),
-        };
-        Started::Transfer(Box::new(Waiting { sequence, signer, client }))
-    }
-
-    /// RFC 1995 §2: the differences if they fit one response, else the SOA, which makes the client come over
-    /// TCP. AXFR is of streams only (RFC 5936 §4.2).
-    fn start_in_one(
-        &self,
-        request: Request,
-        image: &Arc<Image>,
-        mut signer: Option<Signer>,
-        over: Over,
-    ) -> Started {
-        let held = match request.kind {
-            Kind::Axfr => return Started::Nothing(signer),
-            Kind::Ixfr { serial: None } => return refuse(&request, FORMERR, signer),
-            Kind::Ixfr { serial: Some(held) } => held,
-        };
-        let signature = signer.as_ref().map_or(0, Signer::octets);
-        let limit = over.limit(request.payload).saturating_sub(signature + OPT);
-        let soa = Sequence::soa_alone(request.clone(), image.clone());
-        let fitting =
-            self.less_than_all(&request, held, image).and_then(|sequence| one_message(sequence, limit));
-        let mut response = fitting.or_else(|| one_message(soa, limit)).unwrap_or_else(|| {
-            let mut truncated = request.refuse(NOERROR);
-            truncated[2] |= TC;
-            truncated
-        });
-        if let Some(signer) = &mut signer {
-            signer.sign(&mut response, now());
-        }
-        Started::Response(response)
     }
 
     /// What a client needs that has `held`, when that is less than the whole zone.
@@ -369,9 +339,11 @@ impl Transfers {
 /// What [`Transfers::start`] did.
 enum Started {
     /// It is no transfer, or not for this client.
-    Nothing(Option<Signer>),
-    Transfer(Box<Waiting>),
-    Response(Vec<u8>),
+    Nothing,
+    /// One message is all.
+    Single(OfTransfer),
+    /// There may be many, for a client that has the serial `held`.
+    Transfer { request: Request, held: Option<u32>, image: Arc<Image> },
 }
 
 /// Puts a response to `query` into the buffer; one that is too large for its sender, without its records.
@@ -386,38 +358,6 @@ fn put(mut response: Vec<u8>, query: &[u8], over: Over, out: &mut [u8]) -> Answe
     let (rcode, truncated) = (u16::from(response[3] & 0x0f), response[2] & TC != 0);
     let (kind, alike, cookie) = (answer::Kind::Error, 0, Cookie::None);
     Answered::Response(Responded { len: response.len(), rcode, qtype, truncated, kind, alike, cookie })
-}
-
-/// Signs the response that is at the start of `out`. What has no room for the signature is truncated to its
-/// question (RFC 8945 §5.3).
-fn sign(signer: &mut Signer, query: &[u8], over: Over, mut made: Responded, out: &mut [u8]) -> Responded {
-    let limit = over.limit(payload(query));
-    let mut response = out[..made.len].to_vec();
-    if made.len + signer.octets() > limit.min(out.len()) {
-        tsig::truncate(&mut response);
-        (made.rcode, made.truncated) = (u16::from(NOERROR), true);
-    }
-    signer.sign(&mut response, now());
-    // Room for a question and a signature there is in every buffer: 271 and at most 622 octets.
-    made.len = response.len().min(out.len());
-    out[..made.len].copy_from_slice(&response[..made.len]);
-    made
-}
-
-fn refuse(request: &Request, rcode: u8, signer: Option<Signer>) -> Started {
-    let mut response = request.refuse(rcode);
-    if let Some(mut signer) = signer {
-        signer.sign(&mut response, now());
-    }
-    Started::Response(response)
-}
-
-/// The one message that a transfer takes, without the length before it; `None` when it takes more.
-fn one_message(mut sequence: Sequence, limit: usize) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    sequence.next_into(&mut out, limit);
-    let is_one = sequence.is_complete() && (2..=2 + limit + OPT).contains(&out.len());
-    is_one.then(|| out.split_off(2))
 }
 
 /// The largest message over UDP that the sender of `query` takes (RFC 6891 §6.2.3).

@@ -4,14 +4,19 @@ use super::places::Place;
 use super::{NOERROR, SERVFAIL, Transfers};
 use port53_secondaries::now;
 use port53_secondaries::tsig::Signer;
-use port53_zone::transfer::{Extent, Sequence, TARGET};
+use port53_zone::image::Image;
+use port53_zone::transfer::{Extent, Request, Sequence, TARGET};
 use port53_zone::{Rtype, name};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A transfer that has no place yet.
 pub struct Waiting {
-    pub(super) sequence: Sequence,
+    pub(super) request: Request,
+    /// The serial that the client has, if it wants no more than what is new.
+    pub(super) held: Option<u32>,
+    pub(super) image: Arc<Image>,
     pub(super) signer: Option<Signer>,
     pub(super) client: IpAddr,
 }
@@ -26,6 +31,8 @@ pub struct Transfer {
 
 enum Sending {
     Records(Sequence),
+    /// There is a message that has no room for the signature it must have: the client has not everything.
+    Stuck,
     /// There was no place: one message says so.
     Refused(Option<Vec<u8>>),
 }
@@ -33,7 +40,13 @@ enum Sending {
 impl Waiting {
     /// Waits for a place among the transfers. Without one, the transfer is a SERVFAIL: try again.
     pub async fn enter(self: Box<Self>, transfers: &Transfers) -> Transfer {
-        let Waiting { sequence, signer, client } = *self;
+        let Waiting { request, held, image, signer, client } = *self;
+        let mut less = None;
+        if let Some(held) = held {
+            transfers.journals.comes_to(&image).await;
+            less = transfers.less_than_all(&request, held, &image);
+        }
+        let sequence = less.unwrap_or_else(|| Sequence::whole(request, image));
         let (request, extent) = (sequence.request(), sequence.extent());
         let zone = name::display(&request.name);
         let qtype = request.kind.rtype();
@@ -74,6 +87,7 @@ impl Transfer {
                     return false;
                 }
             }
+            Sending::Stuck => return false,
             Sending::Refused(response) => {
                 let Some(response) = response.take() else { return false };
                 out.extend_from_slice(&(response.len() as u16).to_be_bytes());
@@ -82,7 +96,11 @@ impl Transfer {
         }
         if let Some(signer) = &mut self.signer {
             let mut message = out.split_off(begin + 2);
-            signer.sign(&mut message, now());
+            if !signer.sign(&mut message, now()) {
+                out.truncate(begin);
+                self.state = Sending::Stuck;
+                return false;
+            }
             out[begin..].copy_from_slice(&(message.len() as u16).to_be_bytes());
             out.extend_from_slice(&message);
         }
@@ -94,6 +112,7 @@ impl Transfer {
     pub fn finish(self) -> Option<(u16, u16)> {
         let rcode = match &self.state {
             Sending::Records(sequence) if !sequence.is_complete() => return None,
+            Sending::Stuck => return None,
             Sending::Records(_) => NOERROR,
             Sending::Refused(_) => SERVFAIL,
         };

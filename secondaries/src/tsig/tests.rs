@@ -158,7 +158,7 @@ fn rfc8945_5_3_1_messages_in_a_row() {
     let mut signer = verified.signer;
     let request_mac = signer.before.clone();
     let mut row = [query(), query(), vec![0; MESSAGE], query()];
-    row.iter_mut().for_each(|message| signer.sign(message, NOW + 1));
+    assert!(row.iter_mut().all(|message| signer.sign(message, NOW + 1)));
     let mac_of = |message: &[u8]| {
         let Asked::Signed(tsig) = Asked::read(message) else { panic!("unsigned") };
         (tsig.mac, tsig.message)
@@ -172,6 +172,20 @@ fn rfc8945_5_3_1_messages_in_a_row() {
     assert_eq!(row[2].len(), MESSAGE, "no room");
     let (fourth, message) = mac_of(&row[3]);
     assert_eq!(fourth, key.mac(&[&prefixed(&second), &row[2], &message, &timers]));
+}
+
+/// RFC 8945 §5.3.1: at least every hundredth message has a signature.
+#[test]
+fn more_than_99_messages_in_a_row_were_unsigned() {
+    let verified = verify(&signed(key("one.example"), NOW), NOW).unwrap_or_else(|_| panic!("right"));
+    let mut signer = verified.signer;
+    let large = || vec![0; MESSAGE];
+    assert!(!signer.sign(&mut large(), NOW), "the first");
+    for _ in 0..2 {
+        assert!(signer.sign(&mut query(), NOW));
+        assert!((0..99).all(|_| signer.sign(&mut large(), NOW)));
+    }
+    assert!(!signer.sign(&mut large(), NOW), "the hundredth");
 }
 
 /// RFC 8945 §4.2: the name of the algorithm is one of 255 octets, and not compressed.

@@ -69,6 +69,9 @@ pub enum Kind {
 #[cfg(test)]
 mod tests;
 
+/// Octets of the longest OPT of a response.
+pub const GREATEST_OPT: usize = opt::GREATEST;
+
 const NOERROR: u16 = 0;
 const FORMERR: u16 = 1;
 const SERVFAIL: u16 = 2;
@@ -106,6 +109,25 @@ pub fn respond(
         (_, None) => reply.without_question(FORMERR, out),
         (Verdict::Query, Some(query)) => respond_to_query(zones, reply, query, out),
         (_, Some(query)) => reply.without_answer(query, FORMERR, out),
+    })
+}
+
+/// Writes the response to `query`, which is well-formed, with a message of another, that of a zone transfer: `make`
+/// is told how many octets it may have and gives it without OPT; `None` for one that has more. All that is said and
+/// demanded beside the sections is as in [`respond`].
+pub fn respond_with(
+    settings: &Settings,
+    asked: &Asked,
+    query: &[u8],
+    out: &mut [u8],
+    make: impl FnOnce(usize) -> Option<Vec<u8>>,
+) -> Option<Responded> {
+    let parsed = query::parse(query)?;
+    let reply = Reply::new(settings, asked, &parsed, query.len());
+    let query = parsed.query.as_ref()?;
+    Some(match reply.must_prove_address() {
+        true => reply.prove_address(query, out),
+        false => reply.with_message(query, make, out),
     })
 }
 

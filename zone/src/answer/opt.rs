@@ -6,7 +6,7 @@ use super::query::{Edns, code};
 /// Octets of an OPT without options.
 const FIXED: usize = 11;
 /// The longest that one here can be: NSID, cookie, keepalive, zone version, extended error.
-const GREATEST: usize = FIXED + (4 + GREATEST_NSID) + (4 + 24) + (4 + 2) + (4 + 6) + (4 + 2);
+pub(crate) const GREATEST: usize = FIXED + (4 + GREATEST_NSID) + (4 + 24) + (4 + 2) + (4 + 6) + (4 + 2);
 /// Octets of the longest NSID that may be set. With it, the longest question and all else fit in 512.
 pub(crate) const GREATEST_NSID: usize = 128;
 /// Responses are padded to a multiple of this (RFC 8467 §4.1).

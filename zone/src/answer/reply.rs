@@ -111,11 +111,33 @@ impl<'s> Reply<'s> {
     pub(crate) fn prove_address(self, query: &Query<'_>, out: &mut [u8]) -> Responded {
         match self.cookie {
             Cookie::Client | Cookie::Invalid => self.without_answer(query, BADCOOKIE, out),
-            Cookie::None | Cookie::Valid => {
-                let writer = self.begin(query, out);
-                self.end(writer, query, NOERROR, Flags { truncated: true, ..Flags::default() })
-            }
+            Cookie::None | Cookie::Valid => self.truncated(query, out),
         }
+    }
+
+    /// Nothing but TC.
+    fn truncated(self, query: &Query<'_>, out: &mut [u8]) -> Responded {
+        let writer = self.begin(query, out);
+        self.end(writer, query, NOERROR, Flags { truncated: true, ..Flags::default() })
+    }
+
+    /// A whole message that `make` gives when told how many octets it may have, and the OPT behind it; TC for `None`.
+    pub(crate) fn with_message(
+        mut self,
+        query: &Query<'_>,
+        make: impl FnOnce(usize) -> Option<Vec<u8>>,
+        out: &mut [u8],
+    ) -> Responded {
+        let opt = self.opt.as_ref().map_or(0, Opt::len);
+        let Some(message) = make(self.greatest_len().min(out.len()) - opt) else {
+            return self.truncated(query, out);
+        };
+        out[..message.len()].copy_from_slice(&message);
+        let rcode = u16::from(message[3] & 0x0f);
+        let len = self.append_opt(message.len(), rcode, out);
+        let kind = if rcode == NOERROR { Kind::Answer } else { Kind::Error };
+        let (qtype, alike, cookie) = (query.qtype.to_int(), query.name.hash(), self.cookie);
+        Responded { len, rcode, qtype, truncated: false, kind, alike, cookie }
     }
 
     /// Begins the sections.
@@ -162,18 +184,23 @@ impl<'s> Reply<'s> {
         out[..query::HEADER].fill(0);
         out[..2].copy_from_slice(&self.header.id);
         out[2..4].copy_from_slice(&flags.to_be_bytes());
-        let mut len = query::HEADER;
-        if let Some(opt) = &mut self.opt {
-            let opt = opt.octets(rcode);
-            out[query::HEADER - 1] = 1;
-            out[len..len + opt.len()].copy_from_slice(opt);
-            len += opt.len();
-            if self.asked.is_encrypted && self.edns.is_some_and(|edns| edns.options.wants_padding) {
-                len = opt::pad(out, len, opt.len());
-            }
-        }
+        let len = self.append_opt(query::HEADER, rcode, out);
         let cookie = self.cookie;
         Responded { len, rcode, qtype: 0, truncated: false, kind: Kind::Error, alike: 0, cookie }
+    }
+
+    /// Appends the OPT, if there is one, to a message of `len` octets without further additional records. Returns how
+    /// many it then has.
+    fn append_opt(&mut self, len: usize, rcode: u16, out: &mut [u8]) -> usize {
+        let Some(opt) = &mut self.opt else { return len };
+        let opt = opt.octets(rcode);
+        let end = len + opt.len();
+        out[query::HEADER - 1] = 1;
+        out[len..end].copy_from_slice(opt);
+        match self.asked.is_encrypted && self.edns.is_some_and(|edns| edns.options.wants_padding) {
+            true => opt::pad(out, end, opt.len()),
+            false => end,
+        }
     }
 
     /// The most that may be sent: what the client takes and our setting allows, and over UDP no more than so

@@ -90,6 +90,12 @@ impl Request {
         })
     }
 
+    /// The same for a response that gets its OPT from elsewhere.
+    #[must_use]
+    pub fn without_opt(self) -> Self {
+        Request { edns: None, ..self }
+    }
+
     /// A response without records.
     pub fn refuse(&self, rcode: u8) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER + self.question.len() + 11);
