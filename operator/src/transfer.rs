@@ -37,6 +37,21 @@ pub enum Seen {
     There(i64, Result<Held, String>),
 }
 
+/// Of what was never looked for.
+static UNREAD: Seen = Seen::Unread;
+
+impl Seen {
+    /// What is known of the Secret `key`.
+    pub fn of<'a>(secrets: &'a BTreeMap<Key, Seen>, key: &Key) -> &'a Seen {
+        secrets.get(key).unwrap_or(&UNREAD)
+    }
+
+    /// Whether it was once found what the Secret holds, or that it is not there.
+    pub fn is_read(&self) -> bool {
+        matches!(self, Seen::Missing | Seen::There(..))
+    }
+}
+
 /// A key as a Secret holds it.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Held {
@@ -58,14 +73,56 @@ impl std::fmt::Debug for Held {
 pub struct Transferable {
     /// Those who are known.
     pub allow: Vec<Allow>,
-    /// Whether there may be others, whose Secrets were not read yet.
-    pub is_partial: bool,
-    /// Whether a Secret was not looked for yet.
-    pub is_unread: bool,
-    /// What keeps the others from it, for a person.
-    pub missing: Vec<String>,
+    /// Whether these are all.
+    pub known: Known,
     /// The key that signs NOTIFY; `None` within where it is not known yet.
     pub signs: Option<Option<Name>>,
+}
+
+/// How far it is known who may transfer a zone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Known {
+    /// A Secret was not looked for yet: of none is anything said.
+    Unread,
+    /// A Secret cannot be read, which may pass. What keeps it and others away, for a person.
+    Partly(Vec<String>),
+    /// As far as it can be, and this keeps others away, for a person.
+    Wholly(Vec<String>),
+}
+
+/// Everyone is known.
+impl Default for Known {
+    fn default() -> Self {
+        Known::Wholly(Vec::new())
+    }
+}
+
+impl Known {
+    /// What keeps others away, where that is known.
+    pub fn missing(&self) -> &[String] {
+        match self {
+            Known::Unread => &[],
+            Known::Partly(missing) | Known::Wholly(missing) => missing,
+        }
+    }
+
+    /// Also this is so.
+    fn and(self, other: Known) -> Known {
+        match (self, other) {
+            (Known::Unread, _) | (_, Known::Unread) => Known::Unread,
+            (Known::Wholly(mut missing), Known::Wholly(more)) => {
+                missing.extend(more);
+                Known::Wholly(missing)
+            }
+            (
+                Known::Partly(mut missing) | Known::Wholly(mut missing),
+                Known::Partly(more) | Known::Wholly(more),
+            ) => {
+                missing.extend(more);
+                Known::Partly(missing)
+            }
+        }
+    }
 }
 
 /// What is wrong with `spec.transfer` of a Zone.
@@ -178,37 +235,34 @@ pub fn transferable(
         }
         let Some(secret) = &allow.tsig_secret_ref else { continue };
         let key = (namespace.to_owned(), secret.name.clone());
-        let known = match key_of(&key, secrets, holders) {
+        let name = match key_of(&key, &format!("spec.transfer.allow[{i}].tsigSecretRef"), secrets, holders) {
             Ok(name) => Some(name),
-            Err(Unknown { why, is_passing }) => {
-                all.is_unread |= matches!(secrets.get(&key), None | Some(Seen::Unread));
-                all.is_partial |= is_passing;
-                all.missing.push(format!("spec.transfer.allow[{i}].tsigSecretRef: {why}"));
+            Err(known) => {
+                all.known = std::mem::take(&mut all.known).and(known);
                 None
             }
         };
-        all.signs.get_or_insert(known.clone());
-        all.allow.extend(known.map(Allow::Key));
+        all.signs.get_or_insert(name.clone());
+        all.allow.extend(name.map(Allow::Key));
     }
     all
 }
 
-/// Why a key is not known, and whether it may be in a while without anyone's doing.
-struct Unknown {
-    why: String,
-    is_passing: bool,
-}
-
-fn key_of(key: &Key, secrets: &BTreeMap<Key, Seen>, holders: &BTreeMap<Name, Key>) -> Result<Name, Unknown> {
+/// The key in the Secret that `field` names, or how far that leaves it known who may transfer.
+fn key_of(
+    key: &Key,
+    field: &str,
+    secrets: &BTreeMap<Key, Seen>,
+    holders: &BTreeMap<Name, Key>,
+) -> Result<Name, Known> {
     let (namespace, secret) = key;
-    let no = |why: String| Unknown { why, is_passing: false };
-    let yet = |why: String| Unknown { why, is_passing: true };
-    match secrets.get(key).unwrap_or(&Seen::Unread) {
-        Seen::Unread => Err(yet(format!("Secret {namespace}/{secret} was not read yet"))),
-        Seen::Unreadable(why) => Err(yet(format!(
-            "Secret {namespace}/{secret} cannot be read: {why}; let the operator list and watch the Secret of \
+    let no = |why: String| Known::Wholly(vec![format!("{field}: {why}")]);
+    match Seen::of(secrets, key) {
+        Seen::Unread => Err(Known::Unread),
+        Seen::Unreadable(why) => Err(Known::Partly(vec![format!(
+            "{field}: Secret {namespace}/{secret} cannot be read: {why}; let the operator list and watch the Secret of \
              this name by a Role and a RoleBinding in {namespace}"
-        ))),
+        )])),
         Seen::Missing => Err(no(format!("there is no Secret {namespace}/{secret}: create it"))),
         Seen::There(_, Err(why)) => Err(no(format!("Secret {namespace}/{secret} {why}"))),
         Seen::There(_, Ok(held)) => match holders.get(&held.name) {
@@ -298,8 +352,8 @@ mod tests {
         let holders_now = holders(&secrets);
         let younger = transferable(&zone("a", allow), &secrets, &holders_now);
         assert_eq!(younger.allow, ["192.0.2.0/24".parse().expect("an entry")]);
-        assert!(younger.missing[0].contains("in an older Secret already"), "{younger:?}");
-        assert!(!younger.is_partial && younger.signs == Some(None));
+        assert!(younger.known.missing()[0].contains("in an older Secret already"), "{younger:?}");
+        assert!(matches!(younger.known, Known::Wholly(_)) && younger.signs == Some(None));
         let older = transferable(&zone("b", allow), &secrets, &holders_now);
         assert_eq!(older.allow.len(), 2);
         assert_eq!(older.signs, Some(name::parse_absolute("xfr").ok()));
@@ -308,20 +362,24 @@ mod tests {
         let holders_now = holders(&secrets);
         assert_eq!(transferable(&zone("a", allow), &secrets, &holders_now).allow.len(), 2);
         let gone = transferable(&zone("b", allow), &secrets, &holders_now);
-        assert_eq!(
-            gone.missing,
-            ["spec.transfer.allow[0].tsigSecretRef: there is no Secret b/xfr: create it"]
-        );
+        let missing = "spec.transfer.allow[0].tsigSecretRef: there is no Secret b/xfr: create it";
+        assert_eq!(gone.known, Known::Wholly(vec![missing.to_owned()]));
     }
 
     #[test]
     fn what_was_not_read_is_not_known_to_be_missing() {
-        let allow = r#"{"allow": [{"tsigSecretRef": {"name": "xfr"}}]}"#;
-        for seen in [None, Some(Seen::Unread), Some(Seen::Unreadable("forbidden".to_owned()))] {
-            let secrets = seen.into_iter().map(|seen| (key("a", "xfr"), seen)).collect();
-            let partial = transferable(&zone("a", allow), &secrets, &BTreeMap::new());
-            assert!(partial.is_partial && partial.missing.len() == 1, "{partial:?}");
-        }
+        let allow = r#"{"allow": [{"tsigSecretRef": {"name": "gone"}}, {"tsigSecretRef": {"name": "xfr"}}]}"#;
+        let known = |seen: Option<Seen>| {
+            let seen = seen.into_iter().map(|seen| (key("a", "xfr"), seen));
+            let secrets = seen.chain([(key("a", "gone"), Seen::Missing)]).collect();
+            transferable(&zone("a", allow), &secrets, &BTreeMap::new()).known
+        };
+        assert_eq!(known(None), Known::Unread);
+        assert_eq!(known(Some(Seen::Unread)), Known::Unread);
+        let unreadable = known(Some(Seen::Unreadable("forbidden".to_owned())));
+        assert!(matches!(&unreadable, Known::Partly(missing) if missing.len() == 2), "{unreadable:?}");
+        let missing = known(Some(Seen::Missing));
+        assert!(matches!(&missing, Known::Wholly(missing) if missing.len() == 2), "{missing:?}");
     }
 
     #[test]

@@ -196,7 +196,7 @@ mod tests {
             max_removed_percent: 30,
             released: Some("another: id. To let"),
             pinned: None,
-            transfer: port53_operator::report::Transfer::Unsaid,
+            transfers: None,
             leaves_at: None,
             note: None,
         };

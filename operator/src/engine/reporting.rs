@@ -21,7 +21,7 @@ use crate::cluster::people::{self, Status};
 use crate::cluster::store::WriteError;
 use crate::index::Key;
 use crate::objects::ObjectRef;
-use crate::report::{Facts, Service, Transfer, record_status, zone_status};
+use crate::report::{Facts, Service, record_status, zone_status};
 use crate::verdict::{Outcome, Verdict};
 
 /// Statuses on their way at once.
@@ -299,12 +299,7 @@ impl Engine {
         let trouble = apex.and_then(|apex| self.zones.get(apex)?.trouble.as_deref());
         let trouble = trouble.map(|why| format!("what changed since is not published: {why}"));
         let note = note(object, zone.map(|zone| &zone.rollback)).or(trouble);
-        let transferable = self.transferable(object);
-        let transfer = match &transferable {
-            None => Transfer::Unsaid,
-            Some(transferable) if transferable.is_unread => Transfer::Unread,
-            Some(transferable) => Transfer::Missing(&transferable.missing),
-        };
+        let transfers = self.transfers_known(object);
         let facts = Facts {
             serial: stored.map(|stored| stored.head.soa.serial),
             records: stored.map_or(0, |stored| stored.head.rrsets),
@@ -314,7 +309,7 @@ impl Engine {
             max_removed_percent: object.spec.guard.max_removed_percent,
             released: planning::annotation(object, RELEASE_ANNOTATION),
             pinned: stored.and_then(|stored| stored.head.pinned),
-            transfer,
+            transfers: transfers.as_ref(),
             leaves_at: leaves_at(object).filter(|_| stored.is_some()),
             note: note.as_deref(),
         };

@@ -28,7 +28,7 @@ use super::{Engine, Timer, planning};
 use crate::cluster::secrets::{self, TSIG_KEYS};
 use crate::cluster::store::WriteError;
 use crate::index::{self, Key};
-use crate::transfer::{self, Seen, Transferable};
+use crate::transfer::{self, Known, Seen, Transferable};
 
 /// Messages on their way from the Secrets.
 const QUEUE: usize = 256;
@@ -123,10 +123,8 @@ impl Transfers {
             What::Listed | What::Deleted(_) => Seen::Missing,
             What::Following => return false,
             // What was read stays.
-            What::Lost(trouble) => match self.secrets.get(&key) {
-                None | Some(Seen::Unread | Seen::Unreadable(_)) => Seen::Unreadable(trouble.why),
-                Some(_) => return false,
-            },
+            What::Lost(_) if Seen::of(&self.secrets, &key).is_read() => return false,
+            What::Lost(trouble) => Seen::Unreadable(trouble.why),
         };
         self.secrets.insert(key.clone(), now.clone()) != Some(now)
     }
@@ -166,9 +164,8 @@ impl Transfers {
     fn to_write(&self) -> Option<BTreeMap<String, String>> {
         let written = self.written.as_ref()?;
         let mut files = transfer::files(&self.secrets, &self.holders);
-        let is_unread =
-            |key: &Key| matches!(self.secrets.get(key), None | Some(Seen::Unread | Seen::Unreadable(_)));
-        if self.followed.keys().filter(|key| **key != self.own).any(is_unread) {
+        let mut of_people = self.followed.keys().filter(|key| **key != self.own);
+        if of_people.any(|key| !Seen::of(&self.secrets, key).is_read()) {
             // A key that is in use may be that of a Secret that was not read yet.
             for (name, text) in written {
                 files.entry(name.clone()).or_insert_with(|| text.clone());
@@ -249,7 +246,7 @@ impl Engine {
     /// Who may transfer the zone of a Zone, beside those of whom that is not known now and who may already.
     pub(super) fn may_transfer(&self, zone: &Zone, apex: &Name) -> Vec<Allow> {
         let mut transferable = self.transfers.of(zone);
-        if transferable.is_partial {
+        if !matches!(transferable.known, Known::Wholly(_)) {
             let stored = self.zones.get(apex).and_then(|zone| zone.serving());
             let may = stored.iter().flat_map(|stored| &stored.head.transfer);
             transferable.allow.extend(may.filter(|allow| matches!(allow, Allow::Key(_))).cloned());
@@ -260,9 +257,9 @@ impl Engine {
         transferable.allow
     }
 
-    /// Who may transfer the zone of a Zone; nothing where it says of nobody that he may.
-    pub(super) fn transferable(&self, zone: &Zone) -> Option<Transferable> {
-        zone.spec.transfer.as_ref().map(|_| self.transfers.of(zone))
+    /// How far it is known who may transfer the zone of a Zone; nothing where it says of nobody that he may.
+    pub(super) fn transfers_known(&self, zone: &Zone) -> Option<Known> {
+        zone.spec.transfer.as_ref().map(|_| self.transfers.of(zone).known)
     }
 
     /// So many nameservers answer this serial with all their pods: secondaries are told, once for each of them.

@@ -5,7 +5,7 @@ mod record;
 mod zone;
 
 pub use record::record_status;
-pub use zone::{Facts, Held, Transfer, zone_status};
+pub use zone::{Facts, Held, zone_status};
 
 use port53_crds::Reason;
 

@@ -7,6 +7,7 @@ use port53_crds::{
 };
 
 use super::{Service, is_accepted, refusal, warnings};
+use crate::transfer::Known;
 use crate::verdict::Verdict;
 
 /// Removals that the guard holds back.
@@ -16,17 +17,6 @@ pub struct Held {
     pub id: String,
     /// `www.example.com. A`, in canonical order.
     pub removals: Vec<String>,
-}
-
-/// Whether those who may transfer a zone can.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Transfer<'a> {
-    /// Its Zone says of nobody that he may.
-    Unsaid,
-    /// Not every Secret was looked for yet: what was said last stays.
-    Unread,
-    /// All can, but for these reasons.
-    Missing(&'a [String]),
 }
 
 /// What is so of a zone.
@@ -48,8 +38,8 @@ pub struct Facts<'a> {
     pub released: Option<&'a str>,
     /// The serial of the revision that it is rolled back to.
     pub pinned: Option<u32>,
-    /// Whether those who may transfer it can.
-    pub transfer: Transfer<'a>,
+    /// How far it is known who may transfer it; nothing where its Zone says of nobody that he may.
+    pub transfers: Option<&'a Known>,
     /// When it is withdrawn, because its Zone was deleted.
     pub leaves_at: Option<Timestamp>,
     /// What else a person should know, such as why a rollback is not possible.
@@ -82,14 +72,15 @@ pub fn zone_status(
         None => set(ConditionType::Held, Status::False, Reason::NothingHeld, String::new()),
         Some(held) => set(ConditionType::Held, Status::True, Reason::RemovalsHeld, held_message(held, facts)),
     }
-    match facts.transfer {
-        Transfer::Unsaid | Transfer::Unread => {}
-        Transfer::Missing([]) => {
-            set(ConditionType::Transferable, Status::True, Reason::KeysKnown, String::new());
-        }
-        Transfer::Missing(missing) => {
-            set(ConditionType::Transferable, Status::False, Reason::KeyMissing, missing.join("; "));
-        }
+    match facts.transfers {
+        // What was said last stays while it is not known.
+        None | Some(Known::Unread) => {}
+        Some(known) => match known.missing() {
+            [] => set(ConditionType::Transferable, Status::True, Reason::KeysKnown, String::new()),
+            missing => {
+                set(ConditionType::Transferable, Status::False, Reason::KeyMissing, missing.join("; "));
+            }
+        },
     }
     if is_accepted(verdict) {
         set(ConditionType::Accepted, Status::True, Reason::Accepted, warnings(verdict));
@@ -99,7 +90,7 @@ pub fn zone_status(
     }
     let (status, reason, message) = ready(verdict, facts);
     set(ConditionType::Ready, status, reason, message);
-    if facts.transfer == Transfer::Unsaid {
+    if facts.transfers.is_none() {
         let transferable = ConditionType::Transferable.as_str();
         new.conditions.retain(|condition| condition.type_ != transferable);
     }
@@ -213,7 +204,7 @@ mod tests {
             max_removed_percent: 30,
             released: None,
             pinned: None,
-            transfer: Transfer::Unsaid,
+            transfers: None,
             leaves_at: None,
             note: None,
         }
@@ -255,20 +246,23 @@ mod tests {
             let verdict = Verdict { object, generation: 3, zone: None, name: None, outcome, complaints };
             zone_status(&verdict, facts, old, Timestamp::UNIX_EPOCH)
         };
-        let missing = ["no Secret".to_owned()];
-        let told = |transfer| {
-            let facts = Facts { transfer, ..facts(&confirmation) };
+        let told = |known: Option<&Known>| {
+            let facts = Facts { transfers: known, ..facts(&confirmation) };
             let status = verdict(&facts, None).expect("a status");
             let found = find_condition(&status.conditions, ConditionType::Transferable);
             found.map(|found| format!("{} {}: {}", found.status, found.reason, found.message))
         };
-        assert_eq!(told(Transfer::Unsaid), None);
-        assert_eq!(told(Transfer::Missing(&[])).as_deref(), Some("True KeysKnown: "));
-        assert_eq!(told(Transfer::Missing(&missing)).as_deref(), Some("False KeyMissing: no Secret"));
-        let known = Facts { transfer: Transfer::Missing(&[]), ..facts(&confirmation) };
+        let missing = || vec!["no Secret".to_owned()];
+        let all = Known::Wholly(Vec::new());
+        assert_eq!(told(None), None);
+        assert_eq!(told(Some(&all)).as_deref(), Some("True KeysKnown: "));
+        for known in [Known::Partly(missing()), Known::Wholly(missing())] {
+            assert_eq!(told(Some(&known)).as_deref(), Some("False KeyMissing: no Secret"));
+        }
+        let known = Facts { transfers: Some(&all), ..facts(&confirmation) };
         let before = verdict(&known, None).expect("a status");
         // A restarted operator has read no Secret yet, and takes nothing back.
-        let unread = Facts { transfer: Transfer::Unread, ..facts(&confirmation) };
+        let unread = Facts { transfers: Some(&Known::Unread), ..facts(&confirmation) };
         assert_eq!(verdict(&unread, Some(&before)), None);
         let after = verdict(&facts(&confirmation), Some(&before)).expect("another");
         assert_eq!(find_condition(&after.conditions, ConditionType::Transferable), None);
