@@ -30,6 +30,7 @@ pub mod read;
 pub mod resolver;
 pub mod unbound;
 
+use port53_zone::{Name, Soa, name};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes; who waits this long has failed.
@@ -51,6 +52,24 @@ impl Zone<'_> {
             "" => "root.zone".to_owned(),
             name => format!("{name}.zone"),
         }
+    }
+}
+
+/// The SOA of a zone that a test makes.
+///
+/// # Panics
+/// When the apex is so long that nothing fits below it.
+pub fn soa(apex: &Name, serial: u32) -> Soa {
+    let below = |label: &str| name::parse(label, apex).expect("a name");
+    Soa {
+        primary: below("ns1"),
+        contact: below("hostmaster"),
+        serial,
+        refresh: 3600,
+        retry: 600,
+        expire: 604_800,
+        minimum: 300,
+        ttl: 3600,
     }
 }
 

@@ -10,10 +10,11 @@ use clap::Parser;
 use port53_cli::report;
 use port53_resolver::source::Publisher;
 use port53_tests::generate::Random;
+use port53_tests::soa;
 use port53_zone::answer::{self, Asked, Transport, respond};
 use port53_zone::content::{Change, Content, journal};
 use port53_zone::image::Image;
-use port53_zone::{Name, RRset, Rtype, Soa, name, rdata};
+use port53_zone::{Name, RRset, Rtype, name, rdata};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use std::error::Error;
@@ -232,19 +233,6 @@ fn host(number: usize, address: u32) -> Result<RRset> {
 
 fn name_of(text: &str) -> Result<Name> {
     name::parse_absolute(text).map_err(|error| format!("{text}: {error:?}").into())
-}
-
-fn soa(apex: &Name, serial: u32) -> Soa {
-    Soa {
-        primary: apex.clone(),
-        contact: apex.clone(),
-        serial,
-        refresh: 3600,
-        retry: 600,
-        expire: 604_800,
-        minimum: 300,
-        ttl: 3600,
-    }
 }
 
 /// A question for an address with EDNS, after an octet with its length.

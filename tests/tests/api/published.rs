@@ -6,7 +6,7 @@ use port53_crds::{HeadState, Holder, ZoneHead, ZoneSlice};
 use port53_store::{Checkpoint, Head, slice_object};
 use port53_tests::cluster::Cluster;
 use port53_zone::content::{Change, Content, Digest};
-use port53_zone::{Name, RRset, Rtype, Soa, name, rdata};
+use port53_zone::{Name, RRset, Rtype, name, rdata};
 use std::sync::Arc;
 
 /// A zone, and where it is published.
@@ -28,20 +28,10 @@ impl<'c> Published<'c> {
             vec![put(&apex, "@", Rtype::NS, "ns1.example.net."), put(&apex, "www", Rtype::A, "192.0.2.1")];
         changes.extend((0..hosts).map(|host| put(&apex, &format!("host{host}"), Rtype::A, "198.51.100.7")));
         let checkpoint = Content::empty(apex.clone(), [7; 16]).apply(&changes).expect("applies").content;
-        let soa = Soa {
-            primary: apex.clone(),
-            contact: apex.clone(),
-            serial: 1,
-            refresh: 3600,
-            retry: 600,
-            expire: 604_800,
-            minimum: 300,
-            ttl: 3600,
-        };
         let head = Head {
             holder: Holder { namespace: "dns".to_owned(), name: "zone".to_owned() },
             state: HeadState::Serving,
-            soa,
+            soa: port53_tests::soa(&apex, 1),
             digest: checkpoint.digest(),
             rrsets: checkpoint.len() as u64,
             checkpoint: Checkpoint::of(&checkpoint, 1),

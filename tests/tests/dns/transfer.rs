@@ -12,12 +12,12 @@ use port53_resolver::transfer::{self, Policy, Transfers};
 use port53_secondaries::keys::{Key, Keys};
 use port53_tests::peer::{Peer, Program, Secondary};
 use port53_tests::process::{self, Finished};
-use port53_tests::{PATIENCE, eventually};
+use port53_tests::{PATIENCE, eventually, soa};
 use port53_zone::content::{Change, Content};
 use port53_zone::image::Image;
 use port53_zone::rdata::parse_value;
 use port53_zone::transfer::{Request, Sequence, TARGET};
-use port53_zone::{RRset, Soa, name};
+use port53_zone::{RRset, name};
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -83,7 +83,7 @@ impl Primary {
     fn change(&mut self, changes: &[Change]) {
         let serial = self.image.soa().serial + 1;
         let applied = self.image.content().apply(changes).expect("applies");
-        self.image = self.image.with(applied, soa(serial));
+        self.image = self.image.with(applied, soa(self.image.apex(), serial));
         self.publisher.put(self.image.clone()).expect("newer");
     }
 
@@ -110,19 +110,6 @@ impl Primary {
 impl Drop for Primary {
     fn drop(&mut self) {
         self.leave.cancel();
-    }
-}
-
-fn soa(serial: u32) -> Soa {
-    Soa {
-        primary: name::parse_absolute(&format!("ns1.{APEX}")).expect("a name"),
-        contact: name::parse_absolute(&format!("hostmaster.{APEX}")).expect("a name"),
-        serial,
-        refresh: 86_400,
-        retry: 3600,
-        expire: 604_800,
-        minimum: 300,
-        ttl: 3600,
     }
 }
 
@@ -157,8 +144,9 @@ fn image(hosts: usize) -> Image {
     ];
     rrsets.extend((0..hosts).map(|n| rrset(&format!("host{n}"), Rtype::A, 300, &["198.51.100.7"])));
     let apex = name::parse_absolute(APEX).expect("a name");
+    let soa = soa(&apex, 1);
     let content = Content::build(apex, [7; 16], rrsets.into_iter().map(|rrset| (rrset, None)));
-    Image::new(content.expect("a content"), soa(1))
+    Image::new(content.expect("a content"), soa)
 }
 
 fn axfr_query() -> Vec<u8> {

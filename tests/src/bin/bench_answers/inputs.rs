@@ -109,20 +109,11 @@ type Contents = (Name, Soa, Vec<RRset>);
 /// A zone of hosts with one address each, and a few of other types, as zones of hosting providers are.
 pub(crate) fn generated(count: usize) -> Result<Contents> {
     let apex = name::parse_absolute("generated.test.").map_err(|error| format!("{error:?}"))?;
-    let (primary, contact) = (name_in("ns1", &apex)?, name_in("hostmaster", &apex)?);
-    let times = (3600, 600, 604_800, 300);
-    let soa = Soa {
-        primary: primary.clone(),
-        contact,
-        serial: 1,
-        refresh: times.0,
-        retry: times.1,
-        expire: times.2,
-        minimum: times.3,
-        ttl: 3600,
-    };
-    let mut rrsets =
-        vec![rrset(apex.clone(), "NS", &["ns1.generated.test."])?, rrset(primary, "A", &["192.0.2.53"])?];
+    let soa = port53_tests::soa(&apex, 1);
+    let mut rrsets = vec![
+        rrset(apex.clone(), "NS", &["ns1.generated.test."])?,
+        rrset(soa.primary.clone(), "A", &["192.0.2.53"])?,
+    ];
     for number in 0.. {
         if rrsets.len() + 1 >= count {
             break;

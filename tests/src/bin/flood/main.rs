@@ -27,7 +27,7 @@ use port53_tests::process::Process;
 use port53_tests::{eventually, peer};
 use port53_zone::content::Content;
 use port53_zone::image::Image;
-use port53_zone::{Name, RRset, Rtype, Soa, name, rdata};
+use port53_zone::{Name, RRset, Rtype, name, rdata};
 use report::Row;
 use std::error::Error;
 use std::fs;
@@ -105,16 +105,6 @@ fn image() -> Result<Image, Box<dyn Error>> {
         let value = format!("10.0.{}.{}", number >> 8 & 255, number & 255);
         rrsets.push(rrset(&format!("host-{number}"), Rtype::A, &[&value])?);
     }
-    let (primary, contact) = (name::parse("ns1", &apex)?, name::parse("hostmaster", &apex)?);
-    let soa = Soa {
-        primary,
-        contact,
-        serial: 1,
-        refresh: 3600,
-        retry: 600,
-        expire: 604_800,
-        minimum: 300,
-        ttl: 3600,
-    };
+    let soa = port53_tests::soa(&apex, 1);
     Ok(Image::new(Content::build(apex, [53; 16], rrsets)?, soa))
 }
