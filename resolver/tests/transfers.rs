@@ -311,3 +311,29 @@ async fn a_client_that_never_reads_is_cut_off() {
     assert_eq!(primary.server.traffic.totals(Transport::Tcp).unanswered, 0);
     primary.stop().await;
 }
+
+/// Who asks for the same zone on many connections and takes none of it waits for himself.
+#[tokio::test(flavor = "multi_thread")]
+async fn attack_a_hoard_of_transfers() {
+    let settings = transfer::Settings { transfers: 2, transfers_per_client: 1, ..open() };
+    let tcp = TcpLimits { write: PATIENCE, ..TcpLimits::default() };
+    let primary = primary(settings, Settings { tcp, ..hasty() });
+    primary.publisher.put(image(APEX, 1, "192.0.2.1", 30_000)).expect("newer");
+    let hoard: Vec<Socket> = (0..8)
+        .map(|_| {
+            let silent = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            silent.set_recv_buffer_size(4096).expect("sets");
+            silent.connect(&primary.address().into()).expect("connects");
+            // More than the kernel keeps: three quarters of a megabyte, forty times.
+            silent.send(&framed(&transfer_query(APEX, None)).repeat(40)).expect("sends");
+            silent
+        })
+        .collect();
+    eventually("the first has its place", || primary.transfers.sent()[0] == 1);
+    let mut other = connect_from("127.0.0.2", primary.address());
+    other.write_all(&framed(&transfer_query(APEX, None))).expect("sends");
+    assert_eq!(read_transfer(&mut other).0, [1, 1]);
+    assert!(primary.transfers.sent()[0] < 8 * 40, "the hoard still has its place");
+    drop(hoard);
+    primary.stop().await;
+}

@@ -206,3 +206,19 @@ fn failed(address: SocketAddr, protocol: &'static str, source: io::Error) -> Bin
     };
     BindError { address, protocol, hint, source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::sockopt::{ip_mtu_discover, ipv6_mtu_discover};
+
+    /// RFC 9715 §3.1: what an ICMP of anyone says of a path makes no fragments of our answers.
+    #[test]
+    fn attack_fragments_by_forged_path_mtu() {
+        let any = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let v4 = bind_udp(any("127.0.0.1:0"), 1).expect("a free port");
+        assert_eq!(ip_mtu_discover(&v4[0]), Ok(Ipv4PathMtuDiscovery::OMIT));
+        let v6 = bind_udp(any("[::1]:0"), 1).expect("a free port");
+        assert_eq!(ipv6_mtu_discover(&v6[0]), Ok(Ipv6PathMtuDiscovery::OMIT));
+    }
+}

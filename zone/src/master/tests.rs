@@ -21,9 +21,14 @@ impl Includes for Files {
 
 /// Records as lines, and problems as `line:column message`.
 fn read_with(text: &[u8], files: &mut Files) -> (Vec<String>, Vec<String>) {
+    read_within(Limits::default(), text, files)
+}
+
+fn read_within(limits: Limits, text: &[u8], files: &mut Files) -> (Vec<String>, Vec<String>) {
     let options = Options {
         origin: Some(name::parse_absolute("example.com").expect("a name")),
         includes: Some(files),
+        limits,
         ..Options::default()
     };
     let (mut records, mut problems) = (Vec::new(), Vec::new());
@@ -340,6 +345,23 @@ fn include() {
     let (records, problems) = read_with(b"$INCLUDE self.zone\n", &mut files);
     assert_eq!((records.len(), problems.len()), (7, 1));
     assert!(problems[0].contains("one $INCLUDE too many"));
+}
+
+/// Files that include each other twice, and lines that together generate too much: what they make is counted in all.
+#[test]
+fn attack_includes_and_generates_that_multiply() {
+    let mut files = Files(HashMap::from([
+        ("twice.zone", "$INCLUDE twice.zone\n$INCLUDE twice.zone\na 5 A 192.0.2.1\n"),
+        ("many.zone", "$GENERATE 1-40 a$ 5 A 192.0.2.1\n"),
+    ]));
+    let input = "$INCLUDE twice.zone\n".repeat(100);
+    let (records, problems) = read_with(input.as_bytes(), &mut files);
+    assert_eq!(records.len(), 1000, "so many files in all");
+    assert!(problems.iter().all(|problem| problem.contains("one $INCLUDE too many")));
+    let limits = Limits { generated: 100, ..Limits::default() };
+    let (records, problems) = read_within(limits, &b"$INCLUDE many.zone\n".repeat(4), &mut files);
+    assert_eq!((records.len(), problems.len()), (80, 2));
+    assert!(problems[0].contains("120 records of $GENERATE in all"), "{problems:?}");
 }
 
 /// One bad line never hides the others, and says where and what.

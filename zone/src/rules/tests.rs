@@ -209,3 +209,30 @@ fn a_set_of_more_records_than_bind_takes_is_a_warning() {
     let found = found_in(&text);
     assert!(found.len() == 1 && found[0].starts_with("many-records: [1, 2, "), "{found:?}");
 }
+
+/// KeyTrap (CVE-2023-50387): keys of one tag and signatures without number, which whoever validates would try each with
+/// each. Each set has its limit, so the product has one.
+#[test]
+fn attack_keytrap() {
+    let keys = |count: usize| -> String {
+        (0..count).map(|n| format!("@ DNSKEY 257 3 13 {:04}\n", n % 10_000)).collect()
+    };
+    let signatures = |count: usize| -> String {
+        let of = |n| format!("@ RRSIG DNSKEY 13 2 5 20261230000000 20261130000000 1 example.com. {n:04}\n");
+        (0..count).map(of).collect()
+    };
+    let refused = |text: String| found_in(&text).iter().any(|found| found.starts_with("too-many-records"));
+    let most = Limits::default().records_per_rrset;
+    assert!(!refused(keys(most)) && !refused(signatures(most)));
+    assert!(refused(keys(most + 1)));
+    assert!(refused(signatures(most + 1)));
+}
+
+/// NXNS: a delegation to many names makes who follows it ask for all of them. More than 13 are warned of.
+#[test]
+fn attack_nxns() {
+    let cut =
+        |count: usize| -> String { (0..count).map(|n| format!("cut NS ns{n}.victim.test.\n")).collect() };
+    assert_eq!(found_in(&cut(13)), Vec::<String>::new());
+    assert!(found_in(&cut(14))[0].starts_with("too-many-nameservers"));
+}

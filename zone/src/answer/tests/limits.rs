@@ -265,3 +265,39 @@ fn attack_long_chains_of_aliases() {
     assert_eq!(answers("c24.example"), 16, "sixteen aliases and no further");
     assert_eq!(answers("c0.example"), 16);
 }
+
+/// RFC 9276 §3.2: hashes so expensive are not made, so no proofs are given.
+#[test]
+fn attack_nsec3_with_many_iterations() {
+    let records = |iterations: u16| {
+        let lines = format!(
+            "@ NSEC3PARAM 1 0 {iterations} -
+             @ RRSIG SOA 13 1 300 20261230000000 20261130000000 1 example. AAAA
+             0p9mhaveqvm6t7vbl5lop2u3t2rp3tom NSEC3 1 0 {iterations} - 0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM SOA RRSIG"
+        );
+        let zones = zones([zone("example", &lines)]);
+        let query = with_opt(question("x.example", 1, CLASS_IN), 1232, 0, 0x8000, &[]);
+        let mut out = vec![0; 65_535];
+        let made = respond(&zones, &Settings::default(), &asked(Transport::Udp), &query, &mut out);
+        let message = Message::from_octets(&out[..made.expect("a response").len]).expect("a message");
+        message
+            .authority()
+            .expect("a section")
+            .filter(|record| record.as_ref().is_ok_and(|r| r.rtype() == Rtype::NSEC3))
+            .count()
+    };
+    assert_eq!([records(50), records(51)], [1, 0]);
+}
+
+/// TsuNAME: delegations here whose nameservers are each below the other. Nobody follows them: one referral each time.
+#[test]
+fn attack_tsuname() {
+    let zones = zones([zone("a.test", "sub NS ns.sub.b.test."), zone("b.test", "sub NS ns.sub.a.test.")]);
+    check(
+        &zones,
+        &[
+            ("ns.sub.a.test A", "NOERROR | | sub.a.test 300 NS ns.sub.b.test |"),
+            ("ns.sub.b.test A", "NOERROR | | sub.b.test 300 NS ns.sub.a.test |"),
+        ],
+    );
+}
