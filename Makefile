@@ -15,11 +15,14 @@ help: ## this list
 run: ## build, and serve examples/ on 127.0.0.1:5353
 	$(PORT53) dev examples
 
+# Where the tests of all packages have put their programs: to build them for one package alone would build them again.
+BUILT = $${CARGO_TARGET_DIR:-target}/debug
+
 .PHONY: test
 test: peers control-plane ## everything: unit, property, resolver, peers, API server, and real zones where they are
 	$(CARGO) test --workspace
 	$(MAKE) fuzz-found
-	$(if $(ZONES),$(MAKE) acceptance,@echo 'no real zones here: give a directory of master files, ZONES=dir make acceptance')
+	$(if $(ZONES),$(BUILT)/acceptance $(ZONES),@echo 'no real zones here: give a directory of master files, ZONES=dir make acceptance')
 
 .PHONY: test-api-oldest
 test-api-oldest: ## the tests against an API server, on the oldest Kubernetes supported and not the newest
@@ -49,6 +52,14 @@ bench: peers ## queries a second and what they cost: ours, the peers and an echo
 .PHONY: bench-image
 bench-image: ## octets of an RRset in memory, and the cost of a change and of an answer in a zone of a million
 	$(CARGO) run --release --quiet --package port53-tests --bin bench_image -- --commit $(shell git rev-parse --short HEAD)
+
+# Empty, or --keep to compare with these counts from now on.
+KEEP ?=
+
+.PHONY: bench-instructions
+bench-instructions: gungraun ## instructions of an answer of each kind, compared with those that are kept; KEEP=--keep
+	$(CARGO) run --release --quiet --package port53-tests --bin bench_instructions -- \
+		--commit $(shell git rev-parse --short HEAD) $(KEEP)
 
 .PHONY: bench-dev
 bench-dev: ## how long a saved change takes until port53 dev answers it
@@ -114,6 +125,11 @@ peers: # the nameservers and tools that tests compare with
 .PHONY: control-plane
 control-plane: # etcd, kube-apiserver and kubectl for the tests against a real API server; built once
 	@tests/install-control-plane >/dev/null
+
+.PHONY: gungraun
+gungraun: # valgrind and what runs benchmarks under it, of the version of its library
+	@tests/install-peers valgrind
+	@gungraun-runner --version 2>/dev/null | grep -q 0.20.0 || $(CARGO) install --quiet --locked gungraun-runner@0.20.0
 
 .PHONY: deny
 deny: # cargo-deny, built once

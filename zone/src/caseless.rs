@@ -41,11 +41,12 @@ fn word_of(octets: &[u8]) -> u64 {
 #[inline]
 fn lowercase(word: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let low = word & 0x7f * EACH;
+    const HIGHEST: u64 = 0x80 * EACH;
+    let low = word & !HIGHEST;
     // The upper bit of an octet says: at least A, above Z.
     let from_a = low + (0x80 - u64::from(b'A')) * EACH;
     let above_z = low + (0x7f - u64::from(b'Z')) * EACH;
-    let is_upper = from_a & !above_z & !word & 0x80 * EACH;
+    let is_upper = from_a & !above_z & !word & HIGHEST;
     word | is_upper >> 2
 }
 

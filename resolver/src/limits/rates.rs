@@ -70,19 +70,19 @@ pub(super) enum Verdict {
 /// Entries of a table: 1 MiB.
 const ENTRIES: usize = 1 << 16;
 const TOGETHER: usize = 4;
+const CACHE_LINE: usize = 64;
 /// One response in the unit of buckets, which are filled by the millisecond.
 const RESPONSE: u64 = 1000;
 
 /// What was sent lately, by one thread.
 pub(super) struct Table {
-    sets: Box<[Set]>,
+    /// Buckets as numbers, zeros at first: memory that nobody has touched is not there yet.
+    buckets: Box<[u128]>,
+    /// The first that begins a cache line.
+    first: usize,
     /// Drawn anew, so that nobody can choose what shares a set.
     key: RandomState,
 }
-
-#[derive(Clone, Copy, Default)]
-#[repr(align(64))]
-struct Set([Bucket; TOGETHER]);
 
 #[derive(Clone, Copy, Default)]
 struct Bucket {
@@ -96,12 +96,24 @@ struct Bucket {
     denied: u32,
 }
 
+impl Bucket {
+    fn read(number: u128) -> Self {
+        let field = |at: u32| (number >> (32 * at)) as u32;
+        Bucket { tag: field(0), at: field(1), left: field(2), denied: field(3) }
+    }
+
+    fn number(self) -> u128 {
+        [self.denied, self.left, self.at, self.tag]
+            .into_iter()
+            .fold(0, |all, field| all << 32 | u128::from(field))
+    }
+}
+
 impl Table {
     pub(super) fn new() -> Self {
-        Table {
-            sets: vec![Set::default(); ENTRIES / TOGETHER].into_boxed_slice(),
-            key: RandomState::default(),
-        }
+        let buckets = vec![0; ENTRIES + TOGETHER - 1].into_boxed_slice();
+        let first = buckets.as_ptr().align_offset(CACHE_LINE).min(TOGETHER - 1);
+        Table { buckets, first, key: RandomState::default() }
     }
 
     /// What becomes of `made` for `client` at `now`, in milliseconds.
@@ -136,11 +148,12 @@ impl Table {
         // No bucket has tag 0.
         let (tag, at) = ((hash >> 32) as u32 | 1, now as u32);
         let full = u64::from(rate) * RESPONSE;
-        let sets = self.sets.len();
-        let set = &mut self.sets[hash as usize % sets].0;
+        let begin = self.first + hash as usize % (ENTRIES / TOGETHER) * TOGETHER;
+        let set = &mut self.buckets[begin..begin + TOGETHER];
         let mut place = 0;
         let mut longest = 0;
         for (i, bucket) in set.iter().enumerate() {
+            let bucket = Bucket::read(*bucket);
             if bucket.tag == tag {
                 place = i;
                 break;
@@ -150,23 +163,27 @@ impl Table {
                 (place, longest) = (i, idle);
             }
         }
-        let bucket = &mut set[place];
-        let left = match bucket.tag == tag {
-            true => u64::from(bucket.left) + u64::from(at.wrapping_sub(bucket.at)) * u64::from(rate),
-            false => {
-                *bucket = Bucket { tag, ..Bucket::default() };
-                full
+        let mut bucket = Bucket::read(set[place]);
+        let mut left = full;
+        if bucket.tag == tag {
+            let filled = u64::from(at.wrapping_sub(bucket.at)) * u64::from(rate);
+            left = full.min(u64::from(bucket.left) + filled);
+        } else {
+            bucket = Bucket { tag, ..Bucket::default() };
+        }
+        let verdict = match left.checked_sub(RESPONSE) {
+            Some(rest) => {
+                left = rest;
+                Verdict::Send
+            }
+            None => {
+                bucket.denied = bucket.denied.wrapping_add(1);
+                if slip > 0 && bucket.denied.is_multiple_of(slip) { Verdict::Slip } else { Verdict::Drop }
             }
         };
-        let left = left.min(full);
-        bucket.at = at;
-        if let Some(left) = left.checked_sub(RESPONSE) {
-            bucket.left = left as u32;
-            return Verdict::Send;
-        }
-        bucket.left = left as u32;
-        bucket.denied = bucket.denied.wrapping_add(1);
-        if slip > 0 && bucket.denied.is_multiple_of(slip) { Verdict::Slip } else { Verdict::Drop }
+        (bucket.at, bucket.left) = (at, left as u32);
+        set[place] = bucket.number();
+        verdict
     }
 }
 

@@ -140,7 +140,8 @@ fn more_prefixes_than_there_is_room_for() {
         let client = IpAddr::from((0x2001_0db8_u128 << 96 | u128::from(i) << 72).to_be_bytes());
         assert_eq!(table.judge(&rates, client, &answer, NOW + u64::from(i)), Verdict::Send);
     }
-    assert_eq!(table.sets.len() * TOGETHER, ENTRIES);
+    assert_eq!(table.buckets.len(), ENTRIES + TOGETHER - 1);
+    assert_eq!(table.buckets[table.first..].as_ptr().align_offset(CACHE_LINE), 0, "a set is one cache line");
 }
 
 /// A clock that is set back does not shut anyone out.
