@@ -5,6 +5,8 @@
 //! Each kind is asked [`QUERIES`] times, for names of its own where it has more than one, after as many that are not
 //! counted. The keys of hashes are drawn anew by each process, so numbers differ by a few instructions.
 
+#![expect(missing_docs, reason = "macros make modules and functions for the benchmark")]
+
 use arc_swap::ArcSwap;
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EntryPoint};

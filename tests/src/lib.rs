@@ -13,6 +13,7 @@
 //! | [`cluster`] | a real etcd and kube-apiserver |
 //! | [`resolver`] | `port53-resolver` on loopback, following a cluster |
 //! | [`disk_cache`] | a disk cache with given zones |
+//! | [`machine`] | the machine, and what processes use of it |
 //! | [`platform`] | a cluster with the operator and two resolvers at work |
 //! | [`read`] | a master file as Port53 reads it |
 
@@ -21,6 +22,7 @@ pub mod cluster;
 pub mod differential;
 pub mod disk_cache;
 pub mod generate;
+pub mod machine;
 pub mod normal;
 pub mod ours;
 pub mod peer;

@@ -10,6 +10,7 @@ use clap::Parser;
 use port53_cli::report;
 use port53_resolver::source::Publisher;
 use port53_tests::generate::Random;
+use port53_tests::machine;
 use port53_tests::soa;
 use port53_zone::answer::{self, Asked, Transport, respond};
 use port53_zone::content::{Change, Content, journal};
@@ -199,18 +200,15 @@ fn markdown(arguments: &Arguments, zones: &[Sized]) -> Result<String> {
         })
         .collect();
     let (first, last) = (zones.first().ok_or("no size")?, zones.last().ok_or("no size")?);
-    let load = fs::read_to_string("/proc/loadavg")?;
-    let load: Vec<&str> = load.split(' ').take(3).collect();
     let mut text = String::new();
     writeln!(
         text,
         "# What an image costs\n\n`make bench-image`: one address a name; processor time of this thread; {} rounds of {} answers and {} changes,\n\
-         medians. Commit {}; load average at the end {}.\n\n```text\n{}```\n",
+         medians. {}\n\n```text\n{}```\n",
         arguments.rounds,
         arguments.answers,
         arguments.changes,
-        arguments.commit,
-        load.join(" "),
+        machine::describe(&arguments.commit),
         report::table(&head, &rows, report::Style::default())
     )?;
     let rise = last.median_answer_ns() / first.median_answer_ns();

@@ -5,9 +5,9 @@ use crate::inputs::Input;
 use crate::load::Asked;
 use crate::servers::Server;
 use crate::usage::Usage;
+use port53_tests::machine;
 use serde_json::{Value, json};
 use std::fmt::{self, Write as _};
-use std::fs;
 use std::time::Duration;
 
 /// All measurements on one set of zones.
@@ -113,7 +113,7 @@ impl Report<'_> {
             arguments.seconds,
             arguments.seconds,
             arguments.rate,
-            machine(&arguments.commit)
+            machine::describe(&arguments.commit)
         )?;
         for run in self.runs {
             let (count, zones) = (run.input.rrsets(), run.input.zones.len());
@@ -194,7 +194,7 @@ impl Report<'_> {
             })
             .collect();
         let report = json!({
-            "machine": machine(&self.arguments.commit),
+            "machine": machine::describe(&self.arguments.commit),
             "commit": self.arguments.commit,
             "rounds": self.arguments.rounds,
             "seconds": self.arguments.seconds,
@@ -222,27 +222,4 @@ fn asked(asked: &Asked, cpu: &Usage) -> Value {
 fn verdict(what: &str, ratio: f64, goal: f64, is_most: bool) -> String {
     let (word, met) = if is_most { ("at most", ratio <= goal) } else { ("at least", ratio >= goal) };
     format!("- {what}: {ratio:.2}; the goal of {word} {goal} is {}", if met { "met." } else { "missed." })
-}
-
-/// The machine in one line.
-fn machine(commit: &str) -> String {
-    let read = |file: &str| fs::read_to_string(file).unwrap_or_default();
-    let field = |text: &str, name: &str| {
-        text.lines()
-            .find_map(|line| Some(line.strip_prefix(name)?.trim_start_matches([' ', '\t', ':']).to_owned()))
-    };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let model = field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown processor".to_owned());
-    let memory = field(&read("/proc/meminfo"), "MemTotal")
-        .and_then(|text| text.strip_suffix(" kB")?.trim().parse::<u64>().ok())
-        .unwrap_or_default()
-        .div_ceil(1 << 20);
-    let kernel = read("/proc/sys/kernel/osrelease");
-    let kernel = kernel.trim().split('-').next().unwrap_or_default();
-    let load = read("/proc/loadavg");
-    let load: Vec<&str> = load.split(' ').take(3).collect();
-    format!(
-        "{cores} cores ({model}), {memory} GiB, Linux {kernel}; commit {commit}; load average at the end {}.",
-        load.join(" ")
-    )
 }

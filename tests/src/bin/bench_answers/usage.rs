@@ -1,11 +1,8 @@
-//! What a server used: processor time and memory of its process group, from `/proc`.
+//! What a server used: processor time and memory of its process group.
 
-use std::fs;
+use port53_tests::machine::{self, Running};
 use std::io;
 use std::time::Duration;
-
-/// Of a second in `/proc/PID/stat` (USER_HZ, 100 on every Linux).
-const TICK: Duration = Duration::from_millis(10);
 
 /// As of a moment, or between two.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,30 +18,13 @@ pub(crate) struct Usage {
 /// Of all processes of the group that `leader` leads.
 pub(crate) fn of_group(leader: u32) -> io::Result<Usage> {
     let mut usage = Usage::default();
-    for entry in fs::read_dir("/proc")? {
-        let path = entry?.path();
-        // Not a process, or one that ended meanwhile.
-        let Ok(stat) = fs::read_to_string(path.join("stat")) else { continue };
-        let Some((_, tail)) = stat.rsplit_once(") ") else { continue };
-        let fields: Vec<&str> = tail.split(' ').collect();
-        let number = |field: usize| fields.get(field).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
-        // proc(5) counts from 1 and the name is 2: group 5, user time 14, system time 15.
-        if number(2) != leader {
-            continue;
-        }
-        usage.user += number(11) * TICK;
-        usage.system += number(12) * TICK;
-        usage.resident += kibibytes(&path.join("smaps_rollup"), "Pss:");
-        usage.peak += kibibytes(&path.join("status"), "VmHWM:");
+    for process in Running::all()?.into_iter().filter(|process| process.group == leader) {
+        usage.user += process.user;
+        usage.system += process.system;
+        usage.resident += process.share_of_memory();
+        usage.peak += machine::peak(process.pid).unwrap_or_default();
     }
     Ok(usage)
-}
-
-fn kibibytes(file: &std::path::Path, field: &str) -> u64 {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    let value =
-        text.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse().ok());
-    value.unwrap_or(0u64) * 1024
 }
 
 impl Usage {

@@ -19,23 +19,24 @@
 //! | `statuses` | follows the statuses |
 //! | `log` | what the operator said of publications and plans |
 //! | `parts` | the times of each change, and between what |
-//! | `machine` | the machine, and what the processes used of it |
+//! | `usage` | what the processes used of the machine |
 //! | `tables` | what is printed |
 
 mod changes;
 mod log;
-mod machine;
 mod objects;
 mod parts;
 mod poller;
 mod statuses;
 mod tables;
+mod usage;
 
 use clap::Parser;
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use objects::Objects;
 use port53_tests::cluster;
+use port53_tests::machine;
 use port53_tests::platform::{Platform, Programs, Settings};
 use std::error::Error;
 use std::path::Path;
@@ -112,13 +113,13 @@ async fn run(arguments: &Arguments, platform: &Platform) -> Result<(), Box<dyn E
     for (number, &rate) in arguments.rates.iter().enumerate() {
         let count = arguments.changes.get(number).or(arguments.changes.first()).copied().unwrap_or_default();
         eprintln!("{count} changes at {rate} a second");
-        let before = machine::Usage::now()?;
+        let before = usage::Usage::now()?;
         let begun = now();
         let poller = poller::start(&resolvers)?;
         let done = changes::run(&client, &mut objects, &poller, count, rate).await?;
         let polled = poller.end()?;
         statuses.settle(&done).await;
-        let usage = machine::Usage::now()?.since(&before);
+        let usage = usage::Usage::now()?.since(&before);
         let output = platform.operator_output();
         let heard = log::read(&output, begun);
         let times = parts::of(&done, &polled, &heard, &statuses);

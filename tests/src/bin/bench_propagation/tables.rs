@@ -2,9 +2,9 @@
 
 use crate::Moment;
 use crate::log::Heard;
-use crate::machine::Used;
 use crate::objects::Act;
 use crate::parts::{PARTS, Times};
+use crate::usage::Used;
 use std::fmt::Write as _;
 
 /// Upper ends of the columns of a histogram, in milliseconds; the last is open.

@@ -23,6 +23,7 @@ mod report;
 use attacks::Attack;
 use clap::Parser;
 use port53_tests::disk_cache;
+use port53_tests::machine;
 use port53_tests::process::Process;
 use port53_tests::{eventually, peer};
 use port53_zone::content::Content;
@@ -64,10 +65,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let attackers = attack.map(|attack| attacks::start(attack, address, tls, lasts));
         let got = client::ask(address, arguments.rate, lasts)?;
         let sent = attackers.map(attacks::Attackers::end);
-        let row = Row { attack, sent, got, resident: report::resident(server.pid())? };
+        let row = Row { attack, sent, got, resident: machine::resident(server.pid())? };
         println!("{row}");
     }
-    println!("\nThe most memory that the resolver ever had: {} MiB.", report::peak(server.pid())? >> 20);
+    println!("\nThe most memory that the resolver ever had: {} MiB.", machine::peak(server.pid())? >> 20);
     Ok(())
 }
 

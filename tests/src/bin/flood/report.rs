@@ -3,7 +3,6 @@
 use super::attacks::Attack;
 use super::client::Got;
 use std::fmt;
-use std::io;
 use std::time::Duration;
 
 /// One attack.
@@ -48,21 +47,4 @@ impl fmt::Display for Row {
             wrong.join(", ")
         )
     }
-}
-
-/// Resident octets of a process.
-pub(crate) fn resident(process: u32) -> io::Result<u64> {
-    status(process, "VmRSS:")
-}
-
-/// The most that it ever had.
-pub(crate) fn peak(process: u32) -> io::Result<u64> {
-    status(process, "VmHWM:")
-}
-
-fn status(process: u32, field: &str) -> io::Result<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let value =
-        text.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.parse().ok());
-    Ok(value.unwrap_or(0u64) * 1024)
 }
