@@ -39,10 +39,9 @@ acceptance-dev: peers ## the same with port53 dev, as master files and as manife
 	$(CARGO) build --package port53-tests --bins
 	$(CARGO) run --quiet --package port53-tests --bin acceptance -- --dev $(ZONES)
 
-# Rounds, and seconds of each measurement in them.
-ROUNDS ?= 5
-SECONDS ?= 5
-
+# Rounds, and seconds of each measurement in them. Defaults are those of a command where others have the same name.
+bench: ROUNDS ?= 5
+bench: SECONDS ?= 5
 .PHONY: bench
 bench: peers ## queries a second and what they cost: ours, the peers and an echo server; ROUNDS=, SECONDS=, ZONES=
 	$(CARGO) build --release --package port53-tests --bins
@@ -77,8 +76,7 @@ bench-plan: ## how long the operator's plan takes when one record of 10,000 chan
 
 # What the zones and questions are made from, and how many rounds of 50 zones with 200 questions each.
 SEED ?= 53
-ROUNDS ?= 100
-
+differential: ROUNDS ?= 100
 .PHONY: differential
 differential: peers ## ours and the peers on generated zones, every difference explained; SEED=, ROUNDS=
 	$(CARGO) build --release --package port53-tests --bin differential --bin port53-tested
@@ -86,9 +84,8 @@ differential: peers ## ours and the peers on generated zones, every difference e
 		--seed $(SEED) --rounds $(ROUNDS)
 
 # How long each target is fuzzed, and which: answer, master, slices, stream, manifest.
-SECONDS ?= 300
+fuzz: SECONDS ?= 300
 TARGETS ?=
-
 .PHONY: fuzz
 fuzz: ## octets that nobody thought of, guided by what they reach; SECONDS= for each, TARGETS=
 	SECONDS=$(SECONDS) CARGO=$(CARGO) fuzz/run $(TARGETS)
