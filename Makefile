@@ -78,10 +78,10 @@ bench-plan: ## how long the operator's plan takes when one record of 10,000 chan
 SEED ?= 53
 differential: ROUNDS ?= 100
 .PHONY: differential
-differential: peers ## ours and the peers on generated zones, every difference explained; SEED=, ROUNDS=
+differential: peers ## ours and the peers on real and generated zones, every difference explained; SEED=, ROUNDS=, ZONES=
 	$(CARGO) build --release --package port53-tests --bin differential --bin port53-tested
 	$(CARGO) run --release --quiet --package port53-tests --bin differential -- \
-		--seed $(SEED) --rounds $(ROUNDS)
+		--seed $(SEED) --rounds $(ROUNDS) $(if $(ZONES),--real $(ZONES))
 
 # How long each target is fuzzed, and which: answer, master, slices, stream, manifest.
 fuzz: SECONDS ?= 300

@@ -1,7 +1,7 @@
 //! Packets to zones. The first octets of an input make the zones, the others the packets; without others
 //! the whole input is one raw packet as well.
 
-use crate::generate::{Chance, Made, questions, zones};
+use crate::generate::{Chance, Known, Made, questions, zones};
 use crate::packet;
 use domain::base::{Message, ToName};
 use domain::rdata::AllRecordData;
@@ -34,7 +34,7 @@ pub fn run(input: &[u8]) {
     let mut chance = Chance::from_octets(rest);
     check(&served, rest);
     for zone in &made {
-        for asked in questions(zone, QUESTIONS, &mut chance) {
+        for asked in questions(&Known::from(zone), QUESTIONS, &mut chance) {
             check(&served, &packet::query(&asked, &mut chance));
         }
     }

@@ -6,7 +6,7 @@ use port53_zone::{name, rdata};
 /// A query for `asked`, most often as it should be.
 pub(crate) fn query(asked: &Asked, chance: &mut Chance) -> Vec<u8> {
     let owner = name::parse_absolute(&asked.owner).expect("a generated name");
-    let rtype = rdata::parse_rtype(asked.rtype).map_or(255, |rtype| rtype.to_int());
+    let rtype = rdata::parse_rtype(&asked.rtype).map_or(255, |rtype| rtype.to_int());
     let flags: u16 = match chance.below(12) {
         0 => 1 << chance.below(16),
         1 => 0x8000,

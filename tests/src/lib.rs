@@ -15,7 +15,7 @@
 //! | [`disk_cache`] | a disk cache with given zones |
 //! | [`machine`] | the machine, and what processes use of it |
 //! | [`platform`] | a cluster with the operator and two resolvers at work |
-//! | [`read`] | a master file as Port53 reads it |
+//! | [`read`] | master files, and what Port53 reads in them |
 
 pub mod ask;
 pub mod cluster;

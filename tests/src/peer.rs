@@ -307,6 +307,7 @@ options {
   zero-no-soa-ttl no;
   notify no;
   max-udp-size 1232;
+  max-records-per-type 0;
   check-names primary ignore;
   check-mx-cname ignore;
   check-srv-cname ignore;

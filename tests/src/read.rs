@@ -1,10 +1,12 @@
-//! A master file as Port53 reads it.
+//! Master files, and what Port53 reads in them.
 
 use port53_zone::master::{Options, Problem, Reader};
 use port53_zone::{RRset, Record, Rtype, Soa, name};
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -15,6 +17,31 @@ pub struct Read {
     pub lines: Vec<RangeInclusive<u32>>,
     /// What is wrong in it.
     pub problems: Vec<Problem>,
+}
+
+/// The files `NAME.zone` and `NAME.zone.gz` of a directory: their names and what is in them.
+///
+/// # Errors
+/// When there is none, or one cannot be read.
+pub fn master_files(directory: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let wrong = |what: &str| io::Error::other(format!("{}: {what}", directory.display()));
+    let entries = std::fs::read_dir(directory).map_err(|error| wrong(&error.to_string()))?;
+    let mut paths: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    paths.sort();
+    let mut files = Vec::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if let Some(stem) = name.strip_suffix(".zone") {
+            files.push((stem.to_owned(), std::fs::read(&path)?));
+        } else if let Some(stem) = name.strip_suffix(".zone.gz") {
+            let unpacked = Command::new("gunzip").arg("--stdout").arg(&path).output()?;
+            if !unpacked.status.success() {
+                return Err(wrong(&format!("gunzip cannot read {name}")));
+            }
+            files.push((stem.to_owned(), unpacked.stdout));
+        }
+    }
+    if files.is_empty() { Err(wrong("no *.zone and no *.zone.gz")) } else { Ok(files) }
 }
 
 /// Reads `octets` as the file `file` with `origin`; what it includes is beside it, in `dir`.

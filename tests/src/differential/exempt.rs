@@ -80,7 +80,7 @@ const EXEMPTIONS: &[Exemption] = &[
     },
     Exemption {
         name: "sets TC where addresses outside of the cut do not fit",
-        peers: &[PowerDns, Knot],
+        peers: &[Nsd, PowerDns, Knot],
         rfc: "RFC 9471 §3.2: they may be left out",
         holds: |it| {
             let has_address = |ns: &Line| it.our_sections.glue.iter().any(|line| line.owner() == ns.value());
@@ -98,6 +98,19 @@ const EXEMPTIONS: &[Exemption] = &[
         holds: |it| {
             let is_wild = |line: &Line| it.zone_has_wildcard_above(line.owner());
             it.is_of_glue_alone() && it.theirs.glue.difference(&it.ours.glue).all(is_wild)
+        },
+    },
+    Exemption {
+        name: "sets TC where an address that it takes from a wildcard there does not fit",
+        peers: &[Nsd, Knot],
+        rfc: "RFC 1034 §4.3.3: delegation cancels the wildcard defaults",
+        holds: |it| {
+            let has_address = |ns: &Line| it.our_sections.glue.iter().any(|line| line.owner() == ns.value());
+            it.theirs.truncated
+                && !it.ours.truncated
+                && it.theirs.rcode == it.ours.rcode
+                && it.theirs.authoritative == it.ours.authoritative
+                && it.referral().any(|ns| it.zone_has_wildcard_above(ns.value()) && !has_address(ns))
         },
     },
     Exemption {
@@ -161,6 +174,18 @@ const EXEMPTIONS: &[Exemption] = &[
         },
     },
     Exemption {
+        name: "more for ANY than fits",
+        peers: &Program::ALL,
+        rfc: "RFC 8482 §4.1: a subset, chosen by the server",
+        holds: |it| {
+            it.asked.rtype == "ANY"
+                && it.theirs.truncated
+                && !it.ours.truncated
+                && it.theirs.rcode == it.ours.rcode
+                && it.theirs.authoritative == it.ours.authoritative
+        },
+    },
+    Exemption {
         name: "goes on into another zone that it has",
         peers: &[Nsd, PowerDns, Bind],
         rfc: "RFC 1034 §4.3.2 step 3a allows it; ours stops at the border, for the other zone may be another tenant's",
@@ -185,7 +210,7 @@ const EXEMPTIONS: &[Exemption] = &[
         peers: &[PowerDns],
         rfc: "RFC 1034 §3.6.2: a question for the CNAME is not restarted",
         holds: |it| {
-            ["CNAME", "ANY"].contains(&it.asked.rtype)
+            ["CNAME", "ANY"].contains(&it.asked.rtype.as_str())
                 && it.theirs.rcode == "SERVFAIL"
                 && it.chain().len() > 1
         },
@@ -195,8 +220,10 @@ const EXEMPTIONS: &[Exemption] = &[
         peers: &[Knot],
         rfc: "RFC 2181 §11: any octet may be in a label; RFC 4034 §6.1",
         holds: |it| {
+            // What is below a cut is then taken for what is not.
+            let may_be_below = it.referral().any(|ns| is_at_or_below(&it.owner(), ns.owner()));
             it.zone_has_low_octets()
-                && it.theirs.authoritative == it.ours.authoritative
+                && (it.theirs.authoritative == it.ours.authoritative || may_be_below)
                 && ["NOERROR", "NXDOMAIN", "YXDOMAIN"].contains(&it.theirs.rcode.as_str())
         },
     },
@@ -220,7 +247,7 @@ const EXEMPTIONS: &[Exemption] = &[
         holds: |it| {
             it.theirs.authoritative == it.ours.authoritative
                 && it.theirs.answer.is_subset(&it.our_sections.answer)
-                && it.theirs.answer.len() < it.our_sections.answer.len()
+                && (it.theirs.answer.len() < it.our_sections.answer.len() || it.ours.rcode == "YXDOMAIN")
                 && it.chain().len() > KNOT_CHAIN
         },
     },
@@ -241,11 +268,35 @@ const EXEMPTIONS: &[Exemption] = &[
         holds: |it| it.asked.rtype == "RRSIG" && it.theirs.rcode == "REFUSED",
     },
     Exemption {
+        name: "has no NSEC that a zone brings",
+        peers: &[PowerDns],
+        rfc: "RFC 4034 §4: a type like others",
+        holds: |it| {
+            it.theirs.rcode == "NOERROR"
+                && it.theirs.authoritative
+                && it.theirs.answer.is_empty()
+                && it.asked.rtype == "NSEC"
+                && it.ours.answer.iter().all(|line| line.rtype() == NSEC)
+        },
+    },
+    Exemption {
+        name: "answers the NSEC of a cut",
+        peers: &[Bind],
+        rfc: "RFC 1034 §4.3.2 step 3b: a cut is referred to; RFC 4035 §3.1.4.1 excepts DS alone",
+        holds: |it| {
+            let is_here = |line: &Line| line.rtype() == NSEC && line.owner() == it.owner();
+            it.asked.rtype == "NSEC"
+                && it.referral().any(|ns| ns.owner() == it.owner())
+                && it.theirs.rcode == "NOERROR"
+                && it.theirs.answer.iter().all(is_here)
+        },
+    },
+    Exemption {
         name: "does not follow an alias for a type that may stand beside it",
         peers: &[Bind, Knot],
         rfc: "RFC 1034 §4.3.2 step 3a: each type but CNAME follows; RFC 4035 §2.5 lets RRSIG and NSEC stand there, and they do not",
         holds: |it| {
-            ["RRSIG", "NSEC"].contains(&it.asked.rtype)
+            ["RRSIG", "NSEC"].contains(&it.asked.rtype.as_str())
                 && it.theirs.rcode == "NOERROR"
                 && it.chain().len() > 1
                 && it.theirs.answer.is_subset(&it.our_sections.answer)
@@ -256,8 +307,9 @@ const EXEMPTIONS: &[Exemption] = &[
         peers: &[Knot],
         rfc: "RFC 6604 §3: the rcode is that of the end of the chain",
         holds: |it| {
+            let is_large = it.limit().is_some_and(|limit| it.uncompressed(it.our_sections) > limit);
             it.theirs.truncated
-                && it.ours.truncated
+                && (it.ours.truncated || is_large)
                 && it.theirs.rcode == "NOERROR"
                 && it.theirs.authoritative == it.ours.authoritative
                 && !it.our_sections.answer.is_empty()
@@ -276,6 +328,20 @@ const EXEMPTIONS: &[Exemption] = &[
         },
     },
     Exemption {
+        name: "leaves out the SOA of a denial that does not fit, without TC",
+        peers: &[Knot],
+        rfc: "RFC 2308 §3: it must be there; RFC 2181 §9: then TC is set",
+        holds: |it| {
+            it.ours.truncated
+                && !it.theirs.truncated
+                && it.theirs.rcode == it.ours.rcode
+                && it.theirs.authoritative == it.ours.authoritative
+                && it.theirs.answer == it.our_sections.answer
+                && it.theirs.authority.is_empty()
+                && it.our_sections.authority.iter().all(|line| line.rtype() == SOA)
+        },
+    },
+    Exemption {
         name: "goes on after YXDOMAIN",
         peers: &[Knot],
         rfc: "RFC 6672 §3.2: there is no name to go on with",
@@ -289,8 +355,10 @@ const EXEMPTIONS: &[Exemption] = &[
 ];
 
 const NS: u16 = 2;
+const SOA: u16 = 6;
 const MX: u16 = 15;
 const SRV: u16 = 33;
+const NSEC: u16 = 47;
 /// From so many steps on BIND (16) and PowerDNS (10) give up.
 const LONG_CHAIN: usize = 10;
 /// Names that Knot goes through.

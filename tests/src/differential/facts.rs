@@ -28,7 +28,7 @@ pub struct Difference<'a> {
 }
 
 /// A name in wire form and lower case.
-type Wire = Vec<u8>;
+pub(super) type Wire = Vec<u8>;
 
 /// Octets beside names and values: the header and the end of a question; an OPT; what a record has.
 const MESSAGE: usize = 12 + 4;
@@ -75,10 +75,13 @@ impl Difference<'_> {
         chain.split_last().is_some_and(|(last, before)| before.contains(last))
     }
 
-    /// Whether our chain leads into another zone that is served.
+    /// Whether our chain leads into another zone that is served. That is also the zone above one of which the DS is
+    /// asked for (RFC 4035 §3.1.4.1).
     pub(super) fn leads_to_other_zone(&self) -> bool {
         let here = self.nearest(&self.owner());
-        self.chain().iter().any(|name| self.nearest(name).is_some_and(|apex| Some(apex) != here))
+        let chain = self.chain();
+        let leads_up = self.asked.rtype == "DS" && chain[1..].iter().any(|name| here.as_ref() == Some(name));
+        leads_up || chain.iter().any(|name| self.nearest(name).is_some_and(|apex| Some(apex) != here))
     }
 
     /// Whether a DNAME of our answer leads below itself, so that each step is longer than the last.
@@ -119,26 +122,23 @@ impl Difference<'_> {
         self.our_sections.authority.iter().filter(|line| line.rtype() == Rtype::NS.to_int())
     }
 
-    /// Whether an ancestor of `name` has a wildcard, by the text of the zone.
+    /// Whether an ancestor of `name` has a wildcard.
     pub(super) fn zone_has_wildcard_above(&self, name: &[u8]) -> bool {
-        let owners: Vec<Wire> =
-            self.zone.text.lines().filter_map(|line| line.split(' ').next()).filter_map(wire_of).collect();
         let mut above = name;
         while let Some(&length) = above.first()
             && length > 0
         {
             above = &above[1 + usize::from(length)..];
-            if owners.contains(&[b"\x01*", above].concat()) {
+            if self.zone.owners.contains(&[b"\x01*", above].concat()) {
                 return true;
             }
         }
         false
     }
 
-    /// Whether a label of the zone, as its text writes it, holds the octet 0 or 1.
+    /// Whether a label of the zone holds the octet 0 or 1.
     pub(super) fn zone_has_low_octets(&self) -> bool {
-        let mut owners = self.zone.text.lines().filter_map(|line| line.split(' ').next());
-        owners.any(|owner| owner.contains("\\000") || owner.contains("\\001"))
+        self.zone.owners.iter().any(|owner| labels(owner).flatten().any(|octet| *octet < 2))
     }
 
     /// What a message may be long; `None` over TCP.
@@ -156,13 +156,19 @@ impl Difference<'_> {
 }
 
 pub(super) fn wire(text: &str) -> Wire {
-    wire_of(text).unwrap_or_else(|| panic!("{text} is no name"))
+    let name = name::parse_absolute(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    name.as_slice().to_ascii_lowercase()
 }
 
-fn wire_of(text: &str) -> Option<Wire> {
-    let mut wire = name::parse_absolute(text).ok()?.as_slice().to_vec();
-    wire.make_ascii_lowercase();
-    Some(wire)
+/// The labels of a name, without the root's.
+fn labels(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = name;
+    std::iter::from_fn(move || {
+        let (&length, after) = rest.split_first()?;
+        let (label, others) = after.split_at(usize::from(length));
+        rest = others;
+        (length > 0).then_some(label)
+    })
 }
 
 /// Whether `name` is `ancestor` or below it, on the border of a label.

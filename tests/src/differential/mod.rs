@@ -7,6 +7,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `real` | zones from master files |
 //! | `round` | servers with zones, questions in batches, differences |
 //! | `exempt` | the exemptions, all of them |
 //! | `facts` | what the exemptions ask of a question and its answers |
@@ -14,9 +15,11 @@
 
 pub mod exempt;
 mod facts;
+mod real;
 mod round;
 mod tally;
 
 pub use facts::Difference;
+pub use real::{Real, real_zones};
 pub use round::{Round, Served};
 pub use tally::{Finding, Tally};

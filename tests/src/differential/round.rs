@@ -10,7 +10,9 @@ use crate::ours::Ours;
 use crate::peer::{Peer, Program};
 use crate::{PATIENCE, Zone};
 use hickory_proto::op::Message;
+use std::collections::BTreeSet;
 use std::io;
+use std::rc::Rc;
 
 /// So many answers fit the buffer of a socket.
 const BATCH: usize = 40;
@@ -21,7 +23,11 @@ pub struct Served {
     /// Its name, with the last dot.
     pub apex: String,
     /// Its master file.
-    pub text: String,
+    pub text: Rc<str>,
+    /// The same without what is refused in it: a peer would refuse the zone with it.
+    pub right: Rc<str>,
+    /// Its owners, in wire form and lower case.
+    pub owners: Rc<BTreeSet<Vec<u8>>>,
     /// Peers that do not load it.
     pub without: Vec<Program>,
 }
@@ -33,7 +39,9 @@ impl From<&Made> for Served {
             Corner::WildcardNs | Corner::WildcardDname => [Program::Bind, Program::Knot],
         };
         let without = made.corners.iter().flat_map(refused_by).collect();
-        Served { apex: made.apex.clone(), text: made.text(), without }
+        let text: Rc<str> = made.text().into();
+        let owners = made.owners().map(|owner| wire(&owner)).collect();
+        Served { apex: made.apex.clone(), right: Rc::clone(&text), text, owners: Rc::new(owners), without }
     }
 }
 
@@ -55,7 +63,8 @@ impl<'z> Round<'z> {
         let of = |program: Option<Program>| -> Vec<Zone<'z>> {
             let loaded =
                 zones.iter().filter(|zone| program.is_none_or(|program| !zone.without.contains(&program)));
-            loaded.map(|zone| Zone { apex: &zone.apex, text: &zone.text }).collect()
+            let text = |zone: &'z Served| if program.is_none() { &zone.text } else { &zone.right };
+            loaded.map(|zone| Zone { apex: &zone.apex, text: text(zone) }).collect()
         };
         let connect = |address| Client::connect(address, PATIENCE).expect("connects");
         let ours = Ours::start(ours, &of(None));

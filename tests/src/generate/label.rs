@@ -137,6 +137,15 @@ pub(super) fn split(name: &str) -> Labels {
     labels
 }
 
+/// An owner as an absolute name.
+pub(super) fn absolute(owner: &[String], apex: &str) -> String {
+    let labels: String = owner.iter().map(|label| format!("{label}.")).collect();
+    match apex {
+        "." if !owner.is_empty() => labels,
+        apex => labels + apex,
+    }
+}
+
 /// Whether `name` is `above` or below it.
 pub(super) fn is_at_or_below(name: &[String], above: &[String]) -> bool {
     name.ends_with(above)

@@ -12,9 +12,11 @@
 //! | `label` | labels that mean something somewhere |
 //! | `zone` | a zone: owners and what stands at them |
 //! | `write` | the zone as a master file |
+//! | `known` | what questions need to know of a zone, a real one or one that was made |
 //! | `question` | what is asked of it, and how |
 
 mod chance;
+mod known;
 mod label;
 mod question;
 mod random;
@@ -22,6 +24,7 @@ mod write;
 mod zone;
 
 pub use chance::Chance;
+pub use known::Known;
 pub use question::{Asked, questions};
 pub use random::Random;
 pub use zone::{Corner, Made, Set, zones};

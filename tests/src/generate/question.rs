@@ -1,8 +1,8 @@
 //! What is asked of zones: every name and its neighbours, what is below and above, and where aliases lead.
 
 use super::Chance;
+use super::known::Known;
 use super::label::{LONGEST_NAME, Labels, name_octets, split};
-use super::zone::Made;
 use std::collections::BTreeSet;
 
 /// A question and how it is asked.
@@ -11,7 +11,7 @@ pub struct Asked {
     /// The name, absolute, in presentation form.
     pub owner: String,
     /// The mnemonic.
-    pub rtype: &'static str,
+    pub rtype: String,
     /// What EDNS offers; `None`: no EDNS.
     pub payload: Option<u16>,
     /// Whether DO is set, which needs EDNS.
@@ -42,15 +42,17 @@ const TYPES: [&str; 16] = [
 const BELOW: [&str; 7] = ["a", "b", "*", "\\000", "\\255", "x.y", "ns0"];
 
 /// At most `most` questions of `zone`: what is there, and then what chance says.
-pub fn questions(zone: &Made, most: usize, chance: &mut Chance) -> Vec<Asked> {
+pub fn questions(zone: &Known, most: usize, chance: &mut Chance) -> Vec<Asked> {
     let mut asked = Vec::new();
-    for (owner, sets) in &zone.sets {
-        for set in sets {
-            asked.push(ask(zone.absolute(owner), set.rtype, chance));
+    let mut types = TYPES.to_vec();
+    for (owner, rtype) in zone.sets() {
+        asked.push(ask(zone.absolute(owner), rtype, chance));
+        if !types.contains(&rtype) {
+            types.push(rtype);
         }
     }
-    asked.push(ask(zone.apex.clone(), "SOA", chance));
-    asked.push(ask(zone.apex.clone(), "DS", chance));
+    asked.push(ask(zone.apex().to_owned(), "SOA", chance));
+    asked.push(ask(zone.apex().to_owned(), "DS", chance));
     // More than fits: some of them, so that no kind is always left out.
     while asked.len() > most {
         asked.swap_remove(chance.below(asked.len()));
@@ -60,14 +62,14 @@ pub fn questions(zone: &Made, most: usize, chance: &mut Chance) -> Vec<Asked> {
         let owner = chance.one_of(&names).clone();
         let rtype = match chance.below(3) {
             0 => "A",
-            _ => chance.one_of(&TYPES),
+            _ => chance.one_of(&types),
         };
         asked.push(ask(owner, rtype, chance));
     }
     asked
 }
 
-fn ask(owner: String, rtype: &'static str, chance: &mut Chance) -> Asked {
+fn ask(owner: String, rtype: &str, chance: &mut Chance) -> Asked {
     let owner = match chance.below(5) {
         0 => owner.to_ascii_uppercase(),
         1 => owner
@@ -86,14 +88,14 @@ fn ask(owner: String, rtype: &'static str, chance: &mut Chance) -> Asked {
         8 => (Some(1232), false, true),
         _ => (None, false, true),
     };
-    Asked { owner, rtype, payload, dnssec_ok, is_tcp }
+    Asked { owner, rtype: rtype.to_owned(), payload, dnssec_ok, is_tcp }
 }
 
 /// Every owner, its ancestors down from the parent of the apex, what stands next to it in canonical order,
 /// what could be below it, and the targets of what is in the zone.
-fn names(zone: &Made, chance: &mut Chance) -> BTreeSet<String> {
+fn names(zone: &Known, chance: &mut Chance) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for owner in zone.sets.keys() {
+    for owner in zone.owners() {
         for from in 0..owner.len() {
             names.insert(zone.absolute(&owner[from..]));
         }
@@ -125,13 +127,11 @@ fn names(zone: &Made, chance: &mut Chance) -> BTreeSet<String> {
             }
         }
     }
-    let targets = zone.sets.values().flatten().filter(|set| ["CNAME", "DNAME", "NS"].contains(&set.rtype));
-    for value in targets.flat_map(|set| &set.values) {
-        names.insert(value.clone());
+    names.extend(zone.targets().cloned());
+    names.insert(zone.apex().to_owned());
+    if let Some((_, above)) = split(zone.apex()).split_first() {
+        names.insert(above.iter().map(|label| format!("{label}.")).collect());
     }
-    let above = split(&zone.apex);
-    names.insert(zone.apex.clone());
-    names.insert(above[1..].iter().map(|label| format!("{label}.")).collect());
     names.insert("out.invalid.".to_owned());
     names.retain(|name| name_octets(name) <= LONGEST_NAME);
     names

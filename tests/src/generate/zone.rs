@@ -1,7 +1,7 @@
 //! A zone: owners, and what stands at each.
 
 use super::Chance;
-use super::label::{LONGEST_NAME, Labels, Style, is_at_or_below, name_octets, octets, split};
+use super::label::{LONGEST_NAME, Labels, Style, absolute, is_at_or_below, name_octets, octets, split};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is in a zone that some servers do not load.
@@ -84,9 +84,14 @@ fn child_of(parent: &Made, chance: &mut Chance) -> Option<Labels> {
 }
 
 impl Made {
+    /// The names that own something, absolute, in presentation form.
+    pub fn owners(&self) -> impl Iterator<Item = String> {
+        self.sets.keys().map(|owner| self.absolute(owner))
+    }
+
     /// An owner as an absolute name.
     pub(super) fn absolute(&self, owner: &[String]) -> String {
-        owner.iter().map(|label| format!("{label}.")).collect::<String>() + &self.apex
+        absolute(owner, &self.apex)
     }
 
     /// Whether an owner has a set of that type.
@@ -144,6 +149,19 @@ fn is_wildcard(owner: &Labels) -> bool {
     owner.first().is_some_and(|label| label == "*" || label == "\\*")
 }
 
+/// Whether these are one name: an asterisk may be written with a backslash.
+fn is_same(one: &[String], other: &[String]) -> bool {
+    fn plain(label: &String) -> &str {
+        if label == "\\*" { "*" } else { label }
+    }
+    one.iter().map(plain).eq(other.iter().map(plain))
+}
+
+/// Whether `name` is below `above`, also where an asterisk is written otherwise.
+fn is_below(name: &[String], above: &[String]) -> bool {
+    name.len() > above.len() && is_same(&name[name.len() - above.len()..], above)
+}
+
 struct Making<'c> {
     zone: Made,
     style: Style,
@@ -178,7 +196,7 @@ impl<'c> Making<'c> {
     fn make(mut self) -> Made {
         self.apex();
         for owner in self.pool.clone() {
-            if !self.zone.sets.contains_key(&owner) {
+            if !self.zone.sets.keys().any(|other| is_same(other, &owner)) {
                 self.owner(&owner);
             }
         }
@@ -373,8 +391,22 @@ impl<'c> Making<'c> {
         let has_dname = |(_, sets): &(&Labels, &Vec<Set>)| sets.iter().any(|set| set.rtype == "DNAME");
         let dnames: Vec<Labels> =
             self.zone.sets.iter().filter(has_dname).map(|(owner, _)| owner.clone()).collect();
-        self.zone.sets.retain(|owner, sets| {
-            !sets.is_empty() && !dnames.iter().any(|above| owner != above && is_at_or_below(owner, above))
-        });
+        self.zone
+            .sets
+            .retain(|owner, sets| !sets.is_empty() && !dnames.iter().any(|above| is_below(owner, above)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_asterisk_with_a_backslash_is_one_without() {
+        let name = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect::<Labels>();
+        assert!(is_same(&name(&["a", "\\*"]), &name(&["a", "*"])));
+        assert!(is_below(&name(&["z", "*"]), &name(&["\\*"])));
+        assert!(!is_below(&name(&["*"]), &name(&["\\*"])));
+        assert!(!is_same(&name(&["x*"]), &name(&["*"])));
     }
 }

@@ -3,7 +3,7 @@
 //! failure comes again.
 
 use port53_tests::differential::{Round, Served, Tally};
-use port53_tests::generate::{Chance, questions, zones};
+use port53_tests::generate::{Chance, Known, questions, zones};
 use port53_tests::peer::Program;
 
 const SEED: u64 = 53;
@@ -18,7 +18,7 @@ fn every_difference_from_the_peers_is_explained() {
     let mut round = Round::start(env!("CARGO_BIN_EXE_port53-tested"), &Program::ALL, &served);
     let mut tally = Tally::default();
     for (i, zone) in made.iter().enumerate() {
-        round.ask(i, &questions(zone, QUESTIONS, &mut chance), &mut tally);
+        round.ask(i, &questions(&Known::from(zone), QUESTIONS, &mut chance), &mut tally);
     }
     let findings: Vec<String> =
         tally.findings().iter().take(10).map(|finding| format!("{finding}\n{}", finding.zone.text)).collect();

@@ -27,9 +27,10 @@ mod objects;
 mod table;
 
 use clap::Parser;
+use port53_tests::read::master_files;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// As long as anything here may take.
@@ -65,15 +66,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let scratch = tempfile::tempdir()?;
-    let entries = std::fs::read_dir(&arguments.directory)
-        .map_err(|error| format!("{} cannot be read: {error}", arguments.directory.display()))?;
-    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    files.retain(|file| [".zone", ".zone.gz"].iter().any(|end| file.to_string_lossy().ends_with(end)));
-    files.sort();
-    if files.is_empty() {
-        return Err(format!("{} has no *.zone and no *.zone.gz", arguments.directory.display()).into());
-    }
-    let files: Vec<File> = files.iter().map(|file| plain(file, scratch.path())).collect::<Result<_, _>>()?;
+    let files: Vec<File> = master_files(&arguments.directory)?
+        .into_iter()
+        .map(|(origin, octets)| File::write(origin, &octets, scratch.path()))
+        .collect::<std::io::Result<_>>()?;
     let outcomes = match arguments.dev {
         true => dev::run(&files)?,
         false => cluster::run(&files)?,
@@ -82,25 +78,15 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     Ok(outcomes.iter().all(|outcome| outcome.failures.is_empty()))
 }
 
-fn plain(file: &Path, scratch: &Path) -> Result<File, Box<dyn Error>> {
-    let name = file.file_name().ok_or("no name")?.to_string_lossy().into_owned();
-    let origin = name.trim_end_matches(".gz").trim_end_matches(".zone").to_owned();
-    let directory = scratch.join(&origin).join("master");
-    std::fs::create_dir_all(&directory)?;
-    let path = directory.join(format!("{origin}.zone"));
-    if name.ends_with(".gz") {
-        let unpacked = Command::new("gunzip").arg("--stdout").arg(file).output()?;
-        if !unpacked.status.success() {
-            return Err(format!("gunzip cannot read {name}").into());
-        }
-        std::fs::write(&path, unpacked.stdout)?;
-    } else {
-        std::fs::copy(file, &path)?;
-    }
-    Ok(File { path, origin })
-}
-
 impl File {
+    fn write(origin: String, octets: &[u8], scratch: &Path) -> std::io::Result<Self> {
+        let directory = scratch.join(&origin).join("master");
+        std::fs::create_dir_all(&directory)?;
+        let path = directory.join(format!("{origin}.zone"));
+        std::fs::write(&path, octets)?;
+        Ok(File { path, origin })
+    }
+
     /// A directory for what is made of this zone.
     fn scratch(&self) -> Result<&Path, Box<dyn Error>> {
         Ok(self.path.parent().and_then(Path::parent).ok_or("no directory")?)
