@@ -136,14 +136,15 @@ pub(crate) fn display(rtype: Rtype, wire: &Bytes) -> Option<String> {
         ZoneRecordData::Unknown(_) => None,
         value => {
             let text = value.display_zonefile(DisplayKind::Simple).to_string().trim_end().to_owned();
-            let text = with_dollars_escaped(rtype, wire, text);
+            let text = with_names_escaped(rtype, wire, text);
             Some(if rtype == Rtype::RRSIG { with_dates(&text) } else { text })
         }
     }
 }
 
-/// `\$` for every `$` in names: NSD and Knot take a bare one for the start of a directive.
-fn with_dollars_escaped(rtype: Rtype, wire: &Bytes, mut text: String) -> String {
+/// `\$` for every `$` in names, which NSD and Knot take for the start of a directive when it is bare, and `\;` for every
+/// `;`, with which a comment would begin.
+fn with_names_escaped(rtype: Rtype, wire: &Bytes, mut text: String) -> String {
     let names: Vec<NameIn> = names::names(rtype, wire).collect();
     // From the last to the first, because what comes before a name may hold the same letters.
     let mut end = text.len();
@@ -151,7 +152,7 @@ fn with_dollars_escaped(rtype: Rtype, wire: &Bytes, mut text: String) -> String 
         let Ok(name) = Name::from_octets(wire.slice(name.start..name.end)) else { continue };
         let bare = name.fmt_with_dot().to_string();
         let Some(at) = text[..end].rfind(&bare) else { continue };
-        if bare.contains('$') {
+        if bare.contains(['$', ';']) {
             text.replace_range(at..at + bare.len(), &crate::name::display(&name));
         }
         end = at;

@@ -336,6 +336,20 @@ fn dollar_signs_in_names_are_escaped() {
     }
 }
 
+/// In a line, a bare semicolon begins a comment. Fuzzing found it.
+#[test]
+fn semicolons_in_names_are_escaped() {
+    for (kind, text) in [
+        ("CNAME", "\\;.example.com."),
+        ("MX", "10 a\\;b\\$.example.com."),
+        ("SOA", "\\;.example. a\\;.example. 1 2 3 4 5"),
+        ("NAPTR", "1 2 \"\" \"\" \"!^a;b.c.!x!\" a\\;b.c."),
+        ("RRSIG", "A 8 2 300 20300101000000 20200101000000 12345 \\;.example. AwEAAQ=="),
+    ] {
+        assert_eq!(display(rtype(kind), &value(kind, text)), text);
+    }
+}
+
 proptest! {
     /// Any octets that are a value are written in a form that is read as the same octets.
     #[test]
