@@ -332,7 +332,8 @@ const EXEMPTIONS: &[Exemption] = &[
         peers: &[Knot],
         rfc: "RFC 2308 §3: it must be there; RFC 2181 §9: then TC is set",
         holds: |it| {
-            it.ours.truncated
+            let is_large = it.limit().is_some_and(|limit| it.uncompressed(it.our_sections) > limit);
+            (it.ours.truncated || is_large)
                 && !it.theirs.truncated
                 && it.theirs.rcode == it.ours.rcode
                 && it.theirs.authoritative == it.ours.authoritative
