@@ -87,8 +87,8 @@ differential: peers ## ours and the peers on real and generated zones, every dif
 fuzz: SECONDS ?= 300
 TARGETS ?=
 .PHONY: fuzz
-fuzz: ## octets that nobody thought of, guided by what they reach; SECONDS= for each, TARGETS=
-	SECONDS=$(SECONDS) CARGO=$(CARGO) fuzz/run $(TARGETS)
+fuzz: ## octets that nobody thought of, guided by what they reach; SECONDS= for each, JOBS=, TARGETS=
+	SECONDS=$(SECONDS) $(if $(JOBS),JOBS=$(JOBS)) CARGO=$(CARGO) fuzz/run $(TARGETS)
 
 .PHONY: fuzz-found
 fuzz-found: # the inputs that were found, as tests
