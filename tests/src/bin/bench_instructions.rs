@@ -77,7 +77,7 @@ fn main() -> Result<ExitCode> {
 fn count() -> Result<Vec<Counted>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["bench", "--quiet", "--package", "port53-tests", "--bench", "instructions", "--"])
+        .args(["bench", "--quiet", "--package", "port53-resolver", "--bench", "instructions", "--"])
         .args(["--output-format=json"])
         .stderr(Stdio::inherit())
         .output()?;

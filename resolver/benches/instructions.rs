@@ -12,11 +12,11 @@ use gungraun::prelude::*;
 use gungraun::{Callgrind, EntryPoint};
 use port53_resolver::limits::{Answering, Gate, Outcome, Rates};
 use port53_resolver::traffic::{Traffic, Transport};
-use port53_tests::read::read;
 use port53_zone::answer::{self, Secrets};
 use port53_zone::content::Content;
 use port53_zone::image::{Image, ZoneState, Zones};
-use port53_zone::name;
+use port53_zone::rdata::parse_value;
+use port53_zone::{Name, RRset, Rtype, Soa, name};
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,61 +26,6 @@ const QUERIES: usize = 32;
 /// Milliseconds since 1970.
 const NOW: u64 = 1_795_536_000_000;
 const CLIENT: [u8; 4] = [203, 0, 113, 7];
-
-/// What zones have in common; `$ORIGIN` is before it.
-const CORNERS: &str = "\
-@ 3600 IN SOA ns1 hostmaster 1 3600 600 604800 300
-@ 3600 NS ns1
-@ 3600 NS ns2
-@ 3600 MX 10 mail
-@ 3600 TXT \"v=spf1 mx -all\"
-ns1 3600 A 192.0.2.53
-ns2 3600 A 192.0.2.54
-mail 300 A 192.0.2.25
-mail 300 AAAA 2001:db8::25
-$GENERATE 0-4999 host-$ 300 A 192.0.2.1
-$GENERATE 0-63 alias-$ 300 CNAME host-$
-$GENERATE 0-63 first-$ 300 CNAME second-$
-$GENERATE 0-63 second-$ 300 CNAME third-$
-$GENERATE 0-63 third-$ 300 CNAME host-$
-$GENERATE 0-63 mx-$ 300 MX 10 mail
-$GENERATE 0-63 many-$ 300 A 192.0.2.1
-$GENERATE 0-63 many-$ 300 A 192.0.2.2
-$GENERATE 0-63 many-$ 300 A 192.0.2.3
-$GENERATE 0-63 many-$ 300 A 192.0.2.4
-*.wild 300 A 192.0.2.4
-";
-
-/// Delegations as the root zone has them: four nameservers below the cut, each with two addresses.
-const CUTS: &str = "\
-$GENERATE 0-1199 tld-$ 172800 NS a.nic.tld-$
-$GENERATE 0-1199 tld-$ 172800 NS b.nic.tld-$
-$GENERATE 0-1199 tld-$ 172800 NS c.nic.tld-$
-$GENERATE 0-1199 tld-$ 172800 NS d.nic.tld-$
-$GENERATE 0-1199 tld-$ 86400 DS 8 8 2 0000000000000000000000000000000000000000000000000000000000000000
-$GENERATE 0-1199 a.nic.tld-$ 172800 A 192.0.2.1
-$GENERATE 0-1199 a.nic.tld-$ 172800 AAAA 2001:db8::1
-$GENERATE 0-1199 b.nic.tld-$ 172800 A 192.0.2.2
-$GENERATE 0-1199 b.nic.tld-$ 172800 AAAA 2001:db8::2
-$GENERATE 0-1199 c.nic.tld-$ 172800 A 192.0.2.3
-$GENERATE 0-1199 c.nic.tld-$ 172800 AAAA 2001:db8::3
-$GENERATE 0-1199 d.nic.tld-$ 172800 A 192.0.2.4
-$GENERATE 0-1199 d.nic.tld-$ 172800 AAAA 2001:db8::4
-";
-
-/// As a signed zone looks; nobody here checks the signatures.
-const SIGNED: &str = "\
-@ 3600 IN SOA ns1 hostmaster 1 3600 600 604800 300
-@ 3600 NS ns1
-@ 3600 NSEC host-0 NS SOA RRSIG NSEC
-@ 3600 RRSIG SOA 13 2 3600 20300101000000 20200101000000 1 @ AAAA
-@ 3600 RRSIG NSEC 13 2 3600 20300101000000 20200101000000 1 @ AAAA
-ns1 3600 A 192.0.2.53
-$GENERATE 0-999 host-$ 300 A 192.0.2.1
-$GENERATE 0-999 host-$ 300 NSEC host-$-next A RRSIG NSEC
-$GENERATE 0-999 host-$ 300 RRSIG A 13 3 300 20300101000000 20200101000000 1 @ AAAA
-$GENERATE 0-999 host-$ 300 RRSIG NSEC 13 3 300 20300101000000 20200101000000 1 @ AAAA
-";
 
 /// What is behind the question.
 #[derive(Clone, Copy)]
@@ -109,12 +54,8 @@ struct Asking {
 
 /// Queries for `owner`, in which `#` is a number.
 fn asking(owner: &str, qtype: u16, edns: Edns) -> Asking {
-    let zones =
-        [zone("hosts.test.", &[CORNERS]), zone(".", &[CORNERS, CUTS]), zone("signed.test.", &[SIGNED])]
-            .into_iter()
-            .fold(Zones::default(), |zones, (apex, state)| zones.put(&apex, state));
     let of = |number: usize| query(&owner.replace('#', &number.to_string()), qtype, edns);
-    let mut asking = Asking { gate: gate(), zones, queries: Vec::new(), out: vec![0; 4096] };
+    let mut asking = Asking { gate: gate(), zones: zones(), queries: Vec::new(), out: vec![0; 4096] };
     asking.queries = (QUERIES..2 * QUERIES).map(of).collect();
     let mut asking = answer(asking);
     asking.queries = (0..QUERIES).map(of).collect();
@@ -128,14 +69,75 @@ fn gate() -> Gate {
     Gate::new(shared, Arc::default(), Traffic::default().worker(Transport::Udp))
 }
 
-fn zone(apex: &str, texts: &[&str]) -> (port53_zone::Name, ZoneState) {
-    let text = format!("$ORIGIN {apex}\n{}", texts.concat());
-    let read = read("zone", text.as_bytes(), apex, None);
-    assert!(read.problems.is_empty(), "{:?}", read.problems);
-    let apex = name::parse_absolute(apex).expect("an apex");
-    let (soa, rrsets) = read.rrsets();
-    let content = Content::build(apex.clone(), [7; 16], rrsets.into_iter().map(|rrset| (rrset, None)));
-    (apex, ZoneState::Serving(Arc::new(Image::new(content.expect("a content"), soa))))
+/// A zone: RRsets by owner, type and values, in which `#` counts where there are many.
+struct Sets {
+    apex: Name,
+    sets: Vec<RRset>,
+}
+
+impl Sets {
+    fn of(apex: &str) -> Self {
+        Sets { apex: name::parse_absolute(apex).expect("an apex"), sets: Vec::new() }
+    }
+
+    fn put(mut self, owner: &str, rtype: Rtype, values: &[&str]) -> Self {
+        let values = values.iter().map(|value| parse_value(rtype, value).expect("a value"));
+        self.sets.push(RRset::new(name::parse(owner, &self.apex).expect("an owner"), rtype, 300, values));
+        self
+    }
+
+    fn many(self, count: usize, owner: &str, rtype: Rtype, values: &[&str]) -> Self {
+        (0..count).fold(self, |sets, number| {
+            let of = |text: &str| text.replace('#', &number.to_string());
+            let values: Vec<String> = values.iter().map(|value| of(value)).collect();
+            sets.put(&of(owner), rtype, &values.iter().map(String::as_str).collect::<Vec<_>>())
+        })
+    }
+
+    fn serve(self, zones: &Zones) -> Zones {
+        let Sets { apex, sets } = self;
+        let content = Content::build(apex.clone(), [7; 16], sets.into_iter().map(|rrset| (rrset, None)));
+        let (primary, contact) = (apex.clone(), apex.clone());
+        let (refresh, retry, expire, minimum) = (3600, 600, 604_800, 300);
+        let soa = Soa { primary, contact, serial: 1, refresh, retry, expire, minimum, ttl: 3600 };
+        zones.put(&apex, ZoneState::Serving(Arc::new(Image::new(content.expect("a content"), soa))))
+    }
+}
+
+fn zones() -> Zones {
+    let hosts = Sets::of("hosts.test.")
+        .put("@", Rtype::NS, &["ns1.hosts.test.", "ns2.hosts.test."])
+        .put("mail", Rtype::A, &["192.0.2.25"])
+        .put("mail", Rtype::AAAA, &["2001:db8::25"])
+        .put("*.wild", Rtype::A, &["192.0.2.4"])
+        .many(5000, "host-#", Rtype::A, &["192.0.2.1"])
+        .many(64, "many-#", Rtype::A, &["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"])
+        .many(64, "mx-#", Rtype::MX, &["10 mail.hosts.test."])
+        .many(64, "alias-#", Rtype::CNAME, &["host-#.hosts.test."])
+        .many(64, "first-#", Rtype::CNAME, &["second-#.hosts.test."])
+        .many(64, "second-#", Rtype::CNAME, &["third-#.hosts.test."])
+        .many(64, "third-#", Rtype::CNAME, &["host-#.hosts.test."]);
+    // Delegations as the root zone has them: four nameservers below the cut, each with two addresses.
+    let nameservers = ["a.nic.tld-#.", "b.nic.tld-#.", "c.nic.tld-#.", "d.nic.tld-#."];
+    let cuts =
+        Sets::of(".").put("@", Rtype::NS, &["ns1.hosts.test."]).many(1200, "tld-#", Rtype::NS, &nameservers);
+    let cuts = nameservers.iter().fold(cuts, |cuts, nameserver| {
+        let cuts = cuts.many(1200, nameserver, Rtype::A, &["192.0.2.1"]);
+        cuts.many(1200, nameserver, Rtype::AAAA, &["2001:db8::1"])
+    });
+    // As a signed zone looks; nobody here checks the signatures.
+    let at_apex = "2 300 20300101000000 20200101000000 1 signed.test. AAAA";
+    let at_host = "3 300 20300101000000 20200101000000 1 signed.test. AAAA";
+    let [soa, nsec] = ["SOA", "NSEC"].map(|covered| format!("{covered} 13 {at_apex}"));
+    let [a, host_nsec] = ["A", "NSEC"].map(|covered| format!("{covered} 13 {at_host}"));
+    let signed = Sets::of("signed.test.")
+        .put("@", Rtype::NS, &["ns1.hosts.test."])
+        .put("@", Rtype::NSEC, &["host-0.signed.test. NS SOA RRSIG NSEC"])
+        .put("@", Rtype::RRSIG, &[&soa, &nsec])
+        .many(1000, "host-#", Rtype::A, &["192.0.2.1"])
+        .many(1000, "host-#", Rtype::NSEC, &["host-#-next.signed.test. A RRSIG NSEC"])
+        .many(1000, "host-#", Rtype::RRSIG, &[&a, &host_nsec]);
+    [hosts, cuts, signed].into_iter().fold(Zones::default(), |zones, sets| sets.serve(&zones))
 }
 
 fn query(owner: &str, qtype: u16, edns: Edns) -> Vec<u8> {
