@@ -11,7 +11,7 @@ use port53_zone::content::Content;
 use port53_zone::image::{Image, ZoneState, Zones};
 use port53_zone::master::{Options, Reader};
 use port53_zone::{Name, RRset, Record, Rtype, Soa, name};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Octets that make the zones.
@@ -85,6 +85,10 @@ fn check(zones: &Zones, packet: &[u8]) {
     assert!(udp.len() <= limit, "{} octets, {limit} may be", udp.len());
     let (tcp_sets, udp_sets) = (read(packet, &tcp), read(packet, &udp));
     assert_eq!(tcp[2] & 0x02, 0, "TC over TCP");
+    for (set, values) in &tcp_sets {
+        let different: BTreeSet<&Vec<u8>> = values.iter().collect();
+        assert_eq!(different.len(), values.len(), "a record twice (RFC 2181 §5): {set:?}");
+    }
     for (set, values) in &udp_sets {
         assert_eq!(tcp_sets.get(set), Some(values), "a partial RRset: {set:?}");
     }

@@ -37,7 +37,11 @@ pub fn run(input: &[u8]) {
     for found in Reader::new("input", Box::new(std::io::Cursor::new(input.to_vec())), options) {
         match found {
             Ok(record) => {
-                assert!(record.position.line as usize <= lines, "a line that is not there: {}", record.position);
+                assert!(
+                    record.position.line as usize <= lines,
+                    "a line that is not there: {}",
+                    record.position
+                );
                 write_record(&mut written, &record.value).expect("memory takes it");
                 records.push(record.value);
             }
@@ -45,9 +49,10 @@ pub fn run(input: &[u8]) {
         }
     }
     let text = String::from_utf8_lossy(&written).into_owned();
-    let again: Vec<Record> = Reader::new("written", Box::new(std::io::Cursor::new(written)), Options::default())
-        .map(|found| found.unwrap_or_else(|problem| panic!("{problem}\n{text}")).value)
-        .collect();
+    let again: Vec<Record> =
+        Reader::new("written", Box::new(std::io::Cursor::new(written)), Options::default())
+            .map(|found| found.unwrap_or_else(|problem| panic!("{problem}\n{text}")).value)
+            .collect();
     assert_eq!(records.len(), again.len(), "{text}");
     for (one, other) in records.iter().zip(&again) {
         assert_eq!(one.name.as_slice(), other.name.as_slice(), "{text}");

@@ -144,7 +144,11 @@ impl<'i> Response<'_, '_, 'i> {
         let node = &found.node;
         match &found.outcome {
             Outcome::Answer(rrset) => {
-                self.answer(name, owner, node, rrset)?;
+                // A DNAME that a chain leads back to is there already.
+                let is_owners = matches!(node, Node::Owner(_));
+                if rrset.rtype != Rtype::DNAME || !is_owners || chain.admits_dname(rrset) {
+                    self.answer(name, owner, node, rrset)?;
+                }
                 self.proofs()?;
                 self.targets_addresses(name, owner, rrset);
             }

@@ -46,6 +46,25 @@ fn rfc6672_dname_at_the_apex() {
     );
 }
 
+/// Found by fuzzing: it stood in the answer twice.
+#[test]
+fn a_dname_that_is_asked_for_and_led_back_to_stands_once() {
+    let zones =
+        zones([zone("example", "b.b.a DNAME b.a.example.\n*.w DNAME other.test.\nd DNAME *.w.example.")]);
+    check(
+        &zones,
+        &[
+            (
+                "b.b.b.a.example DNAME",
+                "NOERROR aa | b.b.a.example 300 DNAME b.a.example; \
+                 b.b.b.a.example 300 CNAME b.b.a.example | |",
+            ),
+            // The same records of another owner are another set.
+            ("q.w.example DNAME", "NOERROR aa | q.w.example 300 DNAME other.test | |"),
+        ],
+    );
+}
+
 /// RFC 6672 §3.2 step 3C: a DNAME that a wildcard has is not that of the names it stands for.
 #[test]
 fn dname_at_a_wildcard_aliases_nothing() {
