@@ -352,14 +352,29 @@ mod tests {
         }
     }
 
+    fn like_any() -> impl Strategy<Value = Vec<u8>> {
+        let octet = prop::sample::select(vec![0u8, 1, b'a', b'b', 0xff]);
+        prop::collection::vec(prop::collection::vec(octet, 1..4), 0..4).prop_map(|labels| {
+            labels.into_iter().flat_map(|label| [vec![label.len() as u8], label].concat()).collect()
+        })
+    }
+
     proptest! {
         #[test]
         fn sort_keys_order_as_names_do(a in any_name(), b in any_name()) {
             prop_assert_eq!(SortKey::of(&a).cmp(&SortKey::of(&b)), a.cmp(&b));
             let prefixed = SortKey::of(&b).as_slice().starts_with(SortKey::of(&a).as_slice());
             prop_assert_eq!(prefixed, b.ends_with(&a));
-            let key = SortKey::of(&b);
-            prop_assert_eq!(compare_to_key(a.as_slice(), key.as_slice()), SortKey::of(&a).cmp(&key));
+        }
+
+        /// Names of few different octets, so that many begin alike, are equal or need an escape in a key.
+        #[test]
+        fn a_name_compares_to_a_key_as_its_own_key_does(a in like_any(), b in like_any()) {
+            for other in [&a, &b] {
+                let key = SortKey::of_relative(other);
+                let upper = a.to_ascii_uppercase();
+                prop_assert_eq!(compare_to_key(&upper, key.as_slice()), SortKey::of_relative(&a).cmp(&key));
+            }
         }
 
         #[test]

@@ -2,7 +2,7 @@
 //!
 //! A thread takes what has come ([`super::batch`]), answers each of it in its own buffer, and hands all answers
 //! to the system. For a query there is no allocation, no lock, no log line and no system call but these two,
-//! which many share. The clock is read twice a batch, and the zones are loaded once.
+//! which many share. The clock is read three times a batch, and the zones are loaded once or twice.
 //!
 //! While a batch is answered the thread holds what is served then, by the guard of an [`ArcSwap`], and gives it
 //! back before it sends. It never frees it: who replaces what is served keeps the old version until nobody
@@ -96,7 +96,9 @@ impl Worker {
         match batch.receive(&self.socket, wait) {
             Ok(received) => {
                 self.counters.received_together(received);
-                self.warm(batch, received);
+                if received >= WORTH_WARMING {
+                    self.warm(batch);
+                }
                 self.answer(batch);
                 true
             }
@@ -125,9 +127,9 @@ impl Worker {
     }
 
     /// Where a zone is large, all of a batch wait for memory together.
-    fn warm(&self, batch: &Batch, received: usize) {
+    fn warm(&self, batch: &Batch) {
         let zones = self.zones.load();
-        if received >= WORTH_WARMING && zones.has_large() {
+        if zones.has_large() {
             answer::warm(&zones, batch.queries());
         }
     }

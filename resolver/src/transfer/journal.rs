@@ -102,13 +102,14 @@ impl Journals {
         drop(journal);
     }
 
-    /// Waits until what leads to `image` is noted, if it will be: a version is in service a little before.
-    pub(super) async fn comes_to(&self, image: &Arc<Image>) {
+    /// Waits until what leads from `serial` to `image` is noted, if it will be: a version is in service a little
+    /// before. Whoever will get the whole zone anyway does not wait.
+    pub(super) async fn comes_to(&self, serial: u32, image: &Arc<Image>) {
         let comes = async {
             loop {
                 let mut changed = pin!(self.changed.notified());
                 changed.as_mut().enable();
-                if !self.is_behind(image) {
+                if !self.is_behind(serial, image) {
                     break;
                 }
                 changed.await;
@@ -118,23 +119,30 @@ impl Journals {
         let _ = timeout(PATIENCE, comes).await;
     }
 
-    fn is_behind(&self, image: &Image) -> bool {
+    fn is_behind(&self, serial: u32, image: &Image) -> bool {
         let held = self.held();
-        let journal = held.zones.get(image.apex());
-        journal.is_some_and(|journal| serial::is_newer(image.soa().serial, journal.last.soa().serial))
+        let Some(journal) = held.zones.get(image.apex()) else { return false };
+        let last = journal.last.soa().serial;
+        let is_known = serial == last || journal.deltas.iter().any(|delta| delta.from() == serial);
+        is_known && serial::is_newer(image.soa().serial, last)
     }
 
     /// The differences from `serial` to `image`, the oldest first. `None` when they are not here.
     pub(super) fn since(&self, serial: u32, image: &Arc<Image>) -> Option<Vec<Arc<Delta>>> {
         let held = self.held();
-        let journal = held.zones.get(image.apex()).filter(|journal| Arc::ptr_eq(&journal.last, image))?;
-        let from = journal.deltas.iter().rposition(|delta| delta.from() == serial)?;
+        let journal = held.zones.get(image.apex())?;
+        let end = match Arc::ptr_eq(&journal.last, image) {
+            true => journal.deltas.len(),
+            // Newer versions have come since.
+            false => journal.deltas.iter().position(|delta| delta.to() == image.soa().serial)? + 1,
+        };
+        let from = journal.deltas.iter().take(end).rposition(|delta| delta.from() == serial)?;
         // A client that has this serial may have it from before, with another content.
         let is_other = |above| !serial::is_newer(serial, above);
         if journal.above.is_some_and(is_other) {
             return None;
         }
-        Some(journal.deltas.iter().skip(from).cloned().collect())
+        Some(journal.deltas.iter().take(end).skip(from).cloned().collect())
     }
 
     /// Octets of all journals.
@@ -207,50 +215,61 @@ mod tests {
         Soa { primary, contact, serial, refresh: 1, retry: 2, expire: 3, minimum: 4, ttl: 5 }
     }
 
-    fn versions() -> [Arc<Image>; 2] {
+    fn versions() -> [Arc<Image>; 3] {
         let apex = name::parse_absolute("example.").expect("a name");
         let set =
             |rtype, value| RRset::new(apex.clone(), rtype, 60, [parse_value(rtype, value).expect("one")]);
         let content =
             Content::build(apex.clone(), [7; 16], [(set(Rtype::NS, "ns."), None)]).expect("a content");
         let first = Image::new(content, soa(1));
-        let change = Change::Put { rrset: set(Rtype::TXT, "new"), owner: None };
-        let second = first.with(first.content().apply(&[change]).expect("applies"), soa(2));
-        [Arc::new(first), Arc::new(second)]
+        let next = |before: &Image, text| {
+            let change = Change::Put { rrset: set(Rtype::TXT, text), owner: None };
+            let serial = before.soa().serial + 1;
+            before.with(before.content().apply(&[change]).expect("applies"), soa(serial))
+        };
+        let second = next(&first, "new");
+        let third = next(&second, "newer");
+        [first, second, third].map(Arc::new)
     }
 
     #[tokio::test(start_paused = true)]
     async fn between_the_swap_and_the_journal_a_client_was_sent_the_whole_zone() {
         let journals = Arc::new(Journals::new(Limits::default()));
-        let [first, second] = versions();
+        let [first, second, third] = versions();
         journals.add(&first);
         let waits = tokio::spawn({
             let (journals, second) = (journals.clone(), second.clone());
             async move {
-                journals.comes_to(&second).await;
+                journals.comes_to(1, &second).await;
                 journals.since(1, &second).map(|deltas| deltas.len())
             }
         });
         tokio::task::yield_now().await;
         assert!(!waits.is_finished());
         journals.add(&second);
+        // Another one before the client is asked again.
+        journals.add(&third);
         assert_eq!(waits.await.expect("no panic"), Some(1));
+        assert_eq!(journals.since(1, &third).map(|deltas| deltas.len()), Some(2));
+        assert!(journals.since(2, &second).is_none(), "nothing leads from a version to itself");
     }
 
     /// Nobody waits for what will not come, and nobody for ever.
     #[tokio::test(start_paused = true)]
     async fn waiting_for_the_journal_ends() {
         let journals = Journals::new(Limits::default());
-        let [first, second] = versions();
+        let [first, second, third] = versions();
         let begun = tokio::time::Instant::now();
-        journals.comes_to(&first).await;
+        journals.comes_to(1, &first).await;
         journals.add(&second);
-        journals.comes_to(&first).await;
-        journals.comes_to(&second).await;
+        journals.comes_to(1, &first).await;
+        journals.comes_to(2, &second).await;
+        // Nothing leads from there.
+        journals.comes_to(1, &third).await;
         assert_eq!(begun.elapsed(), Duration::ZERO);
         journals.forget(second.apex());
         journals.add(&first);
-        journals.comes_to(&second).await;
+        journals.comes_to(1, &second).await;
         assert_eq!(begun.elapsed(), PATIENCE);
     }
 }

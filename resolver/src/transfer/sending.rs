@@ -43,7 +43,9 @@ impl Waiting {
         let Waiting { request, held, image, signer, client } = *self;
         let mut less = None;
         if let Some(held) = held {
-            transfers.journals.comes_to(&image).await;
+            if serial::is_newer(image.soa().serial, held) {
+                transfers.journals.comes_to(held, &image).await;
+            }
             less = transfers.less_than_all(&request, held, &image);
         }
         let sequence = less.unwrap_or_else(|| Sequence::whole(request, image));

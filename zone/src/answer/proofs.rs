@@ -47,8 +47,13 @@ pub(crate) fn signatures(
     ttl: u32,
 ) -> Result<(), Full> {
     let Some(all) = node.and_then(|node| node.rrset(Rtype::RRSIG)) else { return Ok(()) };
-    let covers = |value: &&[u8]| value.starts_with(&covered.to_int().to_be_bytes());
-    writer.records(section, owner, Rtype::RRSIG, ttl, all.values().filter(covers))
+    let covering = all.values().filter(|value| covers(value, covered));
+    writer.records(section, owner, Rtype::RRSIG, ttl, covering)
+}
+
+/// Whether a signature is of the RRset of this type (RFC 4034 §3.1.1).
+pub(crate) fn covers(signature: &[u8], covered: Rtype) -> bool {
+    signature.starts_with(&covered.to_int().to_be_bytes())
 }
 
 impl<'i> Prover<'i> {

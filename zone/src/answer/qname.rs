@@ -8,8 +8,10 @@ use crate::name::label_starts;
 pub(crate) const GREATEST_LABELS: usize = 127;
 /// Octets of the longest name, its root label included.
 pub(crate) const GREATEST_NAME: usize = 255;
-/// Labels of ancestors whose hashes are kept. Few names have more, and what is looked up is seldom there.
-const KEPT: usize = 12;
+/// Hashes are kept of all ancestors with fewer labels than this, which most names have,
+const NEAR: usize = 12;
+/// and of each that has so many labels or a multiple: no other is far from one of these.
+const APART: usize = 8;
 
 /// A name in a message or an image, taken apart once.
 pub(crate) struct QName<'w> {
@@ -19,7 +21,9 @@ pub(crate) struct QName<'w> {
     labels: u8,
     hash: u64,
     /// Hash of the ancestor with n labels, the root being 0.
-    hashes: [u64; KEPT],
+    near: [u64; NEAR],
+    /// Of the ancestor with n times [`APART`] labels.
+    far: [u64; GREATEST_LABELS / APART + 1],
 }
 
 impl<'w> QName<'w> {
@@ -43,17 +47,19 @@ impl<'w> QName<'w> {
             at += 1 + length;
         }
         let wire = octets.get(..=at)?;
-        let mut hashes = [0; KEPT];
+        let (mut near, mut far) = ([0; NEAR], [0; GREATEST_LABELS / APART + 1]);
         let mut hash = root_hash();
-        hashes[0] = hash;
+        near[0] = hash;
         for (n, &start) in (1..).zip(starts[..labels].iter().rev()) {
             let (length, rest) = wire[usize::from(start)..].split_first()?;
             hash = child_hash(hash, &rest[..usize::from(*length)]);
-            if let Some(kept) = hashes.get_mut(n) {
+            if let Some(kept) = near.get_mut(n) {
                 *kept = hash;
+            } else if n % APART == 0 {
+                far[n / APART] = hash;
             }
         }
-        Some(QName { wire, starts, labels: labels as u8, hash, hashes })
+        Some(QName { wire, starts, labels: labels as u8, hash, near, far })
     }
 
     /// The whole name in wire form, in the case it came in.
@@ -68,10 +74,16 @@ impl<'w> QName<'w> {
 
     /// Hash of the ancestor with so many labels, at most [`QName::labels`].
     pub(crate) fn hash_of(&self, labels: usize) -> u64 {
-        match self.hashes.get(labels) {
+        match self.near.get(labels) {
             _ if labels == self.labels() => self.hash,
             Some(&hash) => hash,
-            None => hash_below(root_hash(), self.suffix(labels)),
+            None => {
+                let (from, hash) = match labels / APART * APART {
+                    from if from < NEAR => (NEAR - 1, self.near[NEAR - 1]),
+                    from => (from, self.far[from / APART]),
+                };
+                hash_below(hash, self.relative(from, labels))
+            }
         }
     }
 
@@ -121,7 +133,7 @@ pub(crate) fn join<'b>(
 /// Whether the name `wire` is `ancestor` or below it, both in wire form with their root labels.
 pub(crate) fn is_at_or_below(wire: &[u8], ancestor: &[u8]) -> bool {
     let mut at = 0;
-    while wire.len() - at > ancestor.len() {
+    while wire.len().saturating_sub(at) > ancestor.len() {
         at += 1 + usize::from(wire[at]);
     }
     wire.get(at..).is_some_and(|suffix| caseless::eq(suffix, ancestor))
@@ -185,6 +197,8 @@ mod tests {
             (b"\0", b"\x01a\0", false),
             (b"\x04a\x02bc\0", b"\x02bc\0", false),
             (b"\x01a\x02bd\0", b"\x02bc\0", false),
+            // No name, from a slice that somebody else wrote.
+            (b"\0\xff\0\0\0\0\0", b"\x01a\0", false),
         ] {
             assert_eq!(is_at_or_below(wire, ancestor), is_below, "{wire:?} {ancestor:?}");
         }

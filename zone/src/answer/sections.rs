@@ -82,6 +82,11 @@ impl Chain {
         self.lookups == 1
     }
 
+    /// Whether the DNAME of an owner is in the answer.
+    fn has_dname_of(&self, owner: OwnerRef<'_>) -> bool {
+        owner.rrset(Rtype::DNAME).is_some_and(|dname| self.dnames.contains(&Some(dname.records.as_ptr())))
+    }
+
     /// Whether a DNAME is met for the first time.
     fn admits_dname(&mut self, dname: &RRsetRef<'_>) -> bool {
         let this = Some(dname.records.as_ptr());
@@ -144,10 +149,15 @@ impl<'i> Response<'_, '_, 'i> {
         let node = &found.node;
         match &found.outcome {
             Outcome::Answer(rrset) => {
-                // A DNAME that a chain leads back to is there already.
-                let is_owners = matches!(node, Node::Owner(_));
-                if rrset.rtype != Rtype::DNAME || !is_owners || chain.admits_dname(rrset) {
-                    self.answer(name, owner, node, rrset)?;
+                match (node, rrset.rtype) {
+                    // A DNAME that a chain leads back to is there already,
+                    (Node::Owner(_), Rtype::DNAME) if !chain.admits_dname(rrset) => {}
+                    // and so are its signatures.
+                    (Node::Owner(at), Rtype::RRSIG) if self.prover.is_some() && chain.has_dname_of(*at) => {
+                        let others = rrset.values().filter(|value| !proofs::covers(value, Rtype::DNAME));
+                        self.writer.records(Section::Answer, owner, Rtype::RRSIG, rrset.ttl(), others)?;
+                    }
+                    _ => self.answer(name, owner, node, rrset)?,
                 }
                 self.proofs()?;
                 self.targets_addresses(name, owner, rrset);
@@ -371,5 +381,6 @@ fn redirected<'b>(
     dname: &RRsetRef<'_>,
     buffer: &'b mut [u8; GREATEST_NAME],
 ) -> Option<&'b [u8]> {
-    join(name.prefix(labels), dname.values().next()?, buffer)
+    let target = dname.values().next()?;
+    join(name.prefix(labels), target.get(..wire_name_len(target)?)?, buffer)
 }

@@ -227,7 +227,8 @@ impl<'a> Writer<'a> {
     ) -> Result<Owner<'n>, Full> {
         let owner = match owner {
             Owner::Name(name) => match u16::try_from(self.name(name)?) {
-                Ok(offset) if usize::from(offset) <= GREATEST_POINTER => Owner::At(offset),
+                // The root is shorter than a pointer to it.
+                Ok(offset) if usize::from(offset) <= GREATEST_POINTER && name.len() > 1 => Owner::At(offset),
                 _ => owner,
             },
             Owner::At(offset) => {

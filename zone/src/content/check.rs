@@ -9,7 +9,7 @@
 
 use super::ContentError;
 use super::leaf::{u16_at, u32_at};
-use super::limits::{GREATEST_OWNERS, GREATEST_RRSET, GREATEST_TYPES};
+use super::limits::{GREATEST_OFFSET, GREATEST_OWNERS, GREATEST_RRSET, GREATEST_TYPES};
 use crate::name::SortKey;
 use crate::rdata;
 use domain::base::iana::Rtype;
@@ -24,6 +24,9 @@ pub(crate) fn leaf(octets: &[u8], room: usize) -> Result<usize, ContentError> {
     let (mut owners, mut rrsets) = (0, 0);
     let mut previous: Option<SortKey> = None;
     while cursor.at < octets.len() {
+        if cursor.at > GREATEST_OFFSET {
+            return Err(ContentError::Malformed("an owner that begins far beyond where a leaf ends"));
+        }
         let name = cursor.name(room)?;
         let key = SortKey::of_relative(name);
         if previous.is_some_and(|previous| previous >= key) {

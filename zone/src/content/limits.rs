@@ -13,3 +13,7 @@ pub(crate) const GREATEST_TYPES: usize = 32_767;
 
 /// Greatest number of octets of the text that says who owns an RRset.
 pub(crate) const GREATEST_OWNED_BY: usize = 4_096;
+
+/// Greatest offset of an owner in its leaf, which an index keeps in 24 bits. A leaf that this crate cuts ends with the
+/// owner that reaches 64 KiB.
+pub(crate) const GREATEST_OFFSET: usize = (1 << 24) - 1;

@@ -29,7 +29,7 @@ const NUMBERS: u64 = (1 << NUMBER) - 1;
 pub(crate) struct Place {
     /// The number of its leaf.
     pub(crate) leaf: u32,
-    /// Its first octet there. A leaf ends soon after its first 64 KiB.
+    /// Its first octet there.
     pub(crate) offset: u32,
 }
 

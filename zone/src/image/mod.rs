@@ -147,7 +147,7 @@ impl Image {
 
     /// Whether it is worth while to read before what a lookup will read.
     pub(crate) fn is_large(&self) -> bool {
-        self.exact.as_ref().is_some_and(|exact| exact.leaves.len() >= LARGE)
+        self.exact.as_ref().is_some_and(|exact| exact.leaves.len() - exact.free.len() >= LARGE)
     }
 
     /// Where an owner with this hash may stand, the first such place, if the zone has an index.

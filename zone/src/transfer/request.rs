@@ -20,8 +20,6 @@ pub struct Request {
     pub(crate) question: Box<[u8]>,
     /// Whether the query had an OPT, and with DO.
     pub(crate) edns: Option<bool>,
-    /// The largest message over UDP that its sender takes (RFC 6891 §6.2.3).
-    pub payload: u16,
 }
 
 /// What is to be transferred.
@@ -47,7 +45,6 @@ impl Kind {
 }
 
 const HEADER: usize = 12;
-const LEAST_PAYLOAD: u16 = 512;
 
 impl Request {
     /// Reads a query. `None` for everything that is not one for a transfer in class IN, and for what is
@@ -86,7 +83,6 @@ impl Request {
             recursion_desired: header.rd(),
             question: asked.into(),
             edns: opt.as_ref().map(|opt| opt.dnssec_ok()),
-            payload: opt.map_or(LEAST_PAYLOAD, |opt| opt.udp_payload_size().max(LEAST_PAYLOAD)),
         })
     }
 
@@ -116,22 +112,25 @@ pub(crate) fn opt(dnssec_ok: bool) -> [u8; 11] {
 
 /// A look at the type in the question, for all those queries that want no transfer.
 fn asks_for_a_transfer(message: &[u8]) -> bool {
+    let at = root_of_question(message);
+    let rtype = message.get(at + 1..at + 3).map(|octets| u16::from_be_bytes([octets[0], octets[1]]));
+    rtype.is_some_and(|rtype| matches!(Rtype::from_int(rtype), Rtype::AXFR | Rtype::IXFR))
+}
+
+/// Where the labels of the first name end: at its root label, if it is a name.
+fn root_of_question(message: &[u8]) -> usize {
     let mut at = HEADER;
     while let Some(&length @ 1..=63) = message.get(at) {
         at += 1 + usize::from(length);
     }
-    let rtype = message.get(at + 1..at + 3).map(|octets| u16::from_be_bytes([octets[0], octets[1]]));
-    rtype.is_some_and(|rtype| matches!(Rtype::from_int(rtype), Rtype::AXFR | Rtype::IXFR))
+    at
 }
 
 /// Whether a glance tells that a message neither asks for a transfer nor is signed (RFC 8945 §5.1): a question, and
 /// nothing else or an OPT. Most queries are such.
 pub fn is_ordinary(message: &[u8]) -> bool {
     let Some([0, 1, 0, 0, 0, 0, 0, additional @ 0..=1]) = message.get(4..HEADER) else { return false };
-    let mut at = HEADER;
-    while let Some(&length @ 1..=63) = message.get(at) {
-        at += 1 + usize::from(length);
-    }
+    let at = root_of_question(message);
     let Some([0, rtype @ .., _, _]) = message.get(at..at + 5) else { return false };
     let begins_with_opt = || message[at + 5..].starts_with(&[0, 0, 41]);
     !matches!(rtype, [0, 251 | 252]) && (*additional == 0 || begins_with_opt())

@@ -266,7 +266,6 @@ fn rfc5936_2_2_5_the_first_message_has_the_opt() {
     with_opt[11] = 1;
     with_opt.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0]);
     let request = Request::read(&with_opt).expect("a request");
-    assert_eq!(request.payload, 1232);
     let (messages, _) = run(Sequence::whole(request.clone(), image(1, many(100))), 512);
     let with_opt: Vec<bool> = messages
         .iter()

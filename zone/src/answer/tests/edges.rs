@@ -65,6 +65,26 @@ fn a_dname_that_is_asked_for_and_led_back_to_stands_once() {
     );
 }
 
+/// Its signatures were there a second time for who asked for all signatures.
+#[test]
+fn the_signatures_of_a_dname_that_is_led_back_to_stand_once() {
+    let signature = |of: &str, labels| {
+        format!("RRSIG {of} 13 {labels} 300 20300101000000 20200101000000 1 example. AAAA")
+    };
+    let zones = zones([zone(
+        "example",
+        &format!(
+            "@ {}\n@ NSEC b.b.a.example. SOA RRSIG NSEC\nb.b.a DNAME b.a.example.\nb.b.a {}\nb.b.a {}\nb.b.a NSEC example. DNAME RRSIG NSEC",
+            signature("SOA", 1),
+            signature("DNAME", 4),
+            signature("NSEC", 4),
+        ),
+    )]);
+    let answer = describe(&ask(&zones, "b.b.b.a.example RRSIG", Transport::Tcp, Some(1232)).1);
+    assert_eq!(answer.matches("RRSIG DNAME").count(), 1, "{answer}");
+    assert_eq!(answer.matches("RRSIG NSEC").count(), 1, "{answer}");
+}
+
 /// RFC 6672 §3.2 step 3C: a DNAME that a wildcard has is not that of the names it stands for.
 #[test]
 fn dname_at_a_wildcard_aliases_nothing() {
