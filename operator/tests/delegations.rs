@@ -245,3 +245,30 @@ fn a_signed_parent_lost_its_proofs_about_a_child_that_is_here() {
         assert!(lines.iter().any(|line| line.starts_with(&begin)), "no {begin} in {lines:#?}");
     }
 }
+
+/// A parent that was signed while the name was one of its own proves what is no longer so, and validators refuse all that
+/// is below. Whoever signs is told.
+#[test]
+fn proofs_from_before_a_child_was_cut_off_are_refused() {
+    let rrsig = |covered: &str| {
+        format!("labs RRSIG {covered} 13 3 300 20261230000000 20261130000000 1 example.com. AAAA\n")
+    };
+    let proofs = [&rrsig("A"), "labs NSEC ns1 A RRSIG NSEC\n", &rrsig("NSEC")].concat();
+    let plan = Cluster::new()
+        .zone("dns/labs", "labs.example.com", json!({"nameservers": ["ns.labs.example.com"]}))
+        .record_with("dns/ns", "ns", "A", &["192.0.2.53"], json!({}), in_labs())
+        .master("example.com.zone", &format!("{MASTER}{proofs}"))
+        .plan();
+    let told: Vec<&str> = plan
+        .verdicts()
+        .flat_map(|verdict| &verdict.complaints)
+        .map(|complaint| complaint.fix.as_str())
+        .filter(|fix| fix.contains("sign the zone again"))
+        .collect();
+    assert_eq!(told.len(), 2, "{:#?}", plan.verdicts);
+    let lines = served(&plan, "example.com");
+    for rtype in ["RRSIG A", "NSEC"] {
+        let begin = format!("labs.example.com. {rtype} ");
+        assert!(!lines.iter().any(|line| line.starts_with(&begin)), "{begin} in {lines:#?}");
+    }
+}

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use port53_zone::content::Content;
-use port53_zone::{Name, RRset, Rtype, rdata};
+use port53_zone::{Name, RRset, Rdata, Rtype, rdata};
 
 use super::Draft;
 use super::candidate::{Candidate, Rank};
@@ -74,4 +74,21 @@ pub(super) fn occludes(child: &(ObjectRef, Content), owner: &Name, rtype: Rtype)
     // RFC 4035 §2.3, §2.4: what the parent signs at a cut, and its signatures.
     let is_of_the_parent = matches!(rtype, Rtype::DS | Rtype::NSEC | Rtype::RRSIG);
     !(is_of_the_parent && owner == child.1.apex())
+}
+
+/// Whether what a parent keeps at the cut to a zone below was signed when there was no cut: signatures of what the zone
+/// below has now, and an NSEC that does not say NS, which validators refuse (RFC 4035 §5.2).
+pub(super) fn was_signed_before(rtype: Rtype, value: &Rdata) -> bool {
+    let wire = value.as_slice();
+    match rtype {
+        Rtype::RRSIG => {
+            ![Rtype::DS, Rtype::NSEC].iter().any(|covered| wire.starts_with(&covered.to_int().to_be_bytes()))
+        }
+        // The bitmap is after the next name (RFC 4034 §4.1.2): window 0, its length, bit 2.
+        Rtype::NSEC => {
+            let bitmap = rdata::names(rtype, wire).next().map_or(&[][..], |next| &wire[next.end..]);
+            !matches!(bitmap, [0, _, first, ..] if first & 0x20 != 0)
+        }
+        _ => false,
+    }
 }

@@ -72,10 +72,18 @@ fn kept(held: &Held<'_>, children: &Children, line: &Located<Record>) -> Result<
         return Err(Some(at(Complaint { rule: Some("soa-off-apex"), ..complaint })));
     }
     let Some(child) = below::child_of(held, children, owner) else { return Ok(()) };
-    if !below::occludes(child, owner, *rtype) {
-        return Ok(());
-    }
     let (holder, content) = child;
+    if !below::occludes(child, owner, *rtype) {
+        if !below::was_signed_before(*rtype, rdata) {
+            return Ok(());
+        }
+        let (name, rtype) = (name::display(owner), rdata::display_rtype(*rtype));
+        let message =
+            format!("{name} {rtype} was signed before zone {name}, which {holder} holds, was cut off");
+        let fix = format!("sign the zone again, with NS at {name}");
+        let complaint = Complaint::error(Reason::Occluded, "", message, fix).related_to(holder.clone());
+        return Err(Some(at(complaint)));
+    }
     let says_the_same = content
         .get(owner, *rtype)
         .is_some_and(|rrset| rrset.values().iter().any(|value| value.canonical_cmp(rdata, *rtype).is_eq()));
