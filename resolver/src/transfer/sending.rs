@@ -6,7 +6,7 @@ use port53_secondaries::now;
 use port53_secondaries::tsig::Signer;
 use port53_zone::image::Image;
 use port53_zone::transfer::{Extent, Request, Sequence, TARGET};
-use port53_zone::{Rtype, name};
+use port53_zone::{Rtype, name, serial};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
