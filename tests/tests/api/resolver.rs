@@ -192,7 +192,7 @@ fn what_is_edited_or_deleted_by_hand_takes_nothing_out_of_service() {
     both_come_to_say(
         &resolvers,
         "example.com SOA",
-        &format!("NoError example.com. example.com. {serial} 3600 600 604800 300"),
+        &format!("NoError ns1.example.com. hostmaster.example.com. {serial} 3600 600 604800 300"),
     );
 }
 
