@@ -286,7 +286,7 @@ impl std::borrow::Borrow<[u8]> for SortKey {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -352,9 +352,11 @@ mod tests {
         }
     }
 
-    fn like_any() -> impl Strategy<Value = Vec<u8>> {
+    /// Relative names of few different octets, in labels shorter than this, so that many begin alike, are equal or need
+    /// an escape in a key.
+    pub(crate) fn like_others(longer: usize) -> impl Strategy<Value = Vec<u8>> {
         let octet = prop::sample::select(vec![0u8, 1, b'a', b'b', 0xff]);
-        prop::collection::vec(prop::collection::vec(octet, 1..4), 0..4).prop_map(|labels| {
+        prop::collection::vec(prop::collection::vec(octet, 1..longer), 0..4).prop_map(|labels| {
             labels.into_iter().flat_map(|label| [vec![label.len() as u8], label].concat()).collect()
         })
     }
@@ -367,9 +369,8 @@ mod tests {
             prop_assert_eq!(prefixed, b.ends_with(&a));
         }
 
-        /// Names of few different octets, so that many begin alike, are equal or need an escape in a key.
         #[test]
-        fn a_name_compares_to_a_key_as_its_own_key_does(a in like_any(), b in like_any()) {
+        fn a_name_compares_to_a_key_as_its_own_key_does(a in like_others(4), b in like_others(4)) {
             for other in [&a, &b] {
                 let key = SortKey::of_relative(other);
                 let upper = a.to_ascii_uppercase();

@@ -2,7 +2,7 @@
 //!
 //! A thread takes what has come ([`super::batch`]), answers each of it in its own buffer, and hands all answers
 //! to the system. For a query there is no allocation, no lock, no log line and no system call but these two,
-//! which many share. The clock is read three times a batch, and the zones are loaded once or twice.
+//! which many share. The clock is read three times a batch, and the zones are loaded once.
 //!
 //! While a batch is answered the thread holds what is served then, by the guard of an [`ArcSwap`], and gives it
 //! back before it sends. It never frees it: who replaces what is served keeps the old version until nobody
@@ -84,7 +84,7 @@ impl Worker {
 
     fn answer_until_stopped(&self, batch: &mut Batch) {
         // What a panic left over.
-        self.answer(batch);
+        self.answer(batch, 0);
         while !self.stop.load(Ordering::Acquire) {
             self.answer_next(batch, Wait::ForOne);
         }
@@ -96,10 +96,7 @@ impl Worker {
         match batch.receive(&self.socket, wait) {
             Ok(received) => {
                 self.counters.received_together(received);
-                if received >= WORTH_WARMING {
-                    self.warm(batch);
-                }
-                self.answer(batch);
+                self.answer(batch, received);
                 true
             }
             Err(error) => match error.kind() {
@@ -117,21 +114,17 @@ impl Worker {
         }
     }
 
-    fn answer(&self, batch: &mut Batch) {
+    /// Answers what is in the batch, of which so many have just come.
+    fn answer(&self, batch: &mut Batch, received: usize) {
         let begun = Instant::now();
         let (zones, now) = (self.zones.load(), limits::milliseconds());
+        if received >= WORTH_WARMING && zones.has_large() {
+            answer::warm(&zones, batch.queries());
+        }
         batch.answer(|received, out| self.respond(&zones, now, received, out));
         drop(zones);
         let sent = batch.send(&self.socket);
         self.counters.sent(sent.sent + sent.failed, sent.failed, begun.elapsed());
-    }
-
-    /// Where a zone is large, all of a batch wait for memory together.
-    fn warm(&self, batch: &Batch) {
-        let zones = self.zones.load();
-        if zones.has_large() {
-            answer::warm(&zones, batch.queries());
-        }
     }
 
     fn respond(&self, zones: &Zones, now: u64, received: &Received<'_>, out: &mut [u8]) -> Option<usize> {

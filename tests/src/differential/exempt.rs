@@ -70,25 +70,17 @@ const EXEMPTIONS: &[Exemption] = &[
         name: "is larger without the names that ours is compressed by, and TC",
         peers: &Program::ALL,
         rfc: "RFC 1035 §4.1.4: compression is allowed, not asked for",
-        holds: |it| {
-            it.theirs.truncated
-                && !it.ours.truncated
-                && it.theirs.rcode == it.ours.rcode
-                && it.theirs.authoritative == it.ours.authoritative
-                && it.limit().is_some_and(|limit| it.uncompressed(it.our_sections) > limit)
-        },
+        holds: |it| it.is_truncated_alone() && it.is_large_uncompressed(),
     },
     Exemption {
         name: "sets TC where addresses outside of the cut do not fit",
         peers: &[Nsd, PowerDns, Knot],
         rfc: "RFC 9471 §3.2: they may be left out",
         holds: |it| {
-            let has_address = |ns: &Line| it.our_sections.glue.iter().any(|line| line.owner() == ns.value());
-            it.theirs.truncated
-                && !it.ours.truncated
-                && it.theirs.rcode == it.ours.rcode
-                && it.theirs.authoritative == it.ours.authoritative
-                && it.referral().any(|ns| !is_at_or_below(ns.value(), ns.owner()) && !has_address(ns))
+            it.is_truncated_alone()
+                && it
+                    .referral()
+                    .any(|ns| !is_at_or_below(ns.value(), ns.owner()) && !it.ours_has_address_of(ns))
         },
     },
     Exemption {
@@ -105,12 +97,10 @@ const EXEMPTIONS: &[Exemption] = &[
         peers: &[Nsd, Knot],
         rfc: "RFC 1034 §4.3.3: delegation cancels the wildcard defaults",
         holds: |it| {
-            let has_address = |ns: &Line| it.our_sections.glue.iter().any(|line| line.owner() == ns.value());
-            it.theirs.truncated
-                && !it.ours.truncated
-                && it.theirs.rcode == it.ours.rcode
-                && it.theirs.authoritative == it.ours.authoritative
-                && it.referral().any(|ns| it.zone_has_wildcard_above(ns.value()) && !has_address(ns))
+            it.is_truncated_alone()
+                && it
+                    .referral()
+                    .any(|ns| it.zone_has_wildcard_above(ns.value()) && !it.ours_has_address_of(ns))
         },
     },
     Exemption {
@@ -177,13 +167,7 @@ const EXEMPTIONS: &[Exemption] = &[
         name: "more for ANY than fits",
         peers: &Program::ALL,
         rfc: "RFC 8482 §4.1: a subset, chosen by the server",
-        holds: |it| {
-            it.asked.rtype == "ANY"
-                && it.theirs.truncated
-                && !it.ours.truncated
-                && it.theirs.rcode == it.ours.rcode
-                && it.theirs.authoritative == it.ours.authoritative
-        },
+        holds: |it| it.asked.rtype == "ANY" && it.is_truncated_alone(),
     },
     Exemption {
         name: "goes on into another zone that it has",
@@ -317,9 +301,8 @@ const EXEMPTIONS: &[Exemption] = &[
         peers: &[Knot],
         rfc: "RFC 6604 §3: the rcode is that of the end of the chain",
         holds: |it| {
-            let is_large = it.limit().is_some_and(|limit| it.uncompressed(it.our_sections) > limit);
             it.theirs.truncated
-                && (it.ours.truncated || is_large)
+                && (it.ours.truncated || it.is_large_uncompressed())
                 && it.theirs.rcode == "NOERROR"
                 && it.theirs.authoritative == it.ours.authoritative
                 && !it.our_sections.answer.is_empty()
@@ -330,11 +313,7 @@ const EXEMPTIONS: &[Exemption] = &[
         peers: &[PowerDns],
         rfc: "RFC 2181 §9: TC is not set for what is added as a courtesy",
         holds: |it| {
-            it.theirs.truncated
-                && !it.ours.truncated
-                && it.theirs.rcode == it.ours.rcode
-                && it.theirs.authoritative == it.ours.authoritative
-                && it.ours.answer.iter().any(|line| [NS, MX, SRV].contains(&line.rtype()))
+            it.is_truncated_alone() && it.ours.answer.iter().any(|line| [NS, MX, SRV].contains(&line.rtype()))
         },
     },
     Exemption {
@@ -342,8 +321,7 @@ const EXEMPTIONS: &[Exemption] = &[
         peers: &[Knot],
         rfc: "RFC 2308 §3: it must be there; RFC 2181 §9: then TC is set",
         holds: |it| {
-            let is_large = it.limit().is_some_and(|limit| it.uncompressed(it.our_sections) > limit);
-            (it.ours.truncated || is_large)
+            (it.ours.truncated || it.is_large_uncompressed())
                 && !it.theirs.truncated
                 && it.theirs.rcode == it.ours.rcode
                 && it.theirs.authoritative == it.ours.authoritative

@@ -153,6 +153,24 @@ impl Difference<'_> {
         let records: usize = lines.map(|line| line.owner().len() + RECORD + line.value().len()).sum();
         MESSAGE + self.owner().len() + if self.asked.payload.is_some() { OPT } else { 0 } + records
     }
+
+    /// Whether ours has no room for all of its sections without compression.
+    pub(super) fn is_large_uncompressed(&self) -> bool {
+        self.limit().is_some_and(|limit| self.uncompressed(self.our_sections) > limit)
+    }
+
+    /// Whether theirs is truncated and ours is not, and both begin alike.
+    pub(super) fn is_truncated_alone(&self) -> bool {
+        self.theirs.truncated
+            && !self.ours.truncated
+            && self.theirs.rcode == self.ours.rcode
+            && self.theirs.authoritative == self.ours.authoritative
+    }
+
+    /// Whether ours has an address of a nameserver.
+    pub(super) fn ours_has_address_of(&self, ns: &Line) -> bool {
+        self.our_sections.glue.iter().any(|line| line.owner() == ns.value())
+    }
 }
 
 pub(super) fn wire(text: &str) -> Wire {

@@ -27,6 +27,7 @@ pub use warm::warm;
 use crate::image::{Image, ZoneState, Zones};
 use domain::base::iana::Rtype;
 use opt::ExtendedError;
+use qname::QName;
 use query::{Query, Verdict};
 use reply::Reply;
 
@@ -208,12 +209,15 @@ fn refusal(zones: &Zones, query: &Query<'_>) -> Option<(u16, Option<ExtendedErro
 /// too (RFC 4035 §3.1.4.1): then the apex must be above the name.
 fn find_zone<'z>(zones: &'z Zones, query: &Query<'_>) -> Option<(usize, &'z ZoneState)> {
     let name = &query.name;
-    let longest =
-        |greatest| zones.longest_match(greatest, |labels| name.hash_of(labels), |labels| name.suffix(labels));
-    match longest(name.labels()) {
+    match zone_above(zones, name, name.labels()) {
         Some((labels, _)) if query.qtype == Rtype::DS && labels == name.labels() && labels > 0 => {
-            longest(labels - 1).or_else(|| longest(labels))
+            zone_above(zones, name, labels - 1).or_else(|| zone_above(zones, name, labels))
         }
         found => found,
     }
+}
+
+/// The zone with the longest apex at or above the name, of at most so many labels.
+fn zone_above<'z>(zones: &'z Zones, name: &QName<'_>, greatest: usize) -> Option<(usize, &'z ZoneState)> {
+    zones.longest_match(greatest, |labels| name.hash_of(labels), |labels| name.suffix(labels))
 }

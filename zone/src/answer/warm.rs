@@ -12,6 +12,7 @@
 
 use super::qname::QName;
 use super::query::HEADER;
+use super::zone_above;
 use crate::image::{Image, ZoneState, Zones};
 use std::hint::black_box;
 
@@ -45,13 +46,12 @@ pub fn warm<'m>(zones: &Zones, messages: impl Iterator<Item = &'m [u8]>) {
 /// The large zone and the hash of the name in it that are looked up first.
 fn looked_for<'z>(zones: &'z Zones, message: &[u8]) -> Option<(&'z Image, u64)> {
     let name = QName::parse(message.get(HEADER..)?)?;
-    let hash = |labels| name.hash_of(labels);
-    match zones.longest_match(name.labels(), hash, |labels| name.suffix(labels))? {
+    match zone_above(zones, &name, name.labels())? {
         (apex_labels, ZoneState::Serving(image)) if image.is_large() => {
             // Most delegations are right below the apex, and then end the walk.
             let first = apex_labels + 1;
             let is_below_cut = name.labels() > first && image.content().cut_depths().any_at(1);
-            Some((image, hash(if is_below_cut { first } else { name.labels() })))
+            Some((image, name.hash_of(if is_below_cut { first } else { name.labels() })))
         }
         _ => None,
     }

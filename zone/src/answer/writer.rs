@@ -105,11 +105,7 @@ impl<'a> Writer<'a> {
             if ready {
                 return writer.octets(rrset.records);
             }
-            let mut owner = owner;
-            for value in rrset.values() {
-                owner = writer.record_parts(owner, rrset.rtype, rrset.ttl(), value)?;
-            }
-            Ok(())
+            writer.each(owner, rrset.rtype, rrset.ttl(), rrset.values())
         })
     }
 
@@ -122,7 +118,7 @@ impl<'a> Writer<'a> {
         ttl: u32,
         value: &[u8],
     ) -> Result<(), Full> {
-        self.all_or_nothing(section, 1, |writer| writer.record_parts(owner, rtype, ttl, value).map(drop))
+        self.records(section, owner, rtype, ttl, std::iter::once(value))
     }
 
     /// Writes a record for each value, or none of them.
@@ -135,13 +131,7 @@ impl<'a> Writer<'a> {
         values: impl Iterator<Item = &'v [u8]> + Clone,
     ) -> Result<(), Full> {
         let count = values.clone().count() as u16;
-        self.all_or_nothing(section, count, |writer| {
-            let mut owner = owner;
-            for value in values {
-                owner = writer.record_parts(owner, rtype, ttl, value)?;
-            }
-            Ok(())
-        })
+        self.all_or_nothing(section, count, |writer| writer.each(owner, rtype, ttl, values))
     }
 
     /// The owner `name`, looked for once in what is written so far.
@@ -215,6 +205,20 @@ impl<'a> Writer<'a> {
             Err(Full) => (self.at, self.remembered_len) = (at, remembered),
         }
         result
+    }
+
+    /// Writes a record for each value; the owner is looked for once.
+    fn each<'v>(
+        &mut self,
+        mut owner: Owner<'_>,
+        rtype: Rtype,
+        ttl: u32,
+        values: impl Iterator<Item = &'v [u8]>,
+    ) -> Result<(), Full> {
+        for value in values {
+            owner = self.record_parts(owner, rtype, ttl, value)?;
+        }
+        Ok(())
     }
 
     /// Writes a record and returns its owner for the next.

@@ -371,25 +371,17 @@ pub(crate) fn least_of(node: &Node) -> SortKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::tests::like_others;
     use bytes::Bytes;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
-
-    /// Labels of few different octets, so that keys have much in common.
-    fn any_relative() -> impl Strategy<Value = Vec<u8>> {
-        let octet = prop::sample::select(vec![0u8, 1, b'a', b'b', 0xff]);
-        let label = prop::collection::vec(octet, 1..14);
-        prop::collection::vec(label, 0..4).prop_map(|labels| {
-            labels.into_iter().flat_map(|label| [vec![label.len() as u8], label].concat()).collect()
-        })
-    }
 
     proptest! {
         /// The child for a key is the last whose least key is not above it, or the first.
         #[test]
         fn the_child_for_a_key_is_found_by_the_heads_of_keys(
-            least in prop::collection::btree_set(any_relative(), 1..40),
-            wanted in any_relative(),
+            least in prop::collection::btree_set(like_others(14), 1..40),
+            wanted in like_others(14),
         ) {
             let keys: BTreeSet<SortKey> = least.iter().map(|wire| SortKey::of_relative(wire)).collect();
             let node = Node::Leaf(Arc::new(Leaf::from_trusted(Bytes::new(), Box::default())));
