@@ -1,0 +1,98 @@
+//! `make images`: the images of Port53 from programs that are built.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use port53_images::{Architecture, Error, Image, Part};
+
+/// Who runs the programs: nobody that anything else belongs to.
+const USER: &str = "65532:65532";
+
+/// The images: the program, and what it is.
+const IMAGES: [(&str, &str); 3] = [
+    ("port53-operator", "The operator of Port53: checks DNS records, publishes zones, rolls out nameservers"),
+    ("port53-resolver", "The nameserver of Port53: answers for the zones that are published"),
+    ("port53", "The command line of Port53, for jobs in a cluster"),
+];
+
+/// Writes the images of Port53 as archives, each for every architecture that it is built for
+#[derive(Debug, Parser)]
+#[command(name = "port53-images")]
+struct Arguments {
+    /// Where cargo builds: TARGET/PROFILE/PROGRAM below it
+    #[arg(long, default_value = "target")]
+    built: PathBuf,
+    /// The profile that they are built with
+    #[arg(long, default_value = "image")]
+    profile: String,
+    /// What the names of the images begin with
+    #[arg(long, default_value = "localhost/port53")]
+    registry: String,
+    /// Their tag
+    #[arg(long, default_value = env!("CARGO_PKG_VERSION"))]
+    tag: String,
+    /// The commit that they are built from
+    #[arg(long)]
+    revision: Option<String>,
+    /// The directory that the archives go into
+    #[arg(long, default_value = "target/images")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Error> {
+    std::fs::create_dir_all(&arguments.out)
+        .map_err(|source| Error::File { path: arguments.out.clone(), source })?;
+    for (program, what) in IMAGES {
+        let image = image(arguments, program, what)?;
+        let file = arguments.out.join(format!("{program}.tar"));
+        let written = image.write(&file)?;
+        let architectures: Vec<&str> = image.parts.iter().map(|part| part.architecture.as_str()).collect();
+        println!(
+            "{} {} for {}: {} MiB in {}",
+            image.name,
+            written.digest,
+            architectures.join(", "),
+            written.octets.div_ceil(1 << 20),
+            file.display()
+        );
+    }
+    Ok(())
+}
+
+fn image(arguments: &Arguments, program: &str, what: &str) -> Result<Image, Error> {
+    let path = format!("/{program}");
+    let built = |architecture: &Architecture| {
+        arguments.built.join(architecture.target()).join(&arguments.profile).join(program)
+    };
+    let there: Vec<PathBuf> =
+        Architecture::ALL.iter().map(built).filter(|file: &PathBuf| Path::exists(file)).collect();
+    let parts = there.iter().map(|file| Part::of_program(file, &path)).collect::<Result<_, _>>()?;
+    let label = |name: &str, value: &str| (format!("org.opencontainers.image.{name}"), value.to_owned());
+    let mut labels = BTreeMap::from([
+        label("title", program),
+        label("description", what),
+        label("version", env!("CARGO_PKG_VERSION")),
+        label("source", env!("CARGO_PKG_REPOSITORY")),
+        label("licenses", env!("CARGO_PKG_LICENSE")),
+    ]);
+    labels.extend(arguments.revision.as_deref().map(|revision| label("revision", revision)));
+    Ok(Image {
+        name: format!("{}/{program}:{}", arguments.registry, arguments.tag),
+        entrypoint: vec![path],
+        user: Some(USER.to_owned()),
+        labels,
+        parts,
+    })
+}
