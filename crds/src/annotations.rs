@@ -14,3 +14,12 @@ pub const KEEP_ANNOTATION: &str = "port53.dev/keep-serving";
 
 /// On a Zone: it is there until the zone was withdrawn.
 pub const FINALIZER: &str = "port53.dev/withdrawal";
+
+/// On a NameserverSet: `true` stops the rollout where it is, until it is taken away.
+pub const PAUSE_ANNOTATION: &str = "port53.dev/pause-rollout";
+
+/// On a NameserverSet: whatever it says, another than before has a revision tried again that did not pass.
+pub const RETRY_ANNOTATION: &str = "port53.dev/retry-rollout";
+
+/// On a NameserverSet: the name of the kept revision that is to run, whatever the spec says.
+pub const PIN_ANNOTATION: &str = "port53.dev/revision-pin";

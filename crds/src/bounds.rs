@@ -306,6 +306,113 @@ pub(crate) fn grant_types(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// `spec.nameservers` of a NameserverSet.
+pub(crate) fn nameserver_list(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_NAMESERVERS,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+        "items": generator.subschema_for::<crate::nameservers::Nameserver>(),
+        "x-kubernetes-validations": [rule(
+            "self.all(one, self.exists_one(other, (other.hostname.endsWith('.') ? other.hostname : other.hostname + \
+             '.').lowerAscii() == (one.hostname.endsWith('.') ? one.hostname : one.hostname + '.').lowerAscii()))",
+            "two nameservers have one hostname, and each is an NS of its own: write another hostname for each",
+        )],
+    })
+}
+
+/// `name` of a nameserver: a label of DNS that leaves room for the name of the set before it.
+pub(crate) fn nameserver_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 20,
+        "x-kubernetes-validations": [rule(
+            "self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "not a name: write a lower case letter and then lower case letters, digits and hyphens, such as ns1",
+        )],
+    })
+}
+
+/// Labels of nodes.
+pub(crate) fn node_labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {"type": "string", "maxLength": 63},
+    })
+}
+
+/// Annotations of a Service.
+pub(crate) fn annotations(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": {"type": "string", "maxLength": 4096},
+    })
+}
+
+/// `spec.replicas` of a NameserverSet.
+pub(crate) fn replicas(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 1000})
+}
+
+/// Questions that a pod is asked.
+pub(crate) fn sample(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 100_000})
+}
+
+/// Of them, answers that may be wrong.
+pub(crate) fn mismatches(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 100_000})
+}
+
+/// Nameservers that may be unavailable.
+pub(crate) fn unavailable(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int32", "minimum": 0, "maximum": MAX_NAMESERVERS - 1})
+}
+
+/// A port of a node.
+pub(crate) fn port(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65_535})
+}
+
+/// `domains` of a grant of zones.
+pub(crate) fn granted_domains(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": MAX_NAMES_PER_GRANT,
+        "x-kubernetes-list-type": "set",
+        "items": {
+            "type": "string",
+            "maxLength": MAX_PATTERN_LENGTH,
+            "x-kubernetes-validations": [rule(
+                is_pattern(),
+                "not a domain: write it without a last dot, such as example.com, \"*.example.com\" for all below it, or \
+                 \"*\" for every one",
+            )],
+        },
+    })
+}
+
+/// An address without a port.
+pub(crate) fn address(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 64,
+        "x-kubernetes-validations": [rule(
+            format!("self.matches('^([0-9.]{{7,15}}|{ADDRESS_V6})$')"),
+            "not an address: write it as 192.0.2.53 or 2001:db8::53",
+        )],
+    })
+}
+
+/// Addresses of a Service: one of each family.
+pub(crate) fn two_addresses(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "maxItems": 2, "x-kubernetes-list-type": "set", "items": address(generator)})
+}
+
 /// Addresses with ports or without.
 pub(crate) fn addresses(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

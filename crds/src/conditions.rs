@@ -18,6 +18,10 @@ pub enum ConditionType {
     Held,
     /// Everyone who may transfer the zone can: the keys are known. Only of Zones that say who may.
     Transferable,
+    /// Something is under way that the object asked for (kstatus). NameserverSets only.
+    Reconciling,
+    /// It is not, and does not go on by itself (kstatus). NameserverSets only.
+    Stalled,
 }
 
 impl ConditionType {
@@ -28,6 +32,8 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::Held => "Held",
             Self::Transferable => "Transferable",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
         }
     }
 }
@@ -135,6 +141,30 @@ reasons! {
     Withdrawn,
     /// The keys of all who may transfer the zone are known.
     KeysKnown,
+    /// Every nameserver runs the revision and was found to answer rightly.
+    RolledOut,
+    /// A revision is being rolled out, one nameserver after the other.
+    RollingOut,
+    /// A person has stopped the rollout for a while.
+    Paused,
+    /// Not as many pods are ready as there are to be.
+    PodsNotReady,
+    /// An image cannot be had.
+    ImageNotPulled,
+    /// A container ends again and again, or was ended for its memory.
+    CrashLoop,
+    /// The pods were not ready in time.
+    DeadlineExceeded,
+    /// A question was answered in another way than it should be.
+    WrongAnswer,
+    /// A question was not answered, or not by one of the transports.
+    NoAnswer,
+    /// Answers take much longer than those of the other nameservers.
+    Slow,
+    /// More answers are SERVFAIL than those of the other nameservers.
+    Failing,
+    /// Kubernetes does not take the workload or the Service.
+    InvalidTemplate,
     /// A Secret with a key is not there, cannot be read, has no key, or one whose name is that of another's.
     KeyMissing,
 }

@@ -4,6 +4,8 @@
 //! the schemas, bounds and CEL rules that an API server enforces are derived from them and stand in
 //! `crds/manifests/*.yaml`, written by `make generate`. A test fails when the two differ.
 //!
+//! Who answers for them: a [`NameserverSet`].
+//!
 //! What the operator publishes and resolvers read: a [`ZoneHead`] a zone, its [`ZoneRevision`]s, and the
 //! [`ZoneSlice`]s of their content.
 //!
@@ -24,15 +26,20 @@ mod conditions;
 mod duration;
 mod head;
 mod manifest;
+mod nameservers;
 mod published;
 mod record;
 mod revision;
 mod rtypes;
 mod selector;
 mod slice;
+mod template;
 mod zone;
 
-pub use annotations::{FINALIZER, KEEP_ANNOTATION, RELEASE_ANNOTATION, ROLLBACK_ANNOTATION};
+pub use annotations::{
+    FINALIZER, KEEP_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION, RELEASE_ANNOTATION, RETRY_ANNOTATION,
+    ROLLBACK_ANNOTATION,
+};
 pub use bounds::{
     MAX_GRANTS, MAX_NAME_LENGTH, MAX_NAMES_PER_GRANT, MAX_NAMESERVERS, MAX_TTL, MAX_TYPES_PER_GRANT,
     MAX_VALUE_LENGTH, MAX_VALUES,
@@ -40,7 +47,12 @@ pub use bounds::{
 pub use conditions::{ConditionType, Reason, Status, condition, find_condition, set_condition};
 pub use duration::{DurationError, parse_duration};
 pub use head::{Checkpoint, HeadState, ZoneHead, ZoneHeadSpec};
-pub use manifest::{Manifest, ManifestError, definitions, manifests};
+pub use manifest::{DIRECTORIES, Manifest, ManifestError, definitions, manifests};
+pub use nameservers::{
+    FamilyPolicy, Nameserver, NameserverPhase, NameserverSet, NameserverSetSpec, NameserverSetStatus,
+    NameserverStatus, OnFailure, Protocols, Rollout, RolloutFailure, ServiceKind, ServiceTemplate,
+    TrafficPolicy, WorkloadKind, ZoneGrant,
+};
 pub use published::{
     Holder, MAX_HEAD_NAME, MAX_JOURNAL, MAX_SLICE, PublishedSoa, head_name, parse_revision_name,
     revision_name,
@@ -50,6 +62,7 @@ pub use revision::{ZoneRevision, ZoneRevisionSpec};
 pub use rtypes::{KNOWN_TYPES, REFUSED_TYPES};
 pub use selector::{NamespaceSelector, SelectorOperator, SelectorRequirement};
 pub use slice::{ZoneSlice, ZoneSliceSpec};
+pub use template::CONTAINER;
 pub use zone::{
     ChildGrant, Guard, NameserverSetRef, RecordGrant, SerialPolicy, SoaSpec, Zone, ZoneSpec, ZoneStatus,
 };

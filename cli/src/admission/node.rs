@@ -22,6 +22,8 @@ pub(super) struct Node {
     /// The first sentence of its description.
     pub(super) summary: String,
     default: Option<Value>,
+    /// Whether fields that it does not have are kept as they are.
+    keeps_unknown: bool,
 }
 
 /// What must differ between the items of a list.
@@ -71,6 +73,7 @@ impl Node {
                 "description" => node.summary = first_sentence(value),
                 "x-kubernetes-list-type" if value == "set" => node.list = List::Set,
                 "x-kubernetes-list-type" if value == "atomic" || value == "map" => {}
+                "x-kubernetes-preserve-unknown-fields" => node.keeps_unknown = value == true,
                 "x-kubernetes-list-map-keys" => node.list = List::Map(strings(value)),
                 "x-kubernetes-validations" => {
                     for rule in value.as_array().into_iter().flatten() {
@@ -128,6 +131,7 @@ impl Node {
                 for (name, value) in fields {
                     path.field(name, |path| match self.property(name) {
                         Some(node) => node.refuse_unknown(value, path, refusals),
+                        None if self.keeps_unknown => {}
                         None => refusals.push(unknown(name, path, self.names(), fields)),
                     });
                 }

@@ -1,14 +1,16 @@
-//! Writes `crds/manifests`: `cargo run -p port53-crds --bin generate`.
+//! Writes `crds/manifests`, and the same into the chart: `cargo run -p port53-crds --bin generate`.
 
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests");
-    fs::create_dir_all(&directory)?;
-    for manifest in port53_crds::manifests()? {
-        fs::write(directory.join(&manifest.file), &manifest.text)?;
+    for directory in port53_crds::DIRECTORIES {
+        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(directory);
+        fs::create_dir_all(&directory)?;
+        for manifest in port53_crds::manifests()? {
+            fs::write(directory.join(&manifest.file), &manifest.text)?;
+        }
     }
     Ok(())
 }
