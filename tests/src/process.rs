@@ -49,11 +49,11 @@ pub fn run(program: &str, arguments: &[&str], dir: &Path) -> Finished {
     Finished { success: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
-/// What [`Process::start_tied`] runs: `$0` is what to remove, `"$@"` the program. The standard input is a pipe of
+/// What [`Process::start_tied`] runs: `$0` is a script that removes what is left, `"$@"` the program. The standard input is a pipe of
 /// which only the test's process has the other end, so it is at its end when that process is.
 const TIED: &str = r#"
 exec 3<&0
-{ cat <&3 >/dev/null; kill -KILL $$; rm -rf "$0"; } &
+{ cat <&3 >/dev/null; kill -KILL $$; eval "$0"; } &
 exec "$@" </dev/null 3<&-
 "#;
 
@@ -81,8 +81,16 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     pub fn start_tied(name: &str, command: &Command, dir: &Path, whole: &Path) -> Self {
+        Self::start_tied_and(name, command, dir, &format!("rm -rf '{}'", whole.display()))
+    }
+
+    /// Like [`Process::start_tied`], with a script of the shell that removes what is left.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_tied_and(name: &str, command: &Command, dir: &Path, remove: &str) -> Self {
         let mut tied = Command::new("/bin/sh");
-        tied.args(["-c", TIED]).arg(whole).arg(command.get_program()).args(command.get_args());
+        tied.args(["-c", TIED]).arg(remove).arg(command.get_program()).args(command.get_args());
         tied.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         tied.stdin(Stdio::piped());
         Self::spawn(name, tied, dir)
@@ -113,6 +121,11 @@ impl Process {
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
+    /// Asks it to leave.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
     }
 
     /// Stops it where it stands, until it is resumed.

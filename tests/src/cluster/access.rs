@@ -1,6 +1,7 @@
 //! Who may ask the API server: users by their certificates, as kubeconfig files and as clients.
 
 use super::Cluster;
+use super::pki::Identity;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -48,15 +49,16 @@ impl Cluster {
         let file = self.dir().join(format!("kubeconfig-{}", user.name.replace(':', "-")));
         // Written anew each time, aside: whoever reads the one before is not disturbed.
         let aside = tempfile::NamedTempFile::new_in(self.dir()).expect("a file");
-        fs::write(aside.path(), self.kubeconfig_value(user).to_string()).expect("a kubeconfig");
+        let value = self.kubeconfig_value(user, &self.url());
+        fs::write(aside.path(), value.to_string()).expect("a kubeconfig");
         aside.persist(&file).expect("a kubeconfig in its place");
         file
     }
 
     /// A client of `user`. It belongs to the runtime that this is called on; without one, to the cluster's.
     pub fn client_as(&self, user: &User) -> Client {
-        let config: Kubeconfig =
-            serde_json::from_value(self.kubeconfig_value(user)).expect("a kubeconfig in its form");
+        let config: Kubeconfig = serde_json::from_value(self.kubeconfig_value(user, &self.url()))
+            .expect("a kubeconfig in its form");
         let options = KubeConfigOptions::default();
         let config = self
             .block_on(async || Config::from_custom_kubeconfig(config, &options).await)
@@ -66,20 +68,25 @@ impl Cluster {
         Client::try_from(config).expect("a client")
     }
 
-    fn kubeconfig_value(&self, user: &User) -> Value {
+    fn kubeconfig_value(&self, user: &User, url: &str) -> Value {
         let identity = self.pki.user(&user.name, user.group.as_deref());
+        self.kubeconfig_with(&user.name, &identity, url)
+    }
+
+    /// A kubeconfig, in JSON, of whom `identity` says, for the API server at `url`.
+    pub(super) fn kubeconfig_with(&self, user: &str, identity: &Identity, url: &str) -> Value {
         json!({
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "tests",
-            "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": user.name}}],
+            "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": user}}],
             "clusters": [{"name": "tests", "cluster": {
-                "server": self.url(),
+                "server": url,
                 "certificate-authority-data": STANDARD.encode(self.pki.authority()),
             }}],
-            "users": [{"name": user.name, "user": {
-                "client-certificate-data": STANDARD.encode(identity.certificate),
-                "client-key-data": STANDARD.encode(identity.key),
+            "users": [{"name": user, "user": {
+                "client-certificate-data": STANDARD.encode(&identity.certificate),
+                "client-key-data": STANDARD.encode(&identity.key),
             }}],
         })
     }

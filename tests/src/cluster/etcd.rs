@@ -4,7 +4,7 @@ use super::Cluster;
 use crate::PATIENCE;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 impl Cluster {
     /// Forgets all versions but the newest of each object: a watch that would go on from an older one cannot.
@@ -19,9 +19,8 @@ impl Cluster {
     }
 
     fn etcd(&self, path: &str, body: &Value) -> Value {
-        let url = self.etcd_url();
-        let host = url.strip_prefix("http://").expect("http");
-        let mut stream = TcpStream::connect(host).expect("etcd listens");
+        let host = SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.etcd));
+        let mut stream = self.within(|| TcpStream::connect(host)).expect("etcd listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let body = body.to_string();
         let length = body.len();

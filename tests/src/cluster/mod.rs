@@ -1,12 +1,16 @@
-//! A real control plane on loopback: etcd and kube-apiserver in a temporary directory, each cluster with its own
-//! ports, certificates and data, ready after some seconds, and gone when it is dropped or the tests end.
+//! A real control plane: etcd and kube-apiserver in a temporary directory, each cluster with its own ports,
+//! certificates and data, ready after some seconds, and gone when it is dropped or the tests end.
 //!
 //! ```text
 //! Cluster ──▶ etcd ◀── kube-apiserver ◀── client(), client_as(), kubectl(), kubeconfig()
+//!                           ▲
+//!                           └── with nodes: controller-manager, scheduler, and on each node kubelet and kube-proxy
 //! ```
 //!
-//! There is no controller-manager, no scheduler and no node: what is created stays as it was written. Deleting a
-//! namespace therefore never ends; tests take a new namespace each ([`Cluster::create_namespace`]).
+//! Without nodes all is on loopback, and there is no controller-manager and no scheduler: what is created stays as it
+//! was written. Deleting a namespace therefore never ends; tests take a new namespace each
+//! ([`Cluster::create_namespace`]). With nodes ([`Settings::nodes`]) pods run and Services lead to them, of both
+//! families of addresses; that is in network namespaces of its own and takes root ([`Inner`], [`Node`]).
 //!
 //! [`shared`] is one for all tests of a binary. Whatever would disturb the others, stopping a server above all,
 //! needs a cluster of one's own (`&mut self`).
@@ -15,19 +19,28 @@
 
 mod access;
 mod etcd;
+mod inner;
+mod netns;
+mod node;
+mod nodes;
 mod objects;
 mod pki;
 mod programs;
 
 pub use access::User;
+pub use inner::{BALANCERS, Inner};
+pub use netns::Netns;
+pub use node::Node;
 
 use crate::process::Process;
 use kube::Client;
 use pki::Pki;
-use programs::Ports;
+use programs::{Ports, Set};
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::panic;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,13 +60,30 @@ pub struct Settings {
     pub durable: bool,
     /// Further flags of kube-apiserver.
     pub api_server_flags: Vec<String>,
+    /// How many nodes there are to run pods. With any, the whole is in network namespaces of its own.
+    pub nodes: u8,
+    /// Archives of images that the nodes are to know from the start.
+    pub images: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Which programs such a cluster is made of.
+    fn programs(&self) -> Set {
+        match self.nodes {
+            0 => Set::ControlPlane,
+            _ => Set::Node,
+        }
+    }
 }
 
 /// A running control plane.
 pub struct Cluster {
-    // Dropped in this order: first who writes, then where it is written.
+    // Dropped in this order: first who asks, then who writes, then where it is written.
+    nodes: Vec<Node>,
+    controllers: Vec<Process>,
     api_server: Option<Process>,
     etcd: Option<Process>,
+    inner: Option<Inner>,
     runtime: Option<Runtime>,
     pki: Pki,
     ports: Ports,
@@ -83,6 +113,7 @@ impl Cluster {
             cluster.start_etcd();
             cluster.spawn_api_server();
             if cluster.is_ready_in_time() {
+                cluster.start_nodes();
                 return cluster;
             }
             eprintln!("{}", cluster.output());
@@ -103,17 +134,41 @@ impl Cluster {
             .expect("a runtime");
         let pki = Pki::create(dir.path().join("certificates"));
         let ports = Ports::free();
-        Cluster { api_server: None, etcd: None, runtime: Some(runtime), pki, ports, settings, dir }
+        let inner = (settings.nodes > 0).then(|| Inner::create(ports.api));
+        Cluster {
+            nodes: Vec::new(),
+            controllers: Vec::new(),
+            api_server: None,
+            etcd: None,
+            inner,
+            runtime: Some(runtime),
+            pki,
+            ports,
+            settings,
+            dir,
+        }
     }
 
     /// Where the API server answers.
     pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.ports.api)
+        let address = match &self.inner {
+            None => SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.api)),
+            Some(inner) => inner.outside(),
+        };
+        format!("https://{address}")
     }
 
-    /// Where etcd answers, with gRPC and with JSON under `/v3`.
-    pub fn etcd_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports.etcd)
+    /// The network of a cluster with nodes: from there its Services and pods are reached.
+    pub fn inner(&self) -> Option<&Inner> {
+        self.inner.as_ref()
+    }
+
+    /// Does `work` where the control plane is: on this machine, or in its network.
+    pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.inner {
+            None => work(),
+            Some(inner) => inner.netns().within(work),
+        }
     }
 
     /// A directory of this cluster that goes with it.
@@ -152,7 +207,7 @@ impl Cluster {
     /// Starts etcd on the data that it had, or that was put in its place.
     pub fn start_etcd(&mut self) {
         let command = programs::etcd(self.ports, &self.etcd_dir(), &self.settings);
-        self.etcd = Some(Process::start_tied("etcd", &command, &self.etcd_dir(), self.dir()));
+        self.etcd = Some(self.tied("etcd", command, &self.etcd_dir()));
     }
 
     /// Kills etcd and starts it again, and waits until the API server is ready with it.
@@ -208,7 +263,19 @@ impl Cluster {
     fn spawn_api_server(&mut self) {
         let command = programs::api_server(self.ports, &self.pki, &self.settings);
         let dir = self.dir.path().join("api-server");
-        self.api_server = Some(Process::start_tied("kube-apiserver", &command, &dir, self.dir()));
+        self.api_server = Some(self.tied("kube-apiserver", command, &dir));
+    }
+
+    /// Starts a program of the control plane where that is. It ends with this process, and all of the cluster with it.
+    fn tied(&self, name: &str, command: Command, dir: &Path) -> Process {
+        match &self.inner {
+            None => Process::start_tied(name, &command, dir, self.dir()),
+            Some(inner) => {
+                let netns = inner.netns();
+                let remove = format!("ip netns delete {}; rm -rf '{}'", netns.name(), self.dir().display());
+                Process::start_tied_and(name, &netns.enter(&command), dir, &remove)
+            }
+        }
     }
 
     /// Waits until the API server is ready, and says false when it or etcd ended instead.

@@ -110,7 +110,7 @@ impl Cluster {
 
     /// `kubectl`, to be given arguments, with all rights and its caches in the cluster's directory.
     pub fn kubectl_command(&self) -> Command {
-        let mut command = Command::new(programs::directory().join("kubectl"));
+        let mut command = Command::new(programs::directory(self.settings.programs()).join("kubectl"));
         command.env("KUBECONFIG", self.kubeconfig()).env("HOME", self.dir()).current_dir(self.dir());
         command
     }

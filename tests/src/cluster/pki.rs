@@ -9,9 +9,11 @@ use rcgen::{
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The names by which pods and tests reach the API server.
-const SERVER_NAMES: [&str; 6] = [
+/// The names by which pods, nodes and tests reach the API server.
+const SERVER_NAMES: [&str; 8] = [
     "127.0.0.1",
+    "172.30.0.1",
+    "10.96.0.1",
     "localhost",
     "kubernetes",
     "kubernetes.default",
@@ -53,6 +55,10 @@ impl Pki {
         write(&pki.server_files().0, &server.certificate);
         write(&pki.server_files().1, &server.key);
 
+        let kubelets = pki.user("kube-apiserver-kubelet-client", Some("system:masters"));
+        write(&pki.kubelet_client_files().0, &kubelets.certificate);
+        write(&pki.kubelet_client_files().1, &kubelets.key);
+
         let tokens = KeyPair::generate().expect("a key");
         write(&pki.token_files().0, &tokens.public_key_pem());
         write(&pki.token_files().1, &tokens.serialize_pem());
@@ -69,6 +75,25 @@ impl Pki {
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params)
+    }
+
+    /// The certificate of the kubelet of a node, by which it asks and answers, and its key.
+    pub(super) fn node(&self, node: &str, addresses: &[String]) -> Identity {
+        let names: Vec<String> = addresses.iter().cloned().chain([node.to_owned()]).collect();
+        let mut params = CertificateParams::new(names).expect("names of a node");
+        params.distinguished_name.push(DnType::CommonName, format!("system:node:{node}"));
+        params.distinguished_name.push(DnType::OrganizationName, "system:nodes");
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(params)
+    }
+
+    /// Writes an identity as the files `NAME.crt` and `NAME.key`.
+    pub(super) fn write(&self, name: &str, identity: &Identity) -> [PathBuf; 2] {
+        let files = ["crt", "key"].map(|kind| self.dir.join(format!("{name}.{kind}")));
+        write(&files[0], &identity.certificate);
+        write(&files[1], &identity.key);
+        files
     }
 
     fn sign(&self, mut params: CertificateParams) -> Identity {
@@ -90,6 +115,11 @@ impl Pki {
     /// Certificate and key.
     pub(super) fn server_files(&self) -> (PathBuf, PathBuf) {
         (self.dir.join("server.crt"), self.dir.join("server.key"))
+    }
+
+    /// Certificate and key by which the API server asks kubelets.
+    pub(super) fn kubelet_client_files(&self) -> (PathBuf, PathBuf) {
+        (self.dir.join("kubelet-client.crt"), self.dir.join("kubelet-client.key"))
     }
 
     /// The public and the private key of tokens.
