@@ -26,6 +26,14 @@ pub struct Arguments {
     /// Labels of the EndpointSlices in the operator's namespace whose endpoints are asked: one nameserver a Service
     #[arg(long, env = "PORT53_RESOLVER_SELECTOR", value_parser = selector, value_name = "LABELS")]
     pub resolver_selector: Option<Selector>,
+    /// Work only while this operator holds the Lease port53-operator of its namespace, so that several can run and one
+    /// takes over for another
+    #[arg(long, env = "PORT53_LEADER_ELECTION")]
+    pub leader_election: bool,
+    /// Look after the NameserverSets of the operator's namespace: make their nameservers, and roll out what changes one
+    /// after the other. Their pods are asked unless --resolver-selector says others
+    #[arg(long, env = "PORT53_NAMESERVER_SETS")]
+    pub nameserver_sets: bool,
     /// Ask for lists as streams, which is lighter for an API server that does so
     #[arg(long, env = "PORT53_STREAMING_LIST")]
     pub streaming_list: bool,

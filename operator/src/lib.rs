@@ -21,17 +21,23 @@
 //! | [`transfer`] | who may transfer which zone |
 //! | [`index`] | what the watches told |
 //! | [`engine`] | decides what is done, and when |
+//! | [`nameservers`] | NameserverSets: their objects, and how a change is rolled out over them |
+//! | [`proof`] | whether a nameserver answers what is published |
 //! | [`cluster`] | I/O: the API server, questions to the resolvers |
+//! | [`election`] | which of several operators works |
 //! | [`config`], [`program`] | flags; the program around the engine |
 
 pub mod cluster;
 pub mod config;
+pub mod election;
 pub mod engine;
 pub mod guard;
 pub mod history;
 pub mod index;
+pub mod nameservers;
 pub mod objects;
 pub mod program;
+pub mod proof;
 pub mod report;
 pub mod stages;
 pub mod transfer;

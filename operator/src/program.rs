@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use kube::Client;
 use port53_client::{chain, on_signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cluster::endpoints::Endpoints;
 use crate::cluster::follow::{self, Watches};
 use crate::config::{Arguments, LogFormat};
-use crate::engine::{Engine, Settings};
+use crate::election::{Election, Standing};
+use crate::engine::{Engine, Links, Settings};
+use crate::nameservers;
 
 /// What the program allocates with. A plan is mostly small allocations, and a third cheaper than with the allocator of
 /// glibc (`make bench-plan`).
@@ -51,16 +54,18 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
     };
     let namespace = arguments.namespace.clone().filter(|name| !name.is_empty()).unwrap_or(of_context);
     tracing::info!(namespace, resolvers = arguments.resolver.len(), "operating");
-    if arguments.nameserver.is_empty() {
+    if arguments.nameserver.is_empty() && !arguments.nameserver_sets {
         tracing::warn!(
             "no --nameserver is given: a zone whose spec.nameservers is empty keeps the NS that it has published, and \
              a new one has none"
         );
     }
+    let selector =
+        arguments.resolver_selector.or_else(|| arguments.nameserver_sets.then(nameservers::selector));
     let watches = Watches {
         namespace: namespace.clone(),
         streaming_list: arguments.streaming_list,
-        endpoints: arguments.resolver_selector.is_some(),
+        endpoints: selector.is_some(),
     };
     let settings = Settings {
         nameservers: arguments.nameserver,
@@ -70,10 +75,66 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
     };
     let (messages, received) = mpsc::channel(QUEUE);
     let _watches = follow::start(&client, &watches, &messages);
-    let endpoints = arguments.resolver_selector.map(Endpoints::new);
-    Engine::new(client, &namespace, endpoints, settings).run(received, leave).await;
+    // Ends the work, be it that this process is told to leave or that it lost the Lease.
+    let stop = leave.child_token();
+    let (standing, election) = match arguments.leader_election {
+        false => (Standing::alone(), None),
+        true => {
+            let (election, standing) = Election::new(&client, &namespace, identity());
+            let (leave, stop) = (leave.clone(), stop.clone());
+            let running = tokio::spawn(async move {
+                let held = election.run(leave).await;
+                stop.cancel();
+                held
+            });
+            (standing, Some(running))
+        }
+    };
+    let (links, _controller) = match arguments.nameserver_sets {
+        true => {
+            let (links, controller) = roll_out(&client, &watches, &standing, &stop);
+            (Some(links), Some(controller))
+        }
+        false => (None, None),
+    };
+    let endpoints = selector.map(Endpoints::new);
+    Engine::new(client, &namespace, endpoints, settings).run(received, links, standing, stop).await;
+    if let Some(election) = election {
+        match election.await? {
+            // Nothing is written any more.
+            Some(held) => held.give_back().await,
+            None if !leave.is_cancelled() => return Err("this operator no longer holds the Lease".into()),
+            None => {}
+        }
+    }
     tracing::info!("left");
     Ok(())
+}
+
+/// Begins to look after the NameserverSets of the operator's namespace, until dropped.
+fn roll_out(
+    client: &Client,
+    watches: &Watches,
+    standing: &Standing,
+    stop: &CancellationToken,
+) -> (Links, AbortOnDropHandle<()>) {
+    let (snapshots, asked) = mpsc::channel(1);
+    let (hostnames, told) = watch::channel(Vec::new());
+    let (messages, received) = mpsc::channel(QUEUE);
+    let followers = follow::start_nameservers(client, watches, &messages);
+    let controller = nameservers::Controller::new(client.clone(), snapshots, hostnames);
+    let (standing, stop) = (standing.clone(), stop.clone());
+    let running = tokio::spawn(async move {
+        let _followers = followers;
+        controller.run(received, standing, stop).await;
+    });
+    (Links { snapshots: asked, hostnames: told }, AbortOnDropHandle::new(running))
+}
+
+/// What tells this process from all others: the name of its pod or machine, and a number by chance.
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "port53-operator".to_owned());
+    format!("{host}_{:016x}", fastrand::u64(..))
 }
 
 /// A client of the cluster that this process was told of, and the namespace that it was told.

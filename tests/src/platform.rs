@@ -136,6 +136,12 @@ impl Platform {
 
     /// Starts the operator.
     pub fn start_operator(&mut self) {
+        let command = self.operator_command();
+        self.operator =
+            Some(Process::start_tied("port53-operator", &command, self.dir.path(), self.dir.path()));
+    }
+
+    fn operator_command(&self) -> Command {
         let mut command = Command::new(&self.programs.operator);
         command
             .args([
@@ -148,8 +154,19 @@ impl Platform {
             .args(self.which_resolvers())
             .args(&self.settings.operator)
             .env("KUBECONFIG", self.cluster.kubeconfig_of(&User::service_account(NAMESPACE, "operator")));
-        self.operator =
-            Some(Process::start_tied("port53-operator", &command, self.dir.path(), self.dir.path()));
+        command
+    }
+
+    /// Ends the operator as Kubernetes does, and waits until it has.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn end_operator(&mut self) {
+        let mut operator = self.operator.take().expect("it runs");
+        operator.terminate();
+        eventually("the operator ends", || {
+            if operator.has_ended() { Ok(()) } else { Err("running".to_owned()) }
+        });
     }
 
     /// How the operator is told which resolvers there are.
@@ -161,6 +178,11 @@ impl Platform {
                 .map(|(number, resolver)| format!("--resolver=ns{number}={}", resolver.address()))
                 .collect(),
         }
+    }
+
+    /// Starts one more operator beside it, with the same arguments, as a process of its own.
+    pub fn start_another_operator(&self, dir: &std::path::Path) -> Process {
+        Process::start_tied("another port53-operator", &self.operator_command(), dir, dir)
     }
 
     /// Kills the operator, whatever it is doing.

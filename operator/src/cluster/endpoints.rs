@@ -1,6 +1,6 @@
 //! Which resolvers there are: the ready endpoints of the Services that a selector finds, one nameserver a Service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -27,8 +27,8 @@ pub struct Endpoints {
 #[derive(Debug, PartialEq)]
 struct Slice {
     labels: BTreeMap<String, String>,
-    /// One for each address that is ready.
-    resolvers: Vec<Resolver>,
+    /// One for each address that is ready, with the name of its pod where that is known.
+    resolvers: Vec<(Resolver, Option<String>)>,
 }
 
 impl Endpoints {
@@ -48,13 +48,21 @@ impl Endpoints {
         self.slices.is_whole()
     }
 
-    /// The resolvers, each once.
+    /// The resolvers, each once: a Service of both families has a slice of each, and a pod an address in both.
     pub fn resolvers(&self) -> Vec<Resolver> {
         let selected = self.slices.iter().filter(|(_, slice)| self.selector.matches(&slice.labels));
-        let mut all: Vec<Resolver> = selected.flat_map(|(_, slice)| slice.resolvers.clone()).collect();
+        let mut all: Vec<&(Resolver, Option<String>)> =
+            selected.flat_map(|(_, slice)| &slice.resolvers).collect();
+        // Addresses of IPv4 come first.
         all.sort();
-        all.dedup();
-        all
+        let mut pods = BTreeSet::new();
+        let mut resolvers: Vec<Resolver> = all
+            .into_iter()
+            .filter(|(resolver, pod)| pod.as_ref().is_none_or(|pod| pods.insert((&resolver.nameserver, pod))))
+            .map(|(resolver, _)| resolver.clone())
+            .collect();
+        resolvers.dedup();
+        resolvers
     }
 }
 
@@ -70,7 +78,7 @@ impl Kept for Slice {
     }
 }
 
-fn resolvers(slice: EndpointSlice, nameserver: &str) -> Vec<Resolver> {
+fn resolvers(slice: EndpointSlice, nameserver: &str) -> Vec<(Resolver, Option<String>)> {
     let ports = slice.ports.unwrap_or_default();
     let is_udp = |protocol: &Option<String>| protocol.as_deref() == Some("UDP");
     let named = ports.iter().find(|port| port.name.as_deref() == Some(PORT) && is_udp(&port.protocol));
@@ -80,8 +88,11 @@ fn resolvers(slice: EndpointSlice, nameserver: &str) -> Vec<Resolver> {
         endpoint.conditions.as_ref().is_none_or(|conditions| conditions.ready.unwrap_or(true))
     });
     ready
-        .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
-        .map(|ip| Resolver { nameserver: nameserver.to_owned(), address: SocketAddr::new(ip, port) })
+        .filter_map(|endpoint| {
+            let ip = endpoint.addresses.first()?.parse().ok()?;
+            let pod = endpoint.target_ref.and_then(|target| target.name);
+            Some((Resolver { nameserver: nameserver.to_owned(), address: SocketAddr::new(ip, port) }, pod))
+        })
         .collect()
 }
 
@@ -113,6 +124,21 @@ mod tests {
         other.metadata.labels = None;
         assert!(!endpoints.note(What::Object(other)));
         assert!(endpoints.note(What::Deleted(slice("ns1-a", true, "10.0.0.1"))));
+    }
+
+    /// Found by the first install into a cluster of both families: each pod was counted and asked twice.
+    #[test]
+    fn a_pod_with_addresses_of_both_families_is_one_resolver() {
+        let mut endpoints = Endpoints::new(Selector::default());
+        let of_pod = |name: &str, address: &str| {
+            let mut slice = slice(name, true, address);
+            slice.data["endpoints"][0]["targetRef"] = json!({"kind": "Pod", "name": "ns1-x"});
+            slice
+        };
+        assert!(endpoints.note(What::Object(of_pod("ns1-v6", "fd88::2"))));
+        assert!(endpoints.note(What::Object(of_pod("ns1-v4", "10.88.1.2"))));
+        let address = "10.88.1.2:5354".parse().expect("an address");
+        assert_eq!(endpoints.resolvers(), [Resolver { nameserver: "ns1".to_owned(), address }]);
     }
 
     #[test]

@@ -2,14 +2,17 @@
 
 use std::fmt;
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::ApiResource;
 use kube::{Api, Client, Resource};
 use port53_client::watch::{Follower, Part, Told};
-use port53_crds::{DNSRecord, Zone, ZoneHead, ZoneRevision, ZoneSlice};
+use port53_crds::{DNSRecord, NameserverSet, Zone, ZoneHead, ZoneRevision, ZoneSlice};
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
+
+use crate::nameservers;
 
 /// A kind that is watched.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -77,6 +80,31 @@ pub fn start(client: &Client, watches: &Watches, messages: &Sender<Told<Kind>>) 
     follow(Kind::Slice, resource::<ZoneSlice>(), own, Part::Metadata, 1000);
     if watches.endpoints {
         follow(Kind::Endpoints, resource::<EndpointSlice>(), own, Part::Whole, 500);
+    }
+    set
+}
+
+/// Begins the watches of what nameservers are made of. They end when nobody listens, or with the set.
+pub fn start_nameservers(
+    client: &Client,
+    watches: &Watches,
+    messages: &Sender<Told<nameservers::Kind>>,
+) -> JoinSet<()> {
+    use nameservers::Kind as Of;
+    let mut set = JoinSet::new();
+    for kind in Of::ALL {
+        let resource = match kind {
+            Of::Set => resource::<NameserverSet>(),
+            Of::Deployment => resource::<Deployment>(),
+            Of::DaemonSet => resource::<DaemonSet>(),
+            Of::Pod => resource::<Pod>(),
+            Of::Service => resource::<Service>(),
+            Of::Revision => resource::<ControllerRevision>(),
+        };
+        let api = Api::namespaced_with(client.clone(), &watches.namespace, &resource);
+        let streaming_list = watches.streaming_list;
+        let follower = Follower { page: 100, streaming_list, ..Follower::new(api, kind, messages.clone()) };
+        set.spawn(follower.run());
     }
     set
 }

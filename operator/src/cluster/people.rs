@@ -10,7 +10,7 @@ use super::store::{WriteError, in_time};
 use crate::index::Key;
 
 /// As it stands in managedFields.
-pub(super) const MANAGER: &str = "port53-operator";
+pub(crate) const MANAGER: &str = "port53-operator";
 
 /// A status that is to be written.
 #[derive(Clone, Debug, PartialEq)]

@@ -176,7 +176,7 @@ fn gone<T>(deleted: Result<T, WriteError>) -> Result<(), WriteError> {
 }
 
 /// The outcome of a request to the API server.
-pub(super) async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, WriteError> {
+pub(crate) async fn in_time<T>(request: impl Future<Output = Result<T, Error>>) -> Result<T, WriteError> {
     match timeout(PATIENCE, request).await {
         Ok(Ok(value)) => Ok(value),
         // 404 of a POST: there is no place for it.

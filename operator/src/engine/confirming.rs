@@ -41,6 +41,9 @@ impl Engine {
 
     /// Asks who answers what is published, unless that is being asked.
     pub(super) fn confirm(&mut self, apex: &Name) {
+        if !self.leads {
+            return;
+        }
         let Some(zone) = self.zones.get_mut(apex) else { return };
         let Some(stored) = &zone.stored else { return };
         if zone.confirming.is_asking || zone.has_left {

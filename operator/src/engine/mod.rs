@@ -56,8 +56,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use port53_client::watch::{Told, Trouble, What};
 use port53_zone::Name;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,9 @@ use crate::cluster::confirm::Resolver;
 use crate::cluster::endpoints::Endpoints;
 use crate::cluster::follow::Kind;
 use crate::cluster::store::Store;
+use crate::election::Standing;
 use crate::index::{Index, Key, Noted};
+use crate::proof::oracle::{self, Zones};
 use crate::stages::{Planner, Published};
 use heads::Heads;
 use keeping::Library;
@@ -79,6 +81,16 @@ const AT_ONCE: usize = 4096;
 const ASKED_AT_ONCE: usize = 64;
 /// How long it is waited for more before it is said that something cannot be followed.
 const LOST_PATIENCE: Duration = Duration::from_millis(300);
+
+/// What the engine and the controller of nameservers tell each other.
+#[derive(Debug)]
+pub struct Links {
+    /// Who asks for the zones as they are published.
+    pub snapshots: Receiver<oneshot::Sender<Zones>>,
+    /// The hostnames of nameservers that were found to answer rightly: NS of zones that name none, beside those of the
+    /// settings.
+    pub hostnames: watch::Receiver<Vec<Name>>,
+}
 
 /// How the engine is to go about it.
 #[derive(Clone, Debug)]
@@ -123,6 +135,8 @@ pub struct Engine {
     /// When the timer for a plan is due.
     next_plan: Option<Instant>,
     started: Instant,
+    /// Whether this operator works, and not another.
+    leads: bool,
 }
 
 /// What is due at some time.
@@ -179,14 +193,23 @@ impl Engine {
             settings,
             next_plan: None,
             started: now,
+            leads: false,
         }
     }
 
     /// Works until it is told to leave, or nothing more can be heard.
-    pub async fn run(mut self, mut messages: Receiver<Told<Kind>>, leave: CancellationToken) {
+    pub async fn run(
+        mut self,
+        mut messages: Receiver<Told<Kind>>,
+        mut links: Option<Links>,
+        mut standing: Standing,
+        leave: CancellationToken,
+    ) {
         let mut told = Vec::new();
+        let given = self.settings.nameservers.clone();
         loop {
-            let next = self.timers.first().map(|(at, _)| *at);
+            // While another operator works, this one only takes note of what is told.
+            let next = self.timers.first().map(|(at, _)| *at).filter(|_| self.leads);
             tokio::select! {
                 count = messages.recv_many(&mut told, AT_ONCE) => {
                     if count == 0 {
@@ -195,12 +218,31 @@ impl Engine {
                     told.drain(..).for_each(|told| self.hear(told));
                 }
                 Some(told) = self.transfers.hear() => self.secret_told(told),
+                linked = hear_links(&mut links) => match linked {
+                    // Who asked may have left meanwhile.
+                    Linked::Snapshot(answer) => drop(answer.send(self.snapshot())),
+                    Linked::Hostnames(found) => {
+                        let new = found.into_iter().filter(|hostname| !given.contains(hostname));
+                        self.settings.nameservers = given.iter().cloned().chain(new).collect();
+                        self.plan.heard(Instant::now());
+                    }
+                },
                 Some(ended) = self.jobs.join_next() => self.ended(ended),
                 () = sleep_until(next) => {}
+                Ok(()) = standing.leads.changed() => {}
                 () = leave.cancelled() => return,
             }
             while let Some(Some(ended)) = self.jobs.join_next().now_or_never() {
                 self.ended(ended);
+            }
+            if !std::mem::replace(&mut self.leads, *standing.leads.borrow()) {
+                if !self.leads {
+                    continue;
+                }
+                self.begin_to_lead();
+            }
+            if standing.fence.is_closed() {
+                return;
             }
             self.wake(Instant::now());
             if self.is_ready() {
@@ -209,6 +251,23 @@ impl Engine {
             }
             self.write_statuses(Instant::now());
         }
+    }
+
+    /// What was not asked while another operator worked is asked now.
+    fn begin_to_lead(&mut self) {
+        let zones: Vec<Name> = self.zones.keys().cloned().collect();
+        zones.iter().for_each(|apex| self.confirm(apex));
+        self.plan.heard(Instant::now());
+    }
+
+    /// The zones as they are published. Contents are shared, not copied.
+    fn snapshot(&self) -> Zones {
+        Zones::new(
+            self.published.values().map(|published| oracle::Zone {
+                content: published.content.clone(),
+                soa: published.soa.clone(),
+            }),
+        )
     }
 
     /// Takes note of what a watch told.
@@ -379,6 +438,21 @@ fn lost_lines(lost: &BTreeMap<Kind, Trouble>) -> Vec<String> {
         ),
     };
     by_reason.into_iter().map(line).collect()
+}
+
+/// What the controller of nameservers told.
+enum Linked {
+    Snapshot(oneshot::Sender<Zones>),
+    Hostnames(Vec<Name>),
+}
+
+async fn hear_links(links: &mut Option<Links>) -> Linked {
+    let Some(links) = links else { return std::future::pending().await };
+    tokio::select! {
+        Some(answer) = links.snapshots.recv() => Linked::Snapshot(answer),
+        Ok(()) = links.hostnames.changed() => Linked::Hostnames(links.hostnames.borrow_and_update().clone()),
+        else => std::future::pending().await,
+    }
 }
 
 async fn sleep_until(at: Option<Instant>) {

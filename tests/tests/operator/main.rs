@@ -6,6 +6,7 @@
 //! | `records` | created, edited, refused, deleted; conflicts; CNAME replaced by A |
 //! | `zones` | grants, delegation, child zones; deleted, kept, restored |
 //! | `hands` | heads, revisions and slices edited and deleted by hand |
+//! | `election` | two operators, of which one works |
 //! | `faults` | the operator killed, the API server gone and back in time, rights and definitions missing; pruning |
 //! | `starts` | heads that were edited while no operator looked |
 //! | `between` | the operator killed between two of its writes |
@@ -18,6 +19,7 @@
 
 mod between;
 mod cli;
+mod election;
 mod faults;
 mod guards;
 mod hands;

@@ -1,0 +1,171 @@
+//! What comes of a job that has ended: what is known from then on, and what a person is told.
+
+use std::time::Instant;
+
+use kube::ResourceExt;
+use port53_crds::{Reason, RolloutFailure};
+
+use super::asking::Proven;
+use super::objects::Kind;
+use super::plan::{Evidence, Others};
+use super::steps::{Applied, What};
+use super::writing::{self, News};
+use super::{AGAIN, Asked, Controller, Ended, Stamp, State};
+use crate::cluster::store::WriteError;
+use crate::index::Key;
+
+impl Controller {
+    /// Takes note of the end of a job.
+    pub(super) fn ended(&mut self, ended: Result<(Key, Ended), tokio::task::JoinError>) {
+        let (key, ended) = match ended {
+            Ok(ended) => ended,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Watching that was ended.
+                Err(_) => return,
+            },
+        };
+        let Some(state) = self.states.get_mut(&key) else { return };
+        match ended {
+            Ended::Reported(written) => {
+                state.is_writing = false;
+                match written {
+                    Ok(status) => {
+                        let uid = self.sets.get(&key).and_then(|set| set.uid());
+                        self.sets.status_is(&key, uid.as_deref(), *status);
+                    }
+                    Err(error) => tracing::warn!(set = key.1, "the status cannot be written: {error}"),
+                }
+            }
+            Ended::Soaked { nameserver, form, result } => {
+                let asked = state.asked.get_mut(&nameserver).filter(|asked| asked.form == form);
+                if let Some(asked) = asked {
+                    asked.soak = None;
+                    asked.evidence = result.map_or_else(Evidence::Failed, |()| Evidence::Soaked);
+                }
+            }
+            Ended::Others(result) => {
+                state.is_busy = false;
+                let others = result.map_or_else(Others::Disagree, |()| Others::Agree);
+                state.others = Some((others, Instant::now()));
+            }
+            Ended::Proven { nameserver, form, proven } => {
+                state.is_busy = false;
+                state.proven(&key, nameserver, form, proven);
+            }
+            Ended::Removed(result) => {
+                state.is_busy = false;
+                state.not_before = Some(Instant::now() + AGAIN);
+                if let Err(error) = result {
+                    tracing::warn!(set = key.1, "a nameserver cannot leave yet: {error}");
+                }
+            }
+            Ended::Applied(applied) => {
+                state.is_busy = false;
+                self.applied(&key, applied);
+            }
+        }
+    }
+
+    fn applied(&mut self, key: &Key, Applied { what, done, error }: Applied) {
+        for (object, now) in done {
+            let version = match object.kind {
+                Kind::Deployment | Kind::DaemonSet => now.metadata.generation.unwrap_or_default().to_string(),
+                _ => now.resource_version().unwrap_or_default(),
+            };
+            self.note(object.kind, now);
+            if let Some(state) = self.states.get_mut(key) {
+                state.applied.insert((object.kind, object.name), Stamp { value: object.value, version });
+            }
+        }
+        if let Some(news) = news(&what, error.as_ref())
+            && let Some(uid) = self.sets.get(key).and_then(|set| set.uid())
+        {
+            tokio::spawn(writing::tell(self.client.clone(), key.clone(), uid, news));
+        }
+        let Some(state) = self.states.get_mut(key) else { return };
+        if let Some(error) = error {
+            state.not_before = Some(Instant::now() + AGAIN);
+            if let (WriteError::Refused(why), What::Change { nameserver, attempt, revision }) =
+                (&error, &what)
+            {
+                tracing::error!(set = key.1, nameserver, revision, "Kubernetes refuses it: {why}");
+                state.refused = Some(attempt.clone());
+                state.failure = Some(RolloutFailure {
+                    revision: revision.clone(),
+                    nameserver: nameserver.clone(),
+                    reason: Reason::InvalidTemplate.as_str().to_owned(),
+                    message: why.clone(),
+                });
+            } else {
+                tracing::warn!(set = key.1, "objects of a nameserver cannot be applied: {error}");
+            }
+            return;
+        }
+        state.trouble = None;
+        match what {
+            What::Change { nameserver, revision, .. } => {
+                state.asked.remove(&nameserver);
+                state.others = None;
+                state.refused = None;
+                tracing::info!(set = key.1, nameserver, revision, "a nameserver is changed");
+            }
+            What::Failed(failure) => {
+                let RolloutFailure { revision, nameserver, reason, message } = &failure;
+                tracing::error!(
+                    set = key.1,
+                    nameserver,
+                    revision,
+                    reason,
+                    "a nameserver did not pass: {message}"
+                );
+                state.asked.remove(&failure.nameserver);
+                state.failure = Some(failure);
+            }
+            What::Passed { nameserver, revision } => {
+                tracing::info!(set = key.1, nameserver, revision, "a nameserver has passed");
+            }
+            What::Upkeep => {}
+        }
+    }
+}
+
+/// What a person should notice of what was applied, or was not.
+fn news(what: &What, error: Option<&WriteError>) -> Option<News> {
+    let (is_warning, reason, note) = match (what, error) {
+        (What::Change { nameserver, revision, .. }, Some(WriteError::Refused(why))) => (
+            true,
+            Reason::InvalidTemplate.as_str(),
+            format!("revision {revision} cannot be applied to {nameserver}: {why}"),
+        ),
+        (_, Some(_)) | (What::Upkeep, None) => return None,
+        (What::Change { nameserver, revision, .. }, None) => {
+            (false, Reason::RollingOut.as_str(), format!("{nameserver} is changed to revision {revision}"))
+        }
+        (What::Passed { nameserver, revision }, None) => (
+            false,
+            Reason::RolledOut.as_str(),
+            format!("{nameserver} answers rightly with revision {revision}"),
+        ),
+        (What::Failed(failure), None) => {
+            let RolloutFailure { revision, nameserver, reason, message } = failure;
+            (true, reason.as_str(), format!("revision {revision} did not pass on {nameserver}: {message}"))
+        }
+    };
+    Some(News { is_warning, reason: reason.to_owned(), note })
+}
+
+impl State {
+    fn proven(&mut self, key: &Key, nameserver: String, form: String, proven: Result<Proven, String>) {
+        match proven {
+            Ok(Proven { counts, failure }) => {
+                let evidence = failure.map_or(Evidence::Right, Evidence::Failed);
+                self.asked.insert(nameserver, Asked { form, evidence, counts, soak: None });
+            }
+            Err(why) => {
+                tracing::warn!(set = key.1, nameserver, "it cannot be asked: {why}");
+                self.not_before = Some(Instant::now() + AGAIN);
+            }
+        }
+    }
+}

@@ -1,0 +1,495 @@
+//! NameserverSets: the workloads and Services of nameservers, and how a change is rolled out over them, one after the
+//! other, each proved by its answers before the next is touched.
+//!
+//! ```text
+//! NameserverSet ──revision──▶ what each nameserver is to run ─┐
+//! workloads, pods, Services ──seen──▶ what it runs ───────────┼─plan──▶ one step ──▶ objects applied, or pods asked
+//!                  published zones ──asking──▶ evidence ──────┘                          │
+//!                         ▲                                                              │
+//!                       engine ◀── hostnames of those that were found right ── report ◀──┘
+//! ```
+//!
+//! One task decides for all sets; what waits (writing, asking) is a job, one at a time for a set, and whatever ends or is
+//! told is followed by a look at what is next. What is applied is also noted as if the watch had told it, so that nothing
+//! is decided on what was before it.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`revision`] | what nameservers run, and its names. Pure |
+//! | [`seen`] | workloads, pods, Services, kept revisions, as they are told |
+//! | [`plan`] | which step is next. Pure |
+//! | [`objects`] | the objects of a nameserver. Pure |
+//! | [`asking`], [`soak`] | questions to pods, and what they count |
+//! | [`report`] | the status of a set. Pure |
+//! | `steps` | carrying out a step |
+//! | `ended` | what comes of it |
+//! | `newest` | which of two versions of an object counts |
+//! | `writing` | requests to the API server |
+
+pub mod asking;
+mod ended;
+mod newest;
+pub mod objects;
+pub mod plan;
+pub mod report;
+pub mod revision;
+pub mod seen;
+pub mod soak;
+mod steps;
+mod writing;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::api::DynamicObject;
+use kube::core::Selector;
+use kube::{Client, ResourceExt};
+use port53_client::watch::{Told, What};
+use port53_crds::{
+    NameserverSet, NameserverSetStatus, PAUSE_ANNOTATION, PIN_ANNOTATION, RETRY_ANNOTATION, RolloutFailure,
+    parse_duration,
+};
+use port53_zone::{Name, name};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::election::{Fence, Standing};
+use crate::index::{Key, Shelf};
+use asking::{Snapshots, Target};
+use newest::Newest;
+use plan::{Evidence, Member, Others, Step, Wanted};
+use revision::Revision;
+use seen::{KeptRevision, Pod, Service, Workload};
+
+/// How often it is looked at what only time changes.
+const TICK: Duration = Duration::from_secs(1);
+/// After something failed that is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How long what the others answered is good for.
+const AGREED: Duration = Duration::from_secs(10);
+
+/// A kind that is watched for the sets, all of it in the operator's namespace.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// NameserverSet.
+    Set,
+    /// Deployment.
+    Deployment,
+    /// DaemonSet.
+    DaemonSet,
+    /// Pod.
+    Pod,
+    /// Service.
+    Service,
+    /// ControllerRevision.
+    Revision,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 6] =
+        [Kind::Set, Kind::Deployment, Kind::DaemonSet, Kind::Pod, Kind::Service, Kind::Revision];
+}
+
+/// The label of the EndpointSlices of all nameservers, of whichever set.
+pub fn selector() -> Selector {
+    [("app.kubernetes.io/component".to_owned(), "nameserver".to_owned())].into_iter().collect()
+}
+
+/// See the module.
+pub struct Controller {
+    client: Client,
+    snapshots: Snapshots,
+    hostnames: watch::Sender<Vec<Name>>,
+    sets: Shelf<NameserverSet>,
+    deployments: Shelf<Workload>,
+    daemon_sets: Shelf<Workload>,
+    pods: Shelf<Pod>,
+    services: Shelf<Service>,
+    revisions: Shelf<KeptRevision>,
+    newest: Newest,
+    fence: Fence,
+    states: BTreeMap<Key, State>,
+    jobs: JoinSet<(Key, Ended)>,
+}
+
+/// What is remembered of a set. All of it can be found again.
+#[derive(Debug, Default)]
+struct State {
+    /// A step that is being carried out.
+    is_busy: bool,
+    /// Nothing is done before this: something failed.
+    not_before: Option<Instant>,
+    /// By nameserver.
+    asked: BTreeMap<String, Asked>,
+    others: Option<(Others, Instant)>,
+    /// What was applied, by kind and name.
+    applied: BTreeMap<(objects::Kind, String), Stamp>,
+    failure: Option<RolloutFailure>,
+    /// The attempt that Kubernetes did not take.
+    refused: Option<String>,
+    /// What could not be done, for a person.
+    trouble: Option<String>,
+    /// A status is on its way.
+    is_writing: bool,
+}
+
+/// What is known of the answers of a nameserver.
+#[derive(Debug)]
+struct Asked {
+    form: String,
+    evidence: Evidence,
+    counts: (usize, usize),
+    /// While it is watched: how often its containers had begun again before, and the job.
+    soak: Option<(i32, AbortHandle)>,
+}
+
+/// An object as it was after it was applied: while it stays so nobody has changed it.
+#[derive(Clone, Debug, PartialEq)]
+struct Stamp {
+    value: serde_json::Value,
+    version: String,
+}
+
+/// A job that ended.
+enum Ended {
+    Applied(steps::Applied),
+    Others(Result<(), String>),
+    Proven { nameserver: String, form: String, proven: Result<asking::Proven, String> },
+    Soaked { nameserver: String, form: String, result: Result<(), plan::Failure> },
+    Reported(Result<Box<NameserverSetStatus>, String>),
+    Removed(Result<(), String>),
+}
+
+impl Controller {
+    /// A controller that knows nothing yet. What the zones' NS are to be is said to `hostnames`.
+    pub fn new(client: Client, snapshots: Snapshots, hostnames: watch::Sender<Vec<Name>>) -> Self {
+        Controller {
+            client,
+            snapshots,
+            hostnames,
+            sets: Shelf::default(),
+            deployments: Shelf::default(),
+            daemon_sets: Shelf::default(),
+            pods: Shelf::default(),
+            services: Shelf::default(),
+            revisions: Shelf::default(),
+            newest: Newest::default(),
+            fence: Fence::open(),
+            states: BTreeMap::new(),
+            jobs: JoinSet::new(),
+        }
+    }
+
+    /// Works until it is told to leave, or nothing more can be heard.
+    pub async fn run(
+        mut self,
+        mut messages: mpsc::Receiver<Told<Kind>>,
+        standing: Standing,
+        leave: CancellationToken,
+    ) {
+        let mut tick = tokio::time::interval(TICK);
+        self.fence = standing.fence.clone();
+        loop {
+            tokio::select! {
+                told = messages.recv() => match told {
+                    Some(told) => self.hear(told),
+                    None => return,
+                },
+                Some(ended) = self.jobs.join_next() => self.ended(ended),
+                _ = tick.tick() => {}
+                () = leave.cancelled() => return,
+            }
+            while let Ok(told) = messages.try_recv() {
+                self.hear(told);
+            }
+            if self.is_whole() && *standing.leads.borrow() && !standing.fence.is_closed() {
+                self.look();
+            }
+        }
+    }
+
+    fn hear(&mut self, Told { kind, what }: Told<Kind>) {
+        if let What::Lost(trouble) = &what {
+            tracing::warn!(?kind, "cannot follow what nameservers are made of: {}", trouble.why);
+        }
+        if self.is_past(kind, &what) {
+            return;
+        }
+        match kind {
+            Kind::Set => drop(self.sets.note(what)),
+            Kind::Deployment => drop(self.deployments.note(what)),
+            Kind::DaemonSet => drop(self.daemon_sets.note(what)),
+            Kind::Pod => drop(self.pods.note(what)),
+            Kind::Service => drop(self.services.note(what)),
+            Kind::Revision => drop(self.revisions.note(what)),
+        }
+    }
+
+    /// Whether something is told of an object as it was before what is known of it.
+    fn is_past(&mut self, kind: Kind, what: &What) -> bool {
+        let kind = match kind {
+            Kind::Deployment => objects::Kind::Deployment,
+            Kind::DaemonSet => objects::Kind::DaemonSet,
+            Kind::Service => objects::Kind::Service,
+            Kind::Set | Kind::Pod | Kind::Revision => return false,
+        };
+        match what {
+            What::ListBegins => self.newest.forget(kind),
+            What::Object(object) => return !self.newest.admits(kind, object),
+            _ => {}
+        }
+        false
+    }
+
+    fn is_whole(&self) -> bool {
+        self.sets.is_whole()
+            && self.deployments.is_whole()
+            && self.daemon_sets.is_whole()
+            && self.pods.is_whole()
+            && self.services.is_whole()
+            && self.revisions.is_whole()
+    }
+
+    /// Looks at every set: what is next, and what its status is to be.
+    fn look(&mut self) {
+        let keys: Vec<Key> = self.sets.iter().map(|(key, _)| key.clone()).collect();
+        self.states.retain(|key, _| keys.contains(key));
+        for key in &keys {
+            self.states.entry(key.clone()).or_default();
+            self.look_at(key);
+        }
+        let hostnames = self.hostnames_of_all();
+        self.hostnames.send_if_modified(|before| {
+            let is_other = *before != hostnames;
+            *before = hostnames;
+            is_other
+        });
+    }
+
+    /// The hostnames of nameservers that are in their specs and were found to answer rightly, in order.
+    fn hostnames_of_all(&self) -> Vec<Name> {
+        let mut all: Vec<Name> = Vec::new();
+        for (key, set) in self.sets.iter() {
+            for nameserver in &set.spec.nameservers {
+                let workload = self.workload(key, &nameserver.name);
+                if workload.is_none_or(|workload| workload.verified.is_none()) {
+                    continue;
+                }
+                match name::parse_absolute(&nameserver.hostname) {
+                    Ok(hostname) if !all.contains(&hostname) => all.push(hostname),
+                    _ => {}
+                }
+            }
+        }
+        all
+    }
+
+    fn look_at(&mut self, key: &Key) {
+        let Some(set) = self.sets.get(key).cloned() else { return };
+        let (revision, pin_trouble) = self.revision_of(key, &set);
+        let revision_name = revision.name();
+        let forms: Vec<String> =
+            set.spec.nameservers.iter().map(|nameserver| revision.of(&nameserver.name).name()).collect();
+        self.forget_what_is_past(key);
+        let wanted = self.wanted(&set, &revision_name);
+        let members = self.members(key, &set, &forms);
+        let state = self.states.get(key);
+        let others = state.and_then(|state| state.others.clone());
+        let others = others.filter(|(_, when)| when.elapsed() < AGREED).map(|(others, _)| others);
+        let is_refused = state.is_some_and(|state| state.refused.as_ref() == Some(&wanted.attempt));
+        let step = match plan::next(&wanted, &members, &others.unwrap_or_default(), Timestamp::now()) {
+            Step::Create(_) | Step::AskOthers(_) | Step::Change(_) if is_refused => Step::Stalled,
+            step => step,
+        };
+        let seen = report::Seen {
+            set: &set,
+            revision: &revision_name,
+            attempt: &wanted.attempt,
+            members: &members,
+            counts: state
+                .map(|state| state.asked.iter().map(|(name, asked)| (name.as_str(), asked.counts)).collect())
+                .unwrap_or_default(),
+            services: self
+                .services
+                .iter()
+                .map(|(_, service)| service.as_ref())
+                .filter(|service| service.set == key.1)
+                .collect(),
+            leaving: self.leaving(key, &set),
+            step: &step,
+            failure: state.and_then(|state| state.failure.as_ref()),
+            trouble: pin_trouble.as_deref().or_else(|| state.and_then(|state| state.trouble.as_deref())),
+            now: Timestamp::now(),
+        };
+        let status = report::status(&seen, self.sets.status(key));
+        let is_free = state
+            .is_some_and(|state| !state.is_busy && state.not_before.is_none_or(|at| at <= Instant::now()));
+        self.report(key, &set, status);
+        if is_free && set.metadata.deletion_timestamp.is_none() {
+            let revision = Arc::new(revision);
+            self.carry_out(key, &set, &revision, &wanted.attempt, step);
+        }
+    }
+
+    /// The revision that is to run: that of the spec, or the one that a person has pinned.
+    fn revision_of(&self, key: &Key, set: &NameserverSet) -> (Revision, Option<String>) {
+        let of_spec = Revision::of_spec(&set.spec);
+        let Some(pinned) = set.annotations().get(PIN_ANNOTATION) else { return (of_spec, None) };
+        let mut kept = self.revisions.iter().filter(|(_, kept)| kept.set == key.1);
+        match kept.find(|(_, kept)| kept.revision.name() == *pinned) {
+            Some((_, kept)) => (kept.revision.clone(), None),
+            None => {
+                let trouble = format!(
+                    "{PIN_ANNOTATION} says {pinned}, and no revision of that name is kept: kubectl get \
+                     controllerrevisions -n {} shows those that are",
+                    key.0
+                );
+                (of_spec, Some(trouble))
+            }
+        }
+    }
+
+    fn wanted(&self, set: &NameserverSet, revision: &str) -> Wanted {
+        let annotation = |name: &str| set.annotations().get(name).map(String::as_str);
+        let attempt = match annotation(RETRY_ANNOTATION) {
+            Some(again) => format!("{revision}/{again}"),
+            None => revision.to_owned(),
+        };
+        let rollout = &set.spec.rollout;
+        Wanted {
+            attempt,
+            is_paused: annotation(PAUSE_ANNOTATION) == Some("true"),
+            // The schema takes nothing else.
+            deadline: parse_duration(&rollout.deadline).unwrap_or(Duration::from_secs(600)),
+            on_failure: rollout.on_failure,
+            may_be_unavailable: rollout.max_unavailable_nameservers as usize,
+        }
+    }
+
+    fn members<'a>(&'a self, key: &Key, set: &'a NameserverSet, forms: &'a [String]) -> Vec<Member<'a>> {
+        let asked = self.states.get(key).map(|state| &state.asked);
+        let one = |(nameserver, form): (&'a port53_crds::Nameserver, &'a String)| {
+            let workload = self.workload(key, &nameserver.name);
+            let evidence = asked
+                .and_then(|asked| asked.get(&nameserver.name))
+                .filter(|asked| workload.is_some_and(|workload| workload.form == asked.form));
+            Member {
+                name: &nameserver.name,
+                form,
+                workload,
+                pods: self.pods_of(key, &nameserver.name),
+                evidence: evidence.map(|asked| asked.evidence.clone()).unwrap_or_default(),
+            }
+        };
+        set.spec.nameservers.iter().zip(forms).map(one).collect()
+    }
+
+    /// Nameservers that are no longer in the spec.
+    fn leaving(&self, key: &Key, set: &NameserverSet) -> Vec<&Workload> {
+        let is_wanted = |name: &str| set.spec.nameservers.iter().any(|nameserver| nameserver.name == name);
+        self.workloads(key).filter(|workload| !is_wanted(&workload.nameserver)).collect()
+    }
+
+    fn workloads(&self, key: &Key) -> impl Iterator<Item = &Workload> {
+        let all = self.deployments.iter().chain(self.daemon_sets.iter());
+        let of_set = all.filter(|((namespace, _), workload)| *namespace == key.0 && workload.set == key.1);
+        of_set.map(|(_, workload)| workload.as_ref())
+    }
+
+    fn workload(&self, key: &Key, nameserver: &str) -> Option<&Workload> {
+        self.workloads(key).find(|workload| workload.nameserver == nameserver)
+    }
+
+    fn pods_of(&self, key: &Key, nameserver: &str) -> Vec<&Pod> {
+        let of_set = self.pods.iter().filter(|(_, pod)| pod.set == key.1 && pod.nameserver == nameserver);
+        of_set.filter(|((namespace, _), _)| *namespace == key.0).map(|(_, pod)| pod.as_ref()).collect()
+    }
+
+    /// Drops what is known of forms that are no longer run, and ends watching those whose containers begin again.
+    fn forget_what_is_past(&mut self, key: &Key) {
+        let forms: BTreeMap<String, String> = self
+            .workloads(key)
+            .map(|workload| (workload.nameserver.clone(), workload.form.clone()))
+            .collect();
+        let pods: BTreeMap<String, (i32, Option<String>)> = forms
+            .iter()
+            .map(|(name, form)| {
+                let current =
+                    self.pods_of(key, name).into_iter().filter(|pod| pod.form == *form && !pod.is_leaving);
+                let restarts = current.clone().map(|pod| pod.restarts).sum();
+                let ended = current
+                    .clone()
+                    .find_map(|pod| Some(format!("pod {}: {}", pod.name, pod.ended.as_ref()?)));
+                (name.clone(), (restarts, ended))
+            })
+            .collect();
+        let Some(state) = self.states.get_mut(key) else { return };
+        state.asked.retain(|name, asked| {
+            let stays = forms.get(name) == Some(&asked.form);
+            if let (false, Some((_, job))) = (stays, &asked.soak) {
+                job.abort();
+            }
+            stays
+        });
+        for (name, asked) in &mut state.asked {
+            let Some((restarts, ended)) = pods.get(name) else { continue };
+            let Some((before, job)) = &asked.soak else { continue };
+            if restarts > before {
+                job.abort();
+                let how = ended.clone().unwrap_or_else(|| "a container ended and began again".to_owned());
+                asked.evidence = Evidence::Failed(plan::Failure {
+                    reason: port53_crds::Reason::CrashLoop,
+                    message: format!("while it was watched, {how}"),
+                });
+                asked.soak = None;
+            }
+        }
+    }
+
+    /// The pods of a nameserver that have its form.
+    fn targets(&self, key: &Key, nameserver: &str) -> Vec<Target> {
+        let Some(workload) = self.workload(key, nameserver) else { return Vec::new() };
+        let pods = self.pods_of(key, nameserver).into_iter();
+        pods.filter(|pod| pod.form == workload.form && !pod.is_leaving).filter_map(Target::of).collect()
+    }
+
+    /// The ready pods of the other nameservers, all of them or one of each.
+    fn other_targets(
+        &self,
+        key: &Key,
+        set: &NameserverSet,
+        nameserver: &str,
+        one_of_each: bool,
+    ) -> Vec<Target> {
+        let others = set.spec.nameservers.iter().filter(|other| other.name != nameserver);
+        let verified = others.filter(|other| {
+            self.workload(key, &other.name)
+                .is_some_and(|workload| workload.verified.as_ref() == Some(&workload.form))
+        });
+        let targets = verified.flat_map(|other| {
+            let pods =
+                self.pods_of(key, &other.name).into_iter().filter(|pod| pod.is_ready && !pod.is_leaving);
+            pods.filter_map(Target::of).take(if one_of_each { 1 } else { usize::MAX })
+        });
+        targets.collect()
+    }
+
+    /// Takes note of an object that was written here, before the watch tells of it.
+    fn note(&mut self, kind: objects::Kind, object: DynamicObject) {
+        if !self.newest.admits(kind, &object) {
+            return;
+        }
+        let what = What::Object(Box::new(object));
+        match kind {
+            objects::Kind::Deployment => drop(self.deployments.note(what)),
+            objects::Kind::DaemonSet => drop(self.daemon_sets.note(what)),
+            objects::Kind::Service => drop(self.services.note(what)),
+            objects::Kind::ControllerRevision => drop(self.revisions.note(what)),
+            objects::Kind::PodDisruptionBudget => {}
+        }
+    }
+}

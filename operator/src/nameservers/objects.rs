@@ -1,0 +1,461 @@
+//! The objects of a nameserver, as they are applied: a workload, a Service or two, a PodDisruptionBudget. Pure.
+//!
+//! They are applied whole, by server-side apply with a field manager of our own: what somebody else changes of these
+//! fields is put right, what somebody else adds (the replicas that an autoscaler sets) stays.
+
+use port53_crds::{
+    CONTAINER, FamilyPolicy, GROUP, NameserverSet, Protocols, ServiceKind, TrafficPolicy, VERSION,
+    WorkloadKind,
+};
+use serde_json::{Map, Value, json};
+
+use super::revision::{Form, Revision};
+use super::seen::{
+    CHANGED, FAILED, FORM, HOSTNAME, LEAVING, NAMESERVER, REVISION, SET, VERIFIED, VERIFIED_REVISION,
+    Workload,
+};
+use crate::cluster::people::MANAGER;
+use crate::index::Key;
+
+/// What a nameserver's objects are called after, and where.
+#[derive(Clone, Debug)]
+pub struct Place<'a> {
+    /// Namespace and name of the set.
+    pub set: &'a Key,
+    /// The uid of the set, which owns them.
+    pub uid: &'a str,
+    /// The name of the nameserver.
+    pub nameserver: &'a str,
+    /// What it is called in the world.
+    pub hostname: &'a str,
+}
+
+/// An object that is to be applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What is applied.
+    pub value: Value,
+}
+
+/// Kinds of objects that a set owns.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// apps/v1.
+    Deployment,
+    /// apps/v1.
+    DaemonSet,
+    /// v1.
+    Service,
+    /// policy/v1.
+    PodDisruptionBudget,
+    /// apps/v1.
+    ControllerRevision,
+}
+
+impl Kind {
+    /// Its API version.
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Kind::Deployment | Kind::DaemonSet | Kind::ControllerRevision => "apps/v1",
+            Kind::Service => "v1",
+            Kind::PodDisruptionBudget => "policy/v1",
+        }
+    }
+
+    /// As it stands in `kind`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Deployment => "Deployment",
+            Kind::DaemonSet => "DaemonSet",
+            Kind::Service => "Service",
+            Kind::PodDisruptionBudget => "PodDisruptionBudget",
+            Kind::ControllerRevision => "ControllerRevision",
+        }
+    }
+
+    /// Of a workload.
+    pub fn of(workload: WorkloadKind) -> Self {
+        match workload {
+            WorkloadKind::Deployment => Kind::Deployment,
+            WorkloadKind::DaemonSet => Kind::DaemonSet,
+        }
+    }
+}
+
+/// What is written down of a workload beside its form.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Marks {
+    /// The revision that the form is of.
+    pub revision: String,
+    /// The form that was found to answer rightly, and its revision.
+    pub verified: Option<(String, String)>,
+    /// The attempt that did not pass.
+    pub failed: Option<String>,
+    /// When the form was changed, in RFC 3339.
+    pub changed: String,
+    /// Since when the nameserver is no longer in the spec, in RFC 3339.
+    pub leaving: Option<String>,
+}
+
+impl Marks {
+    /// As they stand on a workload.
+    pub fn of(workload: &Workload) -> Self {
+        let verified = workload.verified.clone().zip(workload.verified_revision.clone());
+        let time = |time: &Option<_>| time.as_ref().map(ToString::to_string);
+        Marks {
+            revision: workload.revision.clone(),
+            verified,
+            failed: workload.failed.clone(),
+            changed: time(&workload.changed).unwrap_or_default(),
+            leaving: time(&workload.leaving),
+        }
+    }
+}
+
+/// All objects of a nameserver but the workload that it is not made of.
+pub fn all(place: &Place<'_>, set: &NameserverSet, form: &Form, marks: &Marks) -> Vec<Object> {
+    let mut objects = vec![workload(place, set, form, marks)];
+    objects.extend(services(place, form));
+    objects.push(budget(place));
+    objects
+}
+
+/// The name of a nameserver's objects.
+pub fn name(set: &str, nameserver: &str) -> String {
+    format!("{set}-{nameserver}")
+}
+
+fn workload(place: &Place<'_>, set: &NameserverSet, form: &Form, marks: &Marks) -> Object {
+    let form_name = form.name();
+    let mut annotations = Map::new();
+    let mut mark = |name: &str, value: Option<&str>| {
+        annotations.extend(value.map(|value| (name.to_owned(), json!(value))));
+    };
+    mark(REVISION, Some(&marks.revision));
+    mark(CHANGED, Some(&marks.changed));
+    mark(HOSTNAME, Some(place.hostname));
+    mark(VERIFIED, marks.verified.as_ref().map(|(form, _)| form.as_str()));
+    mark(VERIFIED_REVISION, marks.verified.as_ref().map(|(_, revision)| revision.as_str()));
+    mark(FAILED, marks.failed.as_deref());
+    mark(LEAVING, marks.leaving.as_deref());
+
+    let selector = selector(place);
+    let mut spec = json!({
+        "selector": {"matchLabels": selector},
+        "template": template(place, form, &form_name),
+        "revisionHistoryLimit": 2,
+    });
+    match form.workload {
+        WorkloadKind::Deployment => {
+            if let Some(replicas) = set.spec.replicas {
+                spec["replicas"] = json!(replicas);
+            }
+            spec["strategy"] =
+                json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
+        }
+        // Two pods of a node cannot have one port of it.
+        WorkloadKind::DaemonSet => {
+            spec["updateStrategy"] =
+                json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}});
+        }
+    }
+    let mut metadata = metadata(place, &name(&place.set.1, place.nameserver));
+    metadata["labels"][FORM] = json!(form_name);
+    metadata["annotations"] = Value::Object(annotations);
+    object(Kind::of(form.workload), metadata, json!({"spec": spec}))
+}
+
+/// The pod template: that of the set, with what tells its pods apart, and spread over nodes and zones unless it says how
+/// itself.
+fn template(place: &Place<'_>, form: &Form, form_name: &str) -> Value {
+    let mut template = form.template.clone();
+    let labels = pod_labels(place);
+    merge(&mut template["metadata"]["labels"], labels);
+    merge(&mut template["metadata"]["labels"], json!({FORM: form_name}));
+    let spec = &mut template["spec"];
+    if !form.node_selector.is_empty() {
+        merge(&mut spec["nodeSelector"], json!(form.node_selector));
+    }
+    if spec.get("topologySpreadConstraints").is_none() && form.workload == WorkloadKind::Deployment {
+        let over = |key: &str| {
+            json!({
+                "maxSkew": 1,
+                "topologyKey": key,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": selector(place)},
+                "matchLabelKeys": ["pod-template-hash"],
+            })
+        };
+        spec["topologySpreadConstraints"] =
+            json!([over("topology.kubernetes.io/zone"), over("kubernetes.io/hostname")]);
+    }
+    let containers = spec["containers"].as_array_mut().into_iter().flatten();
+    for container in containers.filter(|container| container["name"] == CONTAINER) {
+        let env = &mut container["env"];
+        if !env.is_array() {
+            *env = json!([]);
+        }
+        let has = env.as_array().is_some_and(|all| all.iter().any(|one| one["name"] == NSID));
+        if let (false, Some(env)) = (has, env.as_array_mut()) {
+            env.push(json!({"name": NSID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}));
+        }
+    }
+    template
+}
+
+/// Which server it is, a pod says when it is asked (RFC 5001): its name.
+const NSID: &str = "PORT53_NSID";
+
+fn services(place: &Place<'_>, form: &Form) -> Vec<Object> {
+    let service = &form.service;
+    let kind = service.kind.unwrap_or(ServiceKind::LoadBalancer);
+    let port = |protocol: &str| {
+        let mut port = json!({
+            "name": if protocol == "UDP" { "dns" } else { "dns-tcp" },
+            "port": 53,
+            "protocol": protocol,
+            "targetPort": if protocol == "UDP" { "dns" } else { "dns-tcp" },
+        });
+        if let Some(node_port) = service.node_port.filter(|_| kind != ServiceKind::ClusterIP) {
+            port["nodePort"] = json!(node_port);
+        }
+        port
+    };
+    let one = |name: String, ports: Value| {
+        let mut spec = json!({
+            "type": match kind {
+                ServiceKind::ClusterIP => "ClusterIP",
+                ServiceKind::NodePort => "NodePort",
+                ServiceKind::LoadBalancer => "LoadBalancer",
+            },
+            "selector": selector(place),
+            "ports": ports,
+            "ipFamilyPolicy": match service.ip_family_policy.unwrap_or(FamilyPolicy::PreferDualStack) {
+                FamilyPolicy::SingleStack => "SingleStack",
+                FamilyPolicy::PreferDualStack => "PreferDualStack",
+                FamilyPolicy::RequireDualStack => "RequireDualStack",
+            },
+        });
+        if kind != ServiceKind::ClusterIP {
+            let policy = service.external_traffic_policy.unwrap_or(TrafficPolicy::Local);
+            spec["externalTrafficPolicy"] = json!(match policy {
+                TrafficPolicy::Cluster => "Cluster",
+                TrafficPolicy::Local => "Local",
+            });
+        }
+        if kind == ServiceKind::LoadBalancer {
+            let given = [
+                ("loadBalancerIP", &service.load_balancer_ip),
+                ("loadBalancerClass", &service.load_balancer_class),
+            ];
+            for (field, value) in given {
+                if let Some(value) = value {
+                    spec[field] = json!(value);
+                }
+            }
+        }
+        if let Some(first) = service.cluster_ips.first() {
+            spec["clusterIP"] = json!(first);
+            spec["clusterIPs"] = json!(service.cluster_ips);
+        }
+        let mut metadata = metadata(place, &name);
+        metadata["annotations"] = json!(service.annotations);
+        object(Kind::Service, metadata, json!({"spec": spec}))
+    };
+    let name = name(&place.set.1, place.nameserver);
+    match service.protocols.unwrap_or(Protocols::Together) {
+        Protocols::Together => vec![one(name, json!([port("UDP"), port("TCP")]))],
+        Protocols::Apart => {
+            vec![one(name.clone(), json!([port("UDP")])), one(format!("{name}-tcp"), json!([port("TCP")]))]
+        }
+    }
+}
+
+/// One pod at a time may be moved away, as for a node that is drained.
+fn budget(place: &Place<'_>) -> Object {
+    let metadata = metadata(place, &name(&place.set.1, place.nameserver));
+    let spec = json!({"maxUnavailable": 1, "selector": {"matchLabels": selector(place)}});
+    object(Kind::PodDisruptionBudget, metadata, json!({"spec": spec}))
+}
+
+/// A revision as it is kept.
+pub fn kept(set: &Key, uid: &str, revision: &Revision, number: i64) -> Object {
+    let place = Place { set, uid, nameserver: "", hostname: "" };
+    let mut metadata = metadata(&place, &name(&set.1, &revision.name()));
+    if let Some(labels) = metadata["labels"].as_object_mut() {
+        labels.shift_remove(NAMESERVER);
+    }
+    object(Kind::ControllerRevision, metadata, json!({"revision": number, "data": revision}))
+}
+
+fn object(kind: Kind, metadata: Value, mut value: Value) -> Object {
+    let name = metadata["name"].as_str().unwrap_or_default().to_owned();
+    value["apiVersion"] = json!(kind.api_version());
+    value["kind"] = json!(kind.as_str());
+    value["metadata"] = metadata;
+    Object { kind, name, value }
+}
+
+fn metadata(place: &Place<'_>, name: &str) -> Value {
+    let (namespace, set) = place.set;
+    let mut labels = pod_labels(place);
+    labels["app.kubernetes.io/managed-by"] = json!(MANAGER);
+    json!({
+        "name": name,
+        "namespace": namespace,
+        "labels": labels,
+        "ownerReferences": [{
+            "apiVersion": format!("{GROUP}/{VERSION}"),
+            "kind": "NameserverSet",
+            "name": set,
+            "uid": place.uid,
+            "controller": true,
+            "blockOwnerDeletion": true,
+        }],
+    })
+}
+
+/// What tells the pods of a nameserver from all others. It can never change.
+fn selector(place: &Place<'_>) -> Value {
+    json!({SET: place.set.1, NAMESERVER: place.nameserver})
+}
+
+fn pod_labels(place: &Place<'_>) -> Value {
+    json!({
+        SET: place.set.1,
+        NAMESERVER: place.nameserver,
+        "app.kubernetes.io/name": "port53-resolver",
+        "app.kubernetes.io/component": "nameserver",
+        "app.kubernetes.io/part-of": "port53",
+    })
+}
+
+/// Puts the fields of one object of JSON into another, above what is there.
+fn merge(into: &mut Value, fields: Value) {
+    if !into.is_object() {
+        *into = json!({});
+    }
+    if let (Some(into), Value::Object(fields)) = (into.as_object_mut(), fields) {
+        into.extend(fields);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(spec: Value) -> NameserverSet {
+        serde_json::from_value(json!({
+            "apiVersion": "port53.dev/v1alpha1",
+            "kind": "NameserverSet",
+            "metadata": {"namespace": "port53", "name": "public", "uid": "u"},
+            "spec": spec,
+        }))
+        .expect("a set")
+    }
+
+    fn objects(set: &NameserverSet) -> Vec<Object> {
+        let key = ("port53".to_owned(), "public".to_owned());
+        let revision = Revision::of_spec(&set.spec);
+        let place = Place { set: &key, uid: "u", nameserver: "ns1", hostname: "ns1.example.net" };
+        let marks = Marks {
+            revision: revision.name(),
+            changed: "2026-01-01T00:00:00Z".to_owned(),
+            ..Marks::default()
+        };
+        all(&place, set, &revision.of("ns1"), &marks)
+    }
+
+    fn template() -> Value {
+        json!({
+            "metadata": {"labels": {"team": "dns"}},
+            "spec": {"containers": [{"name": "resolver", "image": "r"}, {"name": "other", "image": "o"}]},
+        })
+    }
+
+    #[test]
+    fn a_nameserver_is_a_deployment_a_service_and_a_budget() {
+        let set = set(json!({
+            "nameservers": [{"name": "ns1", "hostname": "ns1.example.net"}],
+            "template": template(),
+        }));
+        let all = objects(&set);
+        let kinds: Vec<(Kind, &str)> = all.iter().map(|object| (object.kind, object.name.as_str())).collect();
+        assert_eq!(
+            kinds,
+            [
+                (Kind::Deployment, "public-ns1"),
+                (Kind::Service, "public-ns1"),
+                (Kind::PodDisruptionBudget, "public-ns1"),
+            ]
+        );
+        let deployment = &all[0].value;
+        // Nobody says how many: an autoscaler may.
+        assert!(deployment["spec"].get("replicas").is_none());
+        assert_eq!(
+            deployment["spec"]["strategy"]["rollingUpdate"],
+            json!({"maxSurge": 1, "maxUnavailable": 0})
+        );
+        assert_eq!(deployment["metadata"]["ownerReferences"][0]["name"], "public");
+        let pods = &deployment["spec"]["template"];
+        assert_eq!(pods["metadata"]["labels"]["team"], "dns");
+        assert_eq!(pods["metadata"]["labels"][FORM], deployment["metadata"]["labels"][FORM]);
+        for (label, value) in deployment["spec"]["selector"]["matchLabels"].as_object().expect("labels") {
+            assert_eq!(&pods["metadata"]["labels"][label], value);
+        }
+        assert_eq!(pods["spec"]["topologySpreadConstraints"].as_array().map(Vec::len), Some(2));
+        assert_eq!(pods["spec"]["containers"][0]["env"][0]["name"], "PORT53_NSID");
+        assert!(pods["spec"]["containers"][1].get("env").is_none());
+        let service = &all[1].value["spec"];
+        assert_eq!(
+            (&service["type"], &service["externalTrafficPolicy"]),
+            (&json!("LoadBalancer"), &json!("Local"))
+        );
+        let ports: Vec<&Value> =
+            service["ports"].as_array().expect("ports").iter().map(|port| &port["protocol"]).collect();
+        assert_eq!(ports, ["UDP", "TCP"]);
+    }
+
+    #[test]
+    fn what_the_template_says_itself_stays() {
+        let mut template = template();
+        template["spec"]["topologySpreadConstraints"] = json!([]);
+        template["spec"]["nodeSelector"] = json!({"disk": "ssd"});
+        template["spec"]["containers"][0]["env"] = json!([{"name": "PORT53_NSID", "value": "mine"}]);
+        let set = set(json!({
+            "nameservers": [{"name": "ns1", "hostname": "ns1.example.net", "nodeSelector": {"site": "ams"}}],
+            "replicas": 3,
+            "template": template,
+            "service": {"type": "NodePort", "nodePort": 30053, "protocols": "Apart", "ipFamilyPolicy": "SingleStack"},
+        }));
+        let all = objects(&set);
+        let deployment = &all[0].value["spec"];
+        assert_eq!(deployment["replicas"], 3);
+        let pods = &deployment["template"]["spec"];
+        assert_eq!(pods["topologySpreadConstraints"], json!([]));
+        assert_eq!(pods["nodeSelector"], json!({"disk": "ssd", "site": "ams"}));
+        assert_eq!(pods["containers"][0]["env"], json!([{"name": "PORT53_NSID", "value": "mine"}]));
+        let services: Vec<(&str, &Value)> =
+            all[1..3].iter().map(|object| (object.name.as_str(), &object.value["spec"]["ports"])).collect();
+        assert_eq!((services[0].0, services[1].0), ("public-ns1", "public-ns1-tcp"));
+        assert_eq!(services[1].1[0]["protocol"], "TCP");
+        assert_eq!(services[1].1[0]["nodePort"], 30053);
+    }
+
+    #[test]
+    fn a_daemon_set_has_a_pod_on_each_node_and_no_replicas() {
+        let set = set(json!({
+            "nameservers": [{"name": "ns1", "hostname": "ns1.example.net"}],
+            "workload": "DaemonSet",
+            "template": template(),
+        }));
+        let all = objects(&set);
+        assert_eq!(all[0].kind, Kind::DaemonSet);
+        assert!(all[0].value["spec"].get("replicas").is_none());
+        assert!(all[0].value["spec"]["template"]["spec"].get("topologySpreadConstraints").is_none());
+    }
+}

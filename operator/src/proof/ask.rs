@@ -1,0 +1,183 @@
+//! Asking a nameserver many questions over one transport.
+//!
+//! What a question costs is paid by the operator and the nameserver together, so only some are on their way at once.
+//! A datagram may be lost, so a question over UDP is asked again, and counts as unanswered after the third time.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use domain::base::MessageBuilder;
+use domain::base::iana::Class;
+use futures::StreamExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::timeout;
+
+use super::Question;
+use super::judge::ZONEVERSION;
+
+/// How long a datagram is waited for, and how often it is sent.
+const DATAGRAM: Duration = Duration::from_millis(700);
+const ATTEMPTS: usize = 3;
+/// Questions over UDP on their way at once.
+const AT_ONCE: usize = 8;
+/// Over a connection.
+const PIPELINED: usize = 64;
+/// How long a connection may take, and how long nothing may come over it.
+const CONNECTION: Duration = Duration::from_secs(3);
+/// What fits a datagram that is not fragmented (RFC 9715).
+const PAYLOAD: u16 = 1232;
+
+/// How a nameserver is asked.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Transport {
+    /// A datagram each way.
+    Udp,
+    /// A connection (RFC 7766).
+    Tcp,
+}
+
+impl Transport {
+    /// As people write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        }
+    }
+}
+
+/// What came back: the octets, and how long it took; or why nothing did.
+pub type Replied = Result<(Vec<u8>, Duration), String>;
+
+/// Asks all the questions. There is a reply or a reason for each, in their order.
+pub async fn all(address: SocketAddr, transport: Transport, questions: &[Question]) -> Vec<Replied> {
+    match transport {
+        Transport::Udp => {
+            let ask = |question: &Question| {
+                let query = query(question, fastrand::u16(..));
+                async move { datagram(address, &query).await }
+            };
+            futures::stream::iter(questions).map(ask).buffered(AT_ONCE).collect().await
+        }
+        Transport::Tcp => connection(address, questions).await,
+    }
+}
+
+/// A query without RD, that asks which version the answer is of.
+fn query(question: &Question, id: u16) -> Vec<u8> {
+    let mut query = MessageBuilder::new_vec();
+    query.header_mut().set_id(id);
+    let mut query = query.question();
+    // A vector takes whatever it is given.
+    let _ = query.push((&question.name, question.rtype, Class::IN));
+    let mut query = query.additional();
+    let _ = query.opt(|opt| {
+        opt.set_udp_payload_size(PAYLOAD);
+        opt.push_raw_option(ZONEVERSION, 0, |_| Ok(()))
+    });
+    query.finish()
+}
+
+async fn datagram(address: SocketAddr, query: &[u8]) -> Replied {
+    let mut last = "does not answer".to_owned();
+    for _ in 0..ATTEMPTS {
+        let begun = Instant::now();
+        match timeout(DATAGRAM, exchange(address, query)).await {
+            Ok(Ok(reply)) => return Ok((reply, begun.elapsed())),
+            Ok(Err(error)) => last = format!("cannot be asked: {error}"),
+            Err(_) => {}
+        }
+    }
+    Err(last)
+}
+
+async fn exchange(address: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
+    let ours: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    // A socket of its own for each: that it is connected, and its port, tell its answer from others.
+    let socket = UdpSocket::bind(ours).await?;
+    socket.connect(address).await?;
+    socket.send(query).await?;
+    let mut reply = vec![0; 65_535];
+    loop {
+        let length = socket.recv(&mut reply).await?;
+        if length >= 12 && reply[..2] == query[..2] {
+            reply.truncate(length);
+            return Ok(reply);
+        }
+    }
+}
+
+/// All the questions over one connection, without waiting for one answer before the next question.
+async fn connection(address: SocketAddr, questions: &[Question]) -> Vec<Replied> {
+    let mut replies: Vec<Replied> = questions.iter().map(|_| Err("does not answer".to_owned())).collect();
+    let fail = |replies: &mut Vec<Replied>, why: &str| {
+        replies.iter_mut().filter(|reply| reply.is_err()).for_each(|reply| *reply = Err(why.to_owned()));
+    };
+    let stream = match timeout(CONNECTION, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            fail(&mut replies, &format!("takes no connection: {error}"));
+            return replies;
+        }
+        Err(_) => {
+            fail(&mut replies, "takes no connection");
+            return replies;
+        }
+    };
+    // Without it the last of many small messages waits for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let (mut from, mut to) = stream.into_split();
+    let first = fastrand::u16(..);
+    for (part, replies) in questions.chunks(PIPELINED).zip(replies.chunks_mut(PIPELINED)) {
+        let begun = Instant::now();
+        let queries: Vec<Vec<u8>> = (0u16..)
+            .zip(part)
+            .map(|(number, question)| query(question, first.wrapping_add(number)))
+            .collect();
+        let sent = async {
+            for query in &queries {
+                let length = (query.len() as u16).to_be_bytes();
+                if to.write_all(&[&length[..], query].concat()).await.is_err() {
+                    // What is read, or not, says it.
+                    break;
+                }
+            }
+        };
+        let mut places: HashMap<u16, usize> =
+            (0..part.len()).map(|place| (first.wrapping_add(place as u16), place)).collect();
+        let read = async {
+            while !places.is_empty() {
+                let message = match timeout(CONNECTION, message(&mut from)).await {
+                    Ok(Ok(message)) => message,
+                    Ok(Err(error)) => return Some(format!("ends the connection: {error}")),
+                    Err(_) => return Some("does not answer".to_owned()),
+                };
+                let id = message.first_chunk::<2>().map(|id| u16::from_be_bytes(*id));
+                if let Some(place) = id.and_then(|id| places.remove(&id)) {
+                    replies[place] = Ok((message, begun.elapsed()));
+                }
+            }
+            None
+        };
+        let ((), trouble) = futures::join!(sent, read);
+        if let Some(why) = trouble {
+            replies.iter_mut().filter(|reply| reply.is_err()).for_each(|reply| *reply = Err(why.clone()));
+            break;
+        }
+    }
+    replies
+}
+
+async fn message(from: &mut (impl AsyncReadExt + Unpin)) -> io::Result<Vec<u8>> {
+    let mut length = [0; 2];
+    from.read_exact(&mut length).await?;
+    let mut message = vec![0; u16::from_be_bytes(length).into()];
+    from.read_exact(&mut message).await?;
+    Ok(message)
+}
