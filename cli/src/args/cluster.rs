@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::{ClusterArgs, parse_time};
 use crate::report::ListFormat;
@@ -177,6 +177,96 @@ pub struct Held {
     /// See there.
     #[command(flatten)]
     pub timeout: Timeout,
+    /// See there.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// The arguments of `port53 rollout`.
+#[derive(Args, Debug)]
+pub struct Rollout {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: RolloutVerb,
+}
+
+/// What to do with a rollout.
+#[derive(Debug, Subcommand)]
+pub enum RolloutVerb {
+    /// Say how far each nameserver is. Ends with 1 when they are not all where they are to be.
+    Status {
+        /// See there.
+        #[command(flatten)]
+        set: Set,
+        /// Wait until they are, or nothing more is done by itself.
+        #[arg(short, long)]
+        wait: bool,
+        /// How long to wait, such as 90s or 10m.
+        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_time)]
+        timeout: Duration,
+        /// How it is listed.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: ListFormat,
+    },
+    /// Stop it where it is.
+    Pause {
+        /// See there.
+        #[command(flatten)]
+        set: Set,
+    },
+    /// Let it go on, or have a revision tried again that did not pass.
+    Resume {
+        /// See there.
+        #[command(flatten)]
+        set: Set,
+    },
+    /// Run a kept revision, whatever the spec says, until that is released.
+    Undo {
+        /// See there.
+        #[command(flatten)]
+        set: Set,
+        /// Which: the one before the newest when left out.
+        #[arg(long, value_name = "REVISION", conflicts_with = "release")]
+        to: Option<String>,
+        /// Run what the spec says again.
+        #[arg(long)]
+        release: bool,
+    },
+}
+
+/// Which nameservers.
+#[derive(Args, Debug)]
+pub struct Set {
+    /// The NameserverSet, in the namespace of the operator. The one that is there when left out.
+    #[arg(value_name = "SET")]
+    pub name: Option<String>,
+    /// See there.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+impl RolloutVerb {
+    /// Which nameservers.
+    pub fn set(&self) -> &Set {
+        let (Self::Status { set, .. } | Self::Pause { set } | Self::Resume { set } | Self::Undo { set, .. }) =
+            self;
+        set
+    }
+
+    /// The same, to be told what stands before the subcommand.
+    pub fn set_mut(&mut self) -> &mut Set {
+        let (Self::Status { set, .. } | Self::Pause { set } | Self::Resume { set } | Self::Undo { set, .. }) =
+            self;
+        set
+    }
+}
+
+/// The arguments of `port53 definitions`.
+#[derive(Args, Debug)]
+pub struct Definitions {
+    /// Apply them to the cluster, and wait until they are in effect. Otherwise they are written to standard output.
+    #[arg(long)]
+    pub apply: bool,
     /// See there.
     #[command(flatten)]
     pub cluster: ClusterArgs,

@@ -14,7 +14,10 @@ use port53_zone::{Name, name};
 
 use crate::report::{Color, ListFormat};
 
-pub use cluster::{Apply, Diff, Export, ExportFormat, Held, History, Rollback, Status, ToCluster};
+pub use cluster::{
+    Apply, Definitions, Diff, Export, ExportFormat, Held, History, Rollback, Rollout, RolloutVerb, Set,
+    Status, ToCluster,
+};
 pub use place::ClusterArgs;
 
 /// What `kubectl` takes for the plugin `port53`.
@@ -91,7 +94,12 @@ impl Arguments {
             | Command::Status(Status { cluster, .. })
             | Command::History(History { cluster, .. })
             | Command::Rollback(Rollback { cluster, .. })
+            | Command::Definitions(Definitions { cluster, .. })
             | Command::Held(Held { cluster, .. }) => *cluster = std::mem::take(cluster).or(before),
+            Command::Rollout(Rollout { verb }) => {
+                let set = verb.set_mut();
+                set.cluster = std::mem::take(&mut set.cluster).or(before);
+            }
         }
         match &self.command {
             Command::Status(Status { all_namespaces: true, cluster, .. }) if cluster.namespace.is_some() => {
@@ -144,6 +152,12 @@ pub enum Command {
     ///
     /// Ends with 1 when some are held.
     Held(Held),
+    /// Say how far a rollout over the nameservers is, or see to it.
+    Rollout(Rollout),
+    /// Write or apply the definitions of the custom resources.
+    ///
+    /// One that would drop a version in which objects are stored is not applied.
+    Definitions(Definitions),
     /// Write the completions of a shell.
     ///
     /// kubectl asks for those of its plugins itself: it calls this program under the name

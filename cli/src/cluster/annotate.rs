@@ -1,14 +1,15 @@
-//! What a person says to the operator beside a spec: annotations of a Zone, each with a field manager of its
+//! What a person says to the operator beside a spec: annotations of an object, each with a field manager of its
 //! own, so that whoever manages the rest (Argo CD, Flux) leaves it alone.
 
 use kube::api::{Api, Patch, PatchParams};
-use kube::core::Resource;
 use port53_client::explain;
-use port53_crds::{RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, Zone};
+use port53_crds::{
+    PAUSE_ANNOTATION, PIN_ANNOTATION, RELEASE_ANNOTATION, RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
+};
 use serde_json::{Value, json};
 
-use super::Cluster;
 use super::zones::namespaced;
+use super::{Cluster, Kind};
 
 /// Something that a person may say.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,12 @@ pub(crate) enum Annotation {
     Rollback,
     /// Which held removals may go.
     Release,
+    /// That a rollout stops where it is.
+    Pause,
+    /// That a revision is tried again.
+    Retry,
+    /// Which revision runs instead of the spec.
+    Pin,
 }
 
 impl Annotation {
@@ -24,6 +31,9 @@ impl Annotation {
         match self {
             Annotation::Rollback => ROLLBACK_ANNOTATION,
             Annotation::Release => RELEASE_ANNOTATION,
+            Annotation::Pause => PAUSE_ANNOTATION,
+            Annotation::Retry => RETRY_ANNOTATION,
+            Annotation::Pin => PIN_ANNOTATION,
         }
     }
 
@@ -31,12 +41,15 @@ impl Annotation {
         match self {
             Annotation::Rollback => "port53-rollback",
             Annotation::Release => "port53-release",
+            Annotation::Pause => "port53-pause",
+            Annotation::Retry => "port53-retry",
+            Annotation::Pin => "port53-undo",
         }
     }
 
-    /// What a Zone has of it.
-    pub(crate) fn of(self, zone: &Zone) -> Option<&str> {
-        zone.meta().annotations.as_ref()?.get(self.key()).map(String::as_str)
+    /// What an object has of it.
+    pub(crate) fn of(self, object: &impl Kind) -> Option<&str> {
+        object.meta().annotations.as_ref()?.get(self.key()).map(String::as_str)
     }
 }
 
@@ -45,36 +58,41 @@ impl Cluster {
     ///
     /// # Errors
     /// When the API server refuses it.
-    pub(crate) async fn annotate(
+    pub(crate) async fn annotate<K: Kind>(
         &self,
-        zone: &Zone,
+        object: &K,
         annotation: Annotation,
         value: &str,
-    ) -> Result<Zone, String> {
+    ) -> Result<K, String> {
         let params = PatchParams::apply(annotation.manager()).force();
-        let object = json!({
-            "apiVersion": port53_crds::API_VERSION,
-            "kind": "Zone",
+        let said = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
             "metadata": {"annotations": {annotation.key(): value}},
         });
-        self.patch(zone, &params, &Patch::Apply(object)).await
+        self.patch(object, &params, &Patch::Apply(said)).await
     }
 
     /// Takes it back, whoever said it.
     ///
     /// # Errors
     /// When the API server refuses it.
-    pub(crate) async fn take_back(&self, zone: &Zone, annotation: Annotation) -> Result<Zone, String> {
+    pub(crate) async fn take_back<K: Kind>(&self, object: &K, annotation: Annotation) -> Result<K, String> {
         let params =
             PatchParams { field_manager: Some(annotation.manager().to_owned()), ..PatchParams::default() };
         let change = json!({"metadata": {"annotations": {annotation.key(): null}}});
-        self.patch(zone, &params, &Patch::Merge(change)).await
+        self.patch(object, &params, &Patch::Merge(change)).await
     }
 
-    async fn patch(&self, zone: &Zone, params: &PatchParams, change: &Patch<Value>) -> Result<Zone, String> {
-        let (namespace, name) = namespaced(zone);
-        let zones: Api<Zone> = self.of(namespace);
-        let patched = self.patiently(|| zones.patch(name, params, change)).await;
-        patched.map_err(|error| format!("Zone {namespace}/{name}: {}", explain(&error)))
+    async fn patch<K: Kind>(
+        &self,
+        object: &K,
+        params: &PatchParams,
+        change: &Patch<Value>,
+    ) -> Result<K, String> {
+        let (namespace, name) = namespaced(object);
+        let api: Api<K> = self.of(namespace);
+        let patched = self.patiently(|| api.patch(name, params, change)).await;
+        patched.map_err(|error| format!("{} {namespace}/{name}: {}", K::kind(&()), explain(&error)))
     }
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod complete;
+mod definitions;
 mod dev;
 mod diff;
 mod export;
@@ -11,6 +12,7 @@ mod history;
 mod import;
 mod pages;
 mod rollback;
+mod rollout;
 mod status;
 
 use std::error::Error;
@@ -53,6 +55,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::History(arguments) => history::run(arguments, color),
         Command::Rollback(arguments) => rollback::run(arguments),
         Command::Held(arguments) => held::run(arguments, color),
+        Command::Rollout(arguments) => rollout::run(&arguments, color),
+        Command::Definitions(arguments) => definitions::run(&arguments),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { output_dir } => pages::man(&output_dir),
     };
