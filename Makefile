@@ -123,6 +123,34 @@ peers: # the nameservers and tools that tests compare with
 control-plane: # etcd, kube-apiserver and kubectl for the tests against a real API server; built once
 	@tests/install-control-plane >/dev/null
 
+.PHONY: cluster-programs
+cluster-programs: # what a cluster with nodes is made of, and Helm; built once
+	@tests/install-peers --cluster
+	@PORT53_KUBERNETES=node tests/install-control-plane >/dev/null
+	@tests/install-helm >/dev/null
+
+# How many nodes `make cluster` has.
+NODES ?= 1
+.PHONY: cluster
+cluster: cluster-programs ## a Kubernetes cluster with nodes on this machine, in a network of its own; as root; NODES=
+	$(CARGO) build --package port53-tests --bin cluster
+	@$(BUILT)/cluster up --nodes $(NODES) $(if $(wildcard target/images/*.tar),--image target/images)
+
+.PHONY: cluster-down
+cluster-down: ## end that cluster; nothing of it stays
+	@$(BUILT)/cluster down
+
+.PHONY: e2e
+e2e: ALSO = --package port53-faulty
+e2e: cluster-programs images ## the chart in a cluster with a node of its own, and what clients get; as root
+	$(CARGO) test --package port53-tests --test e2e -- --test-threads=1
+
+# Architectures that images are made for.
+ARCHITECTURES ?= amd64
+.PHONY: images
+images: ## container images as archives in target/images; ARCHITECTURES="amd64 arm64"
+	ALSO='$(ALSO)' images/build $(ARCHITECTURES)
+
 .PHONY: gungraun
 gungraun: # valgrind and what runs benchmarks under it, of the version of its library
 	@tests/install-peers valgrind

@@ -10,11 +10,12 @@
 //! | [`normal`] | the normal form of an answer, for comparison |
 //! | [`generate`] | zones and questions that nobody thought of |
 //! | [`differential`] | the same questions to Port53 and the peers, and why their answers differ |
-//! | [`cluster`] | a real etcd and kube-apiserver |
+//! | [`cluster`] | a real etcd and kube-apiserver, and nodes |
 //! | [`resolver`] | `port53-resolver` on loopback, following a cluster |
 //! | [`disk_cache`] | a disk cache with given zones |
 //! | [`machine`] | the machine, and what processes use of it |
 //! | [`platform`] | a cluster with the operator and two resolvers at work |
+//! | [`release`] | Port53 installed by its chart in a cluster with nodes |
 //! | [`read`] | master files, and what Port53 reads in them |
 
 pub mod ask;
@@ -29,6 +30,7 @@ pub mod peer;
 pub mod platform;
 pub mod process;
 pub mod read;
+pub mod release;
 pub mod resolver;
 pub mod unbound;
 

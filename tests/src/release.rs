@@ -1,0 +1,267 @@
+//! Port53 installed by its chart in a cluster with nodes, by Helm 3 or 4, and asked through its Services.
+
+use crate::PATIENCE;
+use crate::ask::{Question, Transport};
+use crate::cluster::Cluster;
+use crate::platform::condition;
+use crate::process::Finished;
+use hickory_proto::op::Message;
+use port53_images::{Image, Part};
+use serde_json::Value;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/port53");
+const INSTALLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/install-helm");
+/// Where `make images` puts what is installed.
+const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/images");
+/// Where the resolver with faults is built.
+const FAULTY: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../target/x86_64-unknown-linux-musl/image/port53-faulty");
+/// How long a question waits for its answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How long a rollout over all nameservers may take on a machine that has other things to do.
+const ROLLOUT: Duration = Duration::from_secs(240);
+const POLL: Duration = Duration::from_millis(200);
+
+/// Which Helm.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Helm {
+    /// Helm 3.
+    Three,
+    /// Helm 4.
+    Four,
+}
+
+impl Helm {
+    fn program(self) -> PathBuf {
+        static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+        let directory = DIRECTORY.get_or_init(|| {
+            let found =
+                Command::new(INSTALLER).arg("--find").stdin(Stdio::null()).output().expect("a script");
+            assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+            String::from_utf8(found.stdout).expect("a path in UTF-8").trim_end().into()
+        });
+        directory.join(match self {
+            Helm::Three => "helm3",
+            Helm::Four => "helm4",
+        })
+    }
+}
+
+/// The images that are installed.
+///
+/// # Panics
+/// With how to make them where they are not there.
+pub fn images() -> Vec<PathBuf> {
+    let all = ["port53-operator", "port53-resolver", "port53"]
+        .map(|name| Path::new(IMAGES).join(format!("{name}.tar")));
+    for image in &all {
+        assert!(image.is_file(), "{} is not there: run make images", image.display());
+    }
+    all.to_vec()
+}
+
+/// Images of resolvers with faults, `localhost/port53-tests/faulty-FAULT:1`, made of what `make images-of-tests` built.
+///
+/// # Panics
+/// With how to build it where it is not there.
+pub fn faulty_images(faults: &[&str], dir: &Path) -> Vec<PathBuf> {
+    let program = Path::new(FAULTY);
+    assert!(program.is_file(), "{} is not there: run make e2e", program.display());
+    let one = |fault: &&str| {
+        let path = format!("/faulty-{fault}");
+        let image = Image {
+            name: format!("localhost/port53-tests/faulty-{fault}:1"),
+            entrypoint: vec![path.clone()],
+            user: Some("65532:65532".to_owned()),
+            parts: vec![Part::of_program(program, &path).expect("a program that is linked whole")],
+            ..Image::default()
+        };
+        let file = dir.join(format!("faulty-{fault}.tar"));
+        image.write(&file).expect("an image");
+        file
+    };
+    faults.iter().map(one).collect()
+}
+
+/// A release of the chart.
+pub struct Release<'a> {
+    /// Where it is installed.
+    pub cluster: &'a Cluster,
+    /// The namespace, which is the name of the release too.
+    pub namespace: String,
+    /// With what.
+    pub helm: Helm,
+}
+
+impl<'a> Release<'a> {
+    /// Installs it into a namespace that takes nothing but restricted pods, with values in the form of `--set-json`.
+    ///
+    /// # Panics
+    /// With what Helm says when it does not.
+    pub fn install(cluster: &'a Cluster, helm: Helm, values: &[&str]) -> Self {
+        let restricted = ("pod-security.kubernetes.io/enforce", "restricted");
+        let namespace = cluster.create_labelled_namespace("port53", &[restricted]);
+        let release = Release { cluster, namespace, helm };
+        let done = release.helm("install", values);
+        assert!(done.success, "{done:?}");
+        release
+    }
+
+    /// Upgrades it to these values.
+    ///
+    /// # Panics
+    /// With what Helm says when it does not.
+    pub fn upgrade(&self, values: &[&str]) {
+        let done = self.helm("upgrade", values);
+        assert!(done.success, "{done:?}");
+    }
+
+    /// Runs Helm with these values over the chart.
+    pub fn helm(&self, verb: &str, values: &[&str]) -> Finished {
+        let mut arguments = vec![verb, &self.namespace, CHART];
+        for value in values {
+            arguments.extend(["--set-json", value]);
+        }
+        self.helm_with(&arguments)
+    }
+
+    /// Runs Helm in the namespace.
+    pub fn helm_with(&self, arguments: &[&str]) -> Finished {
+        let home = self.cluster.dir().join("helm");
+        let output = Command::new(self.helm.program())
+            .args(arguments)
+            .args(["--namespace", &self.namespace])
+            .env("KUBECONFIG", self.cluster.kubeconfig())
+            .envs(["CACHE", "CONFIG", "DATA"].map(|kind| (format!("HELM_{kind}_HOME"), home.join(kind))))
+            .stdin(Stdio::null())
+            .output()
+            .expect("Helm can be run");
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        Finished {
+            success: output.status.success(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    /// Runs `kubectl` in the namespace, with arguments separated by spaces.
+    ///
+    /// # Panics
+    /// With what it says when it fails.
+    #[track_caller]
+    pub fn kubectl(&self, arguments: &str) -> String {
+        let mut all: Vec<&str> = vec!["--namespace", &self.namespace];
+        all.extend(arguments.split_whitespace());
+        let done = self.cluster.kubectl(&all);
+        assert!(done.success, "kubectl {arguments}: {}", done.stderr);
+        done.stdout
+    }
+
+    /// An object of the namespace.
+    pub fn get(&self, kind: &str, name: &str) -> Option<Value> {
+        let done = self.cluster.kubectl(&["get", kind, name, "-n", &self.namespace, "-o", "json"]);
+        done.success.then(|| serde_json::from_str(&done.stdout).expect("JSON"))
+    }
+
+    /// The NameserverSet.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn set(&self) -> Value {
+        self.get("nameserverset", &self.namespace).expect("the chart makes a NameserverSet")
+    }
+
+    /// Waits until a condition of the set is as expected, such as `Ready=True RolledOut`, and gives its message.
+    ///
+    /// # Panics
+    /// With what it is, and what there is to see, when it does not come so.
+    #[track_caller]
+    pub fn comes_to(&self, expected: &str) -> String {
+        let (type_, state) = expected.split_once('=').expect("TYPE=STATUS REASON");
+        let until = Instant::now() + ROLLOUT;
+        loop {
+            let set = self.set();
+            let (said, message) = condition(&set, type_);
+            if said == state {
+                return message;
+            }
+            assert!(Instant::now() < until, "{type_}={said} ({message}), not {state}\n{}", self.seen());
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// What there is to see of it, for a test that fails.
+    pub fn seen(&self) -> String {
+        let get = |what: &str| {
+            let mut arguments: Vec<&str> = what.split(' ').collect();
+            arguments.extend(["-n", &self.namespace]);
+            let done = self.cluster.kubectl(&arguments);
+            format!("$ kubectl {what}\n{}{}\n", done.stdout, done.stderr)
+        };
+        [
+            "get nsset,deployments,services,pods -o wide",
+            "get events --sort-by=.lastTimestamp",
+            "get nsset -o yaml",
+            "logs --tail=40 -l app.kubernetes.io/name=port53-operator",
+            "logs --tail=10 -l app.kubernetes.io/component=nameserver --prefix",
+        ]
+        .map(get)
+        .concat()
+    }
+
+    /// The addresses of a nameserver's Service inside of the cluster, of both families.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn addresses(&self, nameserver: &str) -> Vec<SocketAddr> {
+        let service = self.get("service", &format!("{}-{nameserver}", self.namespace)).expect("a Service");
+        let all = service["spec"]["clusterIPs"].as_array().expect("addresses");
+        let address = |text: &Value| text.as_str().expect("a text").parse::<IpAddr>().expect("an address");
+        all.iter().map(|text| SocketAddr::new(address(text), 53)).collect()
+    }
+
+    /// Asks an address `owner TYPE`, from the network of the cluster.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn ask(&self, address: SocketAddr, question: &str, transport: Transport) -> io::Result<Message> {
+        self.cluster.within(|| Question::new(question, Some(1232)).ask(address, transport, ANSWER))
+    }
+
+    /// The response code and the values of the answer, as `NOERROR 192.0.2.1`.
+    pub fn says(&self, address: SocketAddr, question: &str, transport: Transport) -> String {
+        match self.ask(address, question, transport) {
+            Ok(answer) => {
+                let values = answer.answers.iter().map(|record| format!(" {}", record.data));
+                format!("{:?}{}", answer.metadata.response_code, values.collect::<String>())
+            }
+            Err(error) => format!("no answer: {error}"),
+        }
+    }
+
+    /// Waits until an object elsewhere has a condition, such as `Ready=True Served`.
+    ///
+    /// # Panics
+    /// With what it is when it does not.
+    #[track_caller]
+    pub fn object_comes_to(&self, kind: &str, namespace: &str, name: &str, expected: &str) {
+        let (type_, state) = expected.split_once('=').expect("TYPE=STATUS REASON");
+        let until = Instant::now() + PATIENCE * 2;
+        loop {
+            let done = self.cluster.kubectl(&["get", kind, name, "-n", namespace, "-o", "json"]);
+            let object: Value = serde_json::from_str(&done.stdout).unwrap_or_default();
+            let (said, message) = condition(&object, type_);
+            if said == state {
+                return;
+            }
+            assert!(Instant::now() < until, "{type_}={said} ({message}), not {state}\n{}", self.seen());
+            std::thread::sleep(POLL);
+        }
+    }
+}
