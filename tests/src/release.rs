@@ -265,3 +265,10 @@ impl<'a> Release<'a> {
         }
     }
 }
+
+impl Drop for Release<'_> {
+    /// Its operator looks at all zones of the cluster, and the next test has one of its own.
+    fn drop(&mut self) {
+        let _ = self.helm_with(&["uninstall", &self.namespace, "--ignore-not-found"]);
+    }
+}

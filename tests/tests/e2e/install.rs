@@ -71,3 +71,66 @@ spec: {{zoneRef: {{name: zone}}, name: \"{owner}\", type: {rtype}, values: ['{va
     release.object_comes_to("dnsrecord", &namespace, "h299", "Ready=True Served");
     domain
 }
+
+/// "Tests ask `kubectl auth can-i` for what must and must not be."
+#[test]
+fn each_may_do_what_it_must_and_nothing_else() {
+    let release = Release::install(cluster(), Helm::Three, &VALUES);
+    let can = |account: &str, verb: &str, what: &str, namespace: &str| {
+        let user =
+            format!("--as=system:serviceaccount:{}:{}-{account}", release.namespace, release.namespace);
+        let done = cluster().kubectl(&["auth", "can-i", verb, what, &user, "-n", namespace]);
+        match done.stdout.trim() {
+            "yes" => true,
+            "no" => false,
+            other => panic!("{account} {verb} {what}: {other} {}", done.stderr),
+        }
+    };
+    let own = release.namespace.as_str();
+    for (account, verb, what, namespace) in [
+        ("resolver", "watch", "zoneheads.port53.dev", own),
+        ("resolver", "get", "zoneslices.port53.dev", own),
+        ("operator", "watch", "dnsrecords.port53.dev", "default"),
+        ("operator", "patch", "zones.port53.dev/status", "default"),
+        ("operator", "patch", "deployments.apps", own),
+        ("operator", "update", "leases.coordination.k8s.io/port53-operator", own),
+    ] {
+        assert!(can(account, verb, what, namespace), "{account} must {verb} {what} in {namespace}");
+    }
+    for (account, verb, what, namespace) in [
+        ("resolver", "list", "zonerevisions.port53.dev", own),
+        ("resolver", "update", "zoneheads.port53.dev", own),
+        ("resolver", "get", "secrets", own),
+        ("resolver", "watch", "zoneheads.port53.dev", "default"),
+        ("resolver", "list", "zones.port53.dev", own),
+        ("operator", "list", "secrets", own),
+        ("operator", "get", "secrets", "default"),
+        ("operator", "patch", "deployments.apps", "default"),
+        ("operator", "create", "pods", own),
+        ("operator", "patch", "dnsrecords.port53.dev", "default"),
+        ("operator", "delete", "zones.port53.dev", "default"),
+        ("operator", "*", "*", own),
+    ] {
+        assert!(!can(account, verb, what, namespace), "{account} must not {verb} {what} in {namespace}");
+    }
+}
+
+/// "`helm uninstall` leaves zones and records unless told otherwise, and says so."
+#[test]
+fn what_is_uninstalled_leaves_zones_and_records() {
+    let release = Release::install(cluster(), Helm::Four, &VALUES);
+    release.comes_to("Ready=True RolledOut");
+    let domain = zone(&release);
+    let done = release.helm_with(&["uninstall", &release.namespace]);
+    assert!(done.success, "{done:?}");
+    let namespace = domain.trim_end_matches(".example");
+    let record = cluster().kubectl(&["get", "dnsrecord", "www", "-n", namespace]);
+    assert!(record.success, "{}", record.stderr);
+    assert!(release.get("zonehead", &domain).is_some(), "what is published stays");
+    // Installed again, it is answered as before.
+    let done = release.helm("install", &VALUES);
+    assert!(done.success, "{done:?}");
+    release.comes_to("Ready=True RolledOut");
+    let said = release.says(release.addresses("ns1")[0], &format!("www.{domain} A"), Transport::Udp);
+    assert_eq!(said, "NoError 192.0.2.10", "{}", release.seen());
+}
