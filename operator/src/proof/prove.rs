@@ -1,7 +1,6 @@
 //! Asking one pod a sample and judging what it says.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use super::Question;
 use super::ask::{self, Replied, Transport};
@@ -25,8 +24,6 @@ pub struct Proof {
     pub stale: Vec<Question>,
     /// The first of those that were not.
     pub mismatches: Vec<Mismatch>,
-    /// Half of the answers over UDP took no longer.
-    pub median: Option<Duration>,
 }
 
 /// A question that was not answered as it must be.
@@ -73,9 +70,6 @@ pub async fn prove(address: SocketAddr, zones: &Zones, questions: &[Question]) -
 
 fn judge(zones: &Zones, questions: &[Question], over_udp: &[Replied], over_tcp: &[Replied]) -> Proof {
     let mut proof = Proof::default();
-    let mut times: Vec<Duration> = over_udp.iter().flatten().map(|(_, took)| *took).collect();
-    times.sort_unstable();
-    proof.median = times.get(times.len() / 2).copied();
     for ((question, udp), tcp) in questions.iter().zip(over_udp).zip(over_tcp) {
         let Some(expected) = zones.expect(question) else { continue };
         let expected_said = || expected_text(&expected);

@@ -89,8 +89,8 @@ fn main() -> ExitCode {
 fn leak() {
     loop {
         std::thread::sleep(LEAK.1);
-        // Written to, so that it is taken indeed.
-        std::mem::forget(vec![1u8; LEAK.0]);
+        // Written to, and looked at as far as the compiler knows, so that it is taken indeed.
+        std::mem::forget(std::hint::black_box(vec![1u8; LEAK.0]));
     }
 }
 
