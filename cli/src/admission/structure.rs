@@ -231,6 +231,15 @@ fn beyond_json_schema(node: &Node, value: &Value, path: &mut Path, refusals: &mu
             let mut seen = HashSet::new();
             for (index, item) in items.iter().enumerate() {
                 path.item(index, |path| {
+                    if matches!(node.list, List::Map(_)) && !item.is_object() {
+                        refusals.push(Refusal {
+                            field: path.as_str().to_owned(),
+                            message: format!(
+                                "Invalid value: {item}: must be an object for an array of list-type map"
+                            ),
+                            fix: "write a mapping".to_owned(),
+                        });
+                    }
                     if let Some(key) = key(&node.list, item).filter(|key| !seen.insert(key.clone())) {
                         refusals.push(Refusal {
                             field: path.as_str().to_owned(),

@@ -136,6 +136,7 @@ impl Reader<'_> {
             Known::UnknownKind | Known::UnknownVersion => {
                 self.refuse_as_admission_does(&value, path, &["apiVersion", "kind"]);
             }
+            Known::Ours if kind == "NameserverSet" => self.judged(value, path),
             Known::Ours if !["Zone", "DNSRecord"].contains(&kind.as_str()) => {
                 let message = format!("a {kind} is written by the operator, out of Zones and DNSRecords");
                 self.refuse_unknown(path, "kind", &message, "leave this object out");
@@ -177,6 +178,23 @@ impl Reader<'_> {
                     let (file, places, path) = (self.file.clone(), self.places.clone(), path.to_owned());
                     self.read.written.push(Arc::new(Written { file, places, path, ..(*before).clone() }));
                 }
+            }
+        }
+    }
+
+    /// Says what is wrong with an object that has no part in what is served here.
+    fn judged(&mut self, mut value: Value, path: &str) {
+        if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
+            metadata.entry("namespace").or_insert_with(|| self.context.namespace.into());
+        }
+        match self.context.admission.admit(&value, None) {
+            Ok(_) => self.read.foreign += 1,
+            Err(refusals) => {
+                for refusal in refusals {
+                    let finding = self.at(path, &refusal.field, refusal.message, refusal.fix);
+                    self.read.findings.push(finding);
+                }
+                self.read.unknown += 1;
             }
         }
     }

@@ -62,6 +62,7 @@ use asking::{Snapshots, Target};
 use newest::Newest;
 use plan::{Evidence, Member, Others, Step, Wanted};
 use revision::Revision;
+pub use seen::Kind;
 use seen::{KeptRevision, Pod, Service, Workload};
 
 /// How often it is looked at what only time changes.
@@ -70,29 +71,6 @@ const TICK: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long what the others answered is good for.
 const AGREED: Duration = Duration::from_secs(10);
-
-/// A kind that is watched for the sets, all of it in the operator's namespace.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Kind {
-    /// NameserverSet.
-    Set,
-    /// Deployment.
-    Deployment,
-    /// DaemonSet.
-    DaemonSet,
-    /// Pod.
-    Pod,
-    /// Service.
-    Service,
-    /// ControllerRevision.
-    Revision,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Kind; 6] =
-        [Kind::Set, Kind::Deployment, Kind::DaemonSet, Kind::Pod, Kind::Service, Kind::Revision];
-}
 
 /// The label of the EndpointSlices of all nameservers, of whichever set.
 pub fn selector() -> Selector {
@@ -112,6 +90,8 @@ pub struct Controller {
     revisions: Shelf<KeptRevision>,
     newest: Newest,
     fence: Fence,
+    /// Why a kind cannot be followed.
+    lost: BTreeMap<Kind, String>,
     states: BTreeMap<Key, State>,
     jobs: JoinSet<(Key, Ended)>,
 }
@@ -179,6 +159,7 @@ impl Controller {
             revisions: Shelf::default(),
             newest: Newest::default(),
             fence: Fence::open(),
+            lost: BTreeMap::new(),
             states: BTreeMap::new(),
             jobs: JoinSet::new(),
         }
@@ -213,8 +194,18 @@ impl Controller {
     }
 
     fn hear(&mut self, Told { kind, what }: Told<Kind>) {
-        if let What::Lost(trouble) = &what {
-            tracing::warn!(?kind, "cannot follow what nameservers are made of: {}", trouble.why);
+        match &what {
+            // Once for each reason: it is tried again every few seconds.
+            What::Lost(trouble) if self.lost.get(&kind) != Some(&trouble.why) => {
+                let why = &trouble.why;
+                tracing::warn!(
+                    "cannot follow {}: {why}; what nameservers run stays as it is",
+                    kind.resource()
+                );
+                self.lost.insert(kind, why.clone());
+            }
+            What::Following => drop(self.lost.remove(&kind)),
+            _ => {}
         }
         if self.is_past(kind, &what) {
             return;

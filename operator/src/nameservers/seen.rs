@@ -36,6 +36,41 @@ pub const HOSTNAME: &str = "port53.dev/hostname";
 /// On a workload: since when its nameserver is no longer in the spec, in RFC 3339.
 pub const LEAVING: &str = "port53.dev/leaving-since";
 
+/// A kind that is watched for the sets, all of it in the operator's namespace.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// NameserverSet.
+    Set,
+    /// Deployment.
+    Deployment,
+    /// DaemonSet.
+    DaemonSet,
+    /// Pod.
+    Pod,
+    /// Service.
+    Service,
+    /// ControllerRevision.
+    Revision,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 6] =
+        [Kind::Set, Kind::Deployment, Kind::DaemonSet, Kind::Pod, Kind::Service, Kind::Revision];
+
+    /// As roles name it.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Kind::Set => "nameserversets",
+            Kind::Deployment => "deployments",
+            Kind::DaemonSet => "daemonsets",
+            Kind::Pod => "pods",
+            Kind::Service => "services",
+            Kind::Revision => "controllerrevisions",
+        }
+    }
+}
+
 /// The workload of a nameserver.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Workload {
