@@ -159,14 +159,19 @@ pub(crate) fn seconds(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_TTL})
 }
 
+/// A whole number of 32 bits.
+fn whole(minimum: u32, maximum: u32) -> Schema {
+    json_schema!({"type": "integer", "format": "int32", "minimum": minimum, "maximum": maximum})
+}
+
 /// A percentage.
 pub(crate) fn percent(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 100})
+    whole(0, 100)
 }
 
 /// How many DNSRecords a grant takes.
 pub(crate) fn limit(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 1_000_000})
+    whole(0, 1_000_000)
 }
 
 /// `spec.removalDelay` of a Zone.
@@ -335,8 +340,8 @@ pub(crate) fn nameserver_name(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Labels of nodes.
-pub(crate) fn node_labels(_: &mut SchemaGenerator) -> Schema {
+/// Labels: text by text.
+pub(crate) fn label_map(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "maxProperties": 32,
@@ -355,27 +360,27 @@ pub(crate) fn annotations(_: &mut SchemaGenerator) -> Schema {
 
 /// `spec.replicas` of a NameserverSet.
 pub(crate) fn replicas(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 1000})
+    whole(1, 1000)
 }
 
 /// Questions that a pod is asked.
 pub(crate) fn sample(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 100_000})
+    whole(1, 100_000)
 }
 
 /// Of them, answers that may be wrong.
 pub(crate) fn mismatches(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 100_000})
+    whole(0, 100_000)
 }
 
 /// Nameservers that may be unavailable.
 pub(crate) fn unavailable(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "integer", "format": "int32", "minimum": 0, "maximum": MAX_NAMESERVERS - 1})
+    whole(0, MAX_NAMESERVERS - 1)
 }
 
 /// A port of a node.
 pub(crate) fn port(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 65_535})
+    whole(1, 65_535)
 }
 
 /// `domains` of a grant of zones.

@@ -89,7 +89,7 @@ pub struct Nameserver {
     pub hostname: String,
     /// Labels of the nodes that its pods may run on, beside those of the template: the sites of an anycast address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "bounds::node_labels")]
+    #[schemars(schema_with = "bounds::label_map")]
     pub node_selector: BTreeMap<String, String>,
     /// What its Service has that the others do not: an address of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

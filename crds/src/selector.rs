@@ -16,7 +16,7 @@ pub struct NamespaceSelector {
     /// Labels that the namespace has, with these values. Its name is the label
     /// kubernetes.io/metadata.name. At most 32.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "match_labels")]
+    #[schemars(schema_with = "crate::bounds::label_map")]
     pub match_labels: BTreeMap<String, String>,
     /// Requirements on labels. At most 32.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -74,14 +74,6 @@ impl SelectorRequirement {
             SelectorOperator::DoesNotExist => value.is_none(),
         }
     }
-}
-
-fn match_labels(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "maxProperties": 32,
-        "additionalProperties": {"type": "string", "maxLength": 63},
-    })
 }
 
 fn label_key(_: &mut SchemaGenerator) -> Schema {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use domain::base::iana::{Class, Rcode, Rtype};
@@ -11,8 +11,9 @@ use domain::base::{Message, MessageBuilder};
 use domain::rdata::Soa;
 use futures::future::join_all;
 use port53_zone::{Name, serial};
-use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
+
+use crate::proof;
 
 /// How long one question may take before it is asked again.
 const QUESTION_PATIENCE: Duration = Duration::from_millis(500);
@@ -260,27 +261,11 @@ pub async fn ask(address: SocketAddr, apex: &Name) -> Result<Answer, String> {
 }
 
 async fn exchange(address: SocketAddr, apex: &Name) -> std::io::Result<Vec<u8>> {
-    let ours: SocketAddr = match address {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // A socket of its own for each question: its port, and that it is connected, tell its answer from others.
-    let socket = UdpSocket::bind(ours).await?;
-    socket.connect(address).await?;
     let mut query = MessageBuilder::new_vec();
-    let id = RandomState::new().hash_one(apex) as u16;
-    query.header_mut().set_id(id);
+    query.header_mut().set_id(RandomState::new().hash_one(apex) as u16);
     let mut query = query.question();
     query.push((apex, Rtype::SOA, Class::IN)).map_err(std::io::Error::other)?;
-    socket.send(&query.finish()).await?;
-    let mut answer = vec![0; 4096];
-    loop {
-        let length = socket.recv(&mut answer).await?;
-        if length >= 12 && answer[..2] == id.to_be_bytes() {
-            answer.truncate(length);
-            return Ok(answer);
-        }
-    }
+    proof::ask::exchange(address, &query.finish()).await
 }
 
 #[cfg(test)]
@@ -289,6 +274,8 @@ mod tests {
     use domain::base::iana::Rcode;
     use domain::base::{Serial, Ttl};
     use port53_zone::name;
+    use std::net::Ipv4Addr;
+    use tokio::net::UdpSocket;
 
     const PATIENCE: Duration = Duration::from_millis(20);
 

@@ -9,7 +9,7 @@ use kube::core::{Selector, SelectorExt};
 use port53_client::watch::What;
 
 use super::confirm::Resolver;
-use crate::index::{Kept, Noted, Shelf};
+use crate::index::{Kept, Noted, Shelf, parse};
 
 /// The label by which an EndpointSlice says its Service.
 const SERVICE: &str = "kubernetes.io/service-name";
@@ -70,8 +70,7 @@ impl Kept for Slice {
     type Status = ();
 
     fn read(object: DynamicObject) -> Result<(Self, Option<()>), String> {
-        let slice = serde_json::to_value(object).and_then(serde_json::from_value::<EndpointSlice>);
-        let slice = slice.map_err(|error| error.to_string())?;
+        let slice: EndpointSlice = parse(object)?;
         let labels = slice.metadata.labels.clone().unwrap_or_default();
         let nameserver = labels.get(SERVICE).cloned().unwrap_or_default();
         Ok((Slice { labels, resolvers: resolvers(slice, &nameserver) }, None))

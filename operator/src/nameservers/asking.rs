@@ -69,7 +69,8 @@ pub struct Proven {
     pub failure: Option<Failure>,
 }
 
-async fn published(snapshots: &Snapshots) -> Result<Zones, String> {
+/// The zones as they are published now.
+pub(super) async fn published(snapshots: &Snapshots) -> Result<Zones, String> {
     let (answer, asked) = oneshot::channel();
     let gone = || "the operator is leaving".to_owned();
     snapshots.send(answer).await.map_err(|_| gone())?;

@@ -10,10 +10,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::DynamicObject;
 use port53_crds::{NameserverSet, NameserverSetStatus, WorkloadKind};
-use serde::de::DeserializeOwned;
 
 use super::revision::Revision;
-use crate::index::Kept;
+use crate::index::{Kept, parse};
 
 /// The label that says the set of an object.
 pub const SET: &str = "port53.dev/nameserver-set";
@@ -172,8 +171,7 @@ impl Kept for NameserverSet {
     type Status = NameserverSetStatus;
 
     fn read(object: DynamicObject) -> Result<(Self, Option<NameserverSetStatus>), String> {
-        let set = serde_json::to_value(object).and_then(serde_json::from_value::<NameserverSet>);
-        let mut set = set.map_err(|error| error.to_string())?;
+        let mut set: NameserverSet = parse(object)?;
         let status = set.status.take();
         // A status that is written makes no object new.
         set.metadata.managed_fields = None;
@@ -381,8 +379,4 @@ impl Kept for KeptRevision {
 
 fn label(metadata: &ObjectMeta, name: &str) -> String {
     metadata.labels.as_ref().and_then(|labels| labels.get(name)).cloned().unwrap_or_default()
-}
-
-fn parse<T: DeserializeOwned>(object: DynamicObject) -> Result<T, String> {
-    serde_json::to_value(object).and_then(serde_json::from_value).map_err(|error| error.to_string())
 }

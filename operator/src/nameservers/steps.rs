@@ -8,7 +8,6 @@ use kube::api::DynamicObject;
 use kube::{Client, ResourceExt};
 use port53_crds::{NameserverSet, NameserverSetStatus, RolloutFailure, parse_duration};
 use port53_zone::{Name, Rtype, name};
-use tokio::sync::oneshot;
 
 use super::asking;
 use super::objects::{self, Kind, Marks, Object, Place};
@@ -411,11 +410,8 @@ fn described(workload: &Workload, nameserver: &str, failure: Failure) -> Rollout
 /// Whether nobody can remember a nameserver from the zones any more: none names it, and the longest TTL of their NS has
 /// passed since it left.
 async fn is_forgotten(snapshots: &asking::Snapshots, hostname: &str, since: Timestamp) -> bool {
-    let (answer, asked) = oneshot::channel();
-    if snapshots.send(answer).await.is_err() {
-        return false;
-    }
-    let (Ok(zones), Ok(hostname)) = (asked.await, name::parse_absolute(hostname)) else { return false };
+    let published = asking::published(snapshots).await;
+    let (Ok(zones), Ok(hostname)) = (published, name::parse_absolute(hostname)) else { return false };
     let mut longest = 0;
     for zone in zones.iter() {
         let Some(ns) = zone.content.get(zone.content.apex(), Rtype::NS) else { continue };

@@ -29,6 +29,8 @@ const PIPELINED: usize = 64;
 const CONNECTION: Duration = Duration::from_secs(3);
 /// What fits a datagram that is not fragmented (RFC 9715).
 const PAYLOAD: u16 = 1232;
+/// More than any answer to such a query.
+const LARGEST_DATAGRAM: usize = 4096;
 
 /// How a nameserver is asked.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -94,7 +96,11 @@ async fn datagram(address: SocketAddr, query: &[u8]) -> Replied {
     Err(last)
 }
 
-async fn exchange(address: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
+/// Sends a query in a datagram and waits for the answer to it, for as long as the caller likes.
+///
+/// # Errors
+/// When it cannot be sent, or the other side says that nobody listens.
+pub(crate) async fn exchange(address: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let ours: SocketAddr = match address {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -103,7 +109,7 @@ async fn exchange(address: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
     let socket = UdpSocket::bind(ours).await?;
     socket.connect(address).await?;
     socket.send(query).await?;
-    let mut reply = vec![0; 65_535];
+    let mut reply = vec![0; LARGEST_DATAGRAM];
     loop {
         let length = socket.recv(&mut reply).await?;
         if length >= 12 && reply[..2] == query[..2] {
@@ -116,7 +122,7 @@ async fn exchange(address: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
 /// All the questions over one connection, without waiting for one answer before the next question.
 async fn connection(address: SocketAddr, questions: &[Question]) -> Vec<Replied> {
     let mut replies: Vec<Replied> = questions.iter().map(|_| Err("does not answer".to_owned())).collect();
-    let fail = |replies: &mut Vec<Replied>, why: &str| {
+    let fail = |replies: &mut [Replied], why: &str| {
         replies.iter_mut().filter(|reply| reply.is_err()).for_each(|reply| *reply = Err(why.to_owned()));
     };
     let stream = match timeout(CONNECTION, TcpStream::connect(address)).await {
@@ -167,7 +173,7 @@ async fn connection(address: SocketAddr, questions: &[Question]) -> Vec<Replied>
         };
         let ((), trouble) = futures::join!(sent, read);
         if let Some(why) = trouble {
-            replies.iter_mut().filter(|reply| reply.is_err()).for_each(|reply| *reply = Err(why.clone()));
+            fail(replies, &why);
             break;
         }
     }
