@@ -142,14 +142,26 @@ cluster-down: ## end that cluster; nothing of it stays
 
 .PHONY: e2e
 e2e: ALSO = --package port53-faulty
+e2e: PROFILE = image-of-tests
 e2e: cluster-programs images ## the chart in a cluster with a node of its own, and what clients get; as root
 	$(CARGO) test --package port53-tests --test e2e -- --test-threads=1
 
-# Architectures that images are made for.
+# Some acts alone, by a part of their names.
+ONLY ?=
+.PHONY: e2e-loss
+e2e-loss: ALSO = --package port53-faulty
+e2e-loss: PROFILE = image-of-tests
+e2e-loss: cluster-programs images ## what clients lose while all sorts of things are done to a cluster; as root; ONLY=
+	$(CARGO) build --release --package port53-tests --bin loss
+	$(CARGO) run --release --quiet --package port53-tests --bin loss -- \
+		--commit $(shell git rev-parse --short HEAD) --only '$(ONLY)'
+
+# Architectures that images are made for, and cargo's profile.
 ARCHITECTURES ?= amd64
+PROFILE ?= image
 .PHONY: images
 images: ## container images as archives in target/images; ARCHITECTURES="amd64 arm64"
-	ALSO='$(ALSO)' images/build $(ARCHITECTURES)
+	ALSO='$(ALSO)' PROFILE=$(PROFILE) images/build $(ARCHITECTURES)
 
 .PHONY: gungraun
 gungraun: # valgrind and what runs benchmarks under it, of the version of its library

@@ -325,6 +325,8 @@ pub struct NameserverStatus {
 pub enum NameserverPhase {
     /// It runs an older revision, and waits for its turn.
     Outdated,
+    /// What it is to run is tried by a pod that no client reaches.
+    Trying,
     /// Its pods are being replaced.
     Updating,
     /// Its pods run and are asked.

@@ -108,6 +108,10 @@ pub struct Arguments {
     /// On SIGTERM, leave when nothing has come for this long
     #[arg(long, env = "PORT53_DRAIN_QUIET", default_value = "5s")]
     pub drain_quiet: String,
+    /// On SIGTERM, say after this long that this process is not ready, so that clients that still ask it are led to
+    /// others
+    #[arg(long, env = "PORT53_DRAIN_READY", default_value = "10s")]
+    pub drain_ready: String,
     /// On SIGTERM, leave after this long in any case
     #[arg(long, env = "PORT53_DRAIN_MOST", default_value = "30s")]
     pub drain_most: String,
@@ -146,6 +150,8 @@ pub struct Config {
     pub udp_threads: usize,
     /// Serving.
     pub serve: Settings,
+    /// How long a process that was told to leave stays ready.
+    pub drain_ready: Duration,
     /// How long a zone keeps readiness waiting; [`ASSEMBLY_GRACE`] by default.
     pub assembly_grace: Duration,
     /// Zones with metrics; [`ZONES_WITH_METRICS`] by default.
@@ -198,6 +204,7 @@ impl Arguments {
         let write = seconds("--tcp-write", &self.tcp_write, millisecond, hour);
         let handshake = seconds("--tls-handshake", &self.tls_handshake, millisecond, hour);
         let quiet = seconds("--drain-quiet", &self.drain_quiet, Duration::ZERO, hour);
+        let drain_ready = seconds("--drain-ready", &self.drain_ready, Duration::ZERO, hour);
         let most = seconds("--drain-most", &self.drain_most, Duration::ZERO, hour);
         let assembly_grace = seconds("--assembly-grace", &self.assembly_grace, Duration::ZERO, hour);
         if let (Some(quiet), Some(most)) = (quiet, most)
@@ -255,6 +262,7 @@ impl Arguments {
                 certificate: None,
                 drain: Drain { quiet: quiet.unwrap_or(drain.quiet), most: most.unwrap_or(drain.most) },
             },
+            drain_ready: drain_ready.unwrap_or(Duration::from_secs(10)),
             assembly_grace: assembly_grace.unwrap_or(ASSEMBLY_GRACE),
             zone_metrics: zone_metrics.unwrap_or(ZONES_WITH_METRICS),
             transfer,
@@ -414,6 +422,7 @@ mod tests {
         assert!(listen.iter().all(|address: &SocketAddr| address.port() != config.health_listen.port()));
         assert_eq!(config.serve.drain.quiet, Duration::from_secs(5));
         assert_eq!(config.serve.drain.most, Duration::from_secs(30));
+        assert_eq!(config.drain_ready, Duration::from_secs(10));
         assert_eq!(config.serve.answering.load().answer.udp_limit, 1232);
         assert_eq!(config.assembly_grace, ASSEMBLY_GRACE);
         assert_eq!(config.zone_metrics, ZONES_WITH_METRICS);

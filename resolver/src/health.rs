@@ -3,7 +3,9 @@
 //! Ready, at start: the list of zones is complete, each zone in it is in service or could not be assembled
 //! for thirty seconds (then it is SERVFAIL alone), and a query of our own was answered over UDP and TCP on
 //! every address. Once ready, always ready: no zone, no source and no disk makes it unready, because a pod
-//! that is taken out answers nothing, and the last good content is better than that.
+//! that is taken out answers nothing, and the last good content is better than that. But one that was told to leave and
+//! is still asked says after a while that it is not ready (`--drain-ready`), and goes on answering: then kube-proxy
+//! forgets which clients it has led here, and leads them to others before this process is gone.
 //!
 //! Alive: no thread that answers has ended.
 
@@ -37,6 +39,7 @@ pub struct Health {
     grace: Duration,
     ready: AtomicBool,
     serving: AtomicBool,
+    gives_up_clients: AtomicBool,
     unanswered: Mutex<BTreeSet<String>>,
 }
 
@@ -67,6 +70,7 @@ impl Health {
             grace,
             ready: AtomicBool::new(false),
             serving: AtomicBool::new(true),
+            gives_up_clients: AtomicBool::new(false),
             unanswered: Mutex::new(unanswered),
         })
     }
@@ -76,12 +80,17 @@ impl Health {
         self.serving.store(false, Ordering::Release);
     }
 
+    /// From now on this process is not ready, although it answers: clients are to be led to others.
+    pub fn give_up_clients(&self) {
+        self.gives_up_clients.store(true, Ordering::Release);
+    }
+
     /// Whether this process should live on.
     pub fn alive(&self) -> bool {
         self.serving.load(Ordering::Acquire)
     }
 
-    /// Judges readiness now. Once it was given it stays.
+    /// Judges readiness now. Once it was given it stays, until clients are given up.
     pub fn report(&self) -> Report {
         let overview = self.publisher.overview();
         let mut waiting = zones_waited_for(&overview, Instant::now(), self.grace);
@@ -92,7 +101,12 @@ impl Health {
         if waiting.is_empty() {
             self.ready.store(true, Ordering::Release);
         }
-        Report { ready: self.ready.load(Ordering::Acquire), waiting, notes: self.notes(&overview) }
+        let gives_up_clients = self.gives_up_clients.load(Ordering::Acquire);
+        if gives_up_clients {
+            waiting.push("told to leave: it answers, and others are to be asked".to_owned());
+        }
+        let ready = self.ready.load(Ordering::Acquire) && !gives_up_clients;
+        Report { ready, waiting, notes: self.notes(&overview) }
     }
 
     fn notes(&self, overview: &Overview) -> Vec<String> {
@@ -273,6 +287,18 @@ mod tests {
         let report = health.report();
         assert!(report.ready);
         assert_eq!(report.notes.len(), 2, "{report:?}");
+    }
+
+    #[test]
+    fn one_that_leaves_gives_up_its_clients_and_lives_on() {
+        let publisher = Publisher::new();
+        let health = Health::new(publisher.clone(), &[], None, ASSEMBLY_GRACE);
+        publisher.list_complete();
+        assert!(health.report().ready);
+        health.give_up_clients();
+        let report = health.report();
+        assert!(!report.ready && health.alive());
+        assert_eq!(report.waiting, ["told to leave: it answers, and others are to be asked"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -120,6 +121,7 @@ async fn serve_with(
     };
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));
     tokio::spawn(health.clone().probe(addresses, leave.clone()));
+    tokio::spawn(give_up_clients(health.clone(), config.drain_ready, leave.clone()));
     let settings = Settings { certificate, transfers, ..config.serve };
     let ended = serve::run(listeners, publisher.zones(), settings, traffic, leave).await;
     health.serving_ended();
@@ -133,6 +135,15 @@ async fn serve_with(
         Ended::StillAsked => tracing::warn!("left while still being asked: the time to leave was up"),
     }
     Ok(())
+}
+
+/// Told to leave, it stays ready for a while: where it is the only one, others have time to come. Who asks it after
+/// that was led here once and is not led anywhere else before it says that it is not ready.
+async fn give_up_clients(health: Arc<Health>, after: Duration, leave: CancellationToken) {
+    leave.cancelled().await;
+    tokio::time::sleep(after).await;
+    health.give_up_clients();
+    tracing::info!("still here: not ready from now on, so that clients are led to others");
 }
 
 /// Follows the API server beside everything else, until this process ends: also while it leaves.

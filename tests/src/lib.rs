@@ -15,6 +15,7 @@
 //! | [`disk_cache`] | a disk cache with given zones |
 //! | [`machine`] | the machine, and what processes use of it |
 //! | [`platform`] | a cluster with the operator and two resolvers at work |
+//! | [`images`] | images that `make e2e` has built, and others of the same programs |
 //! | [`release`] | Port53 installed by its chart in a cluster with nodes |
 //! | [`read`] | master files, and what Port53 reads in them |
 
@@ -23,6 +24,7 @@ pub mod cluster;
 pub mod differential;
 pub mod disk_cache;
 pub mod generate;
+pub mod images;
 pub mod machine;
 pub mod normal;
 pub mod ours;

@@ -6,22 +6,17 @@ use crate::cluster::Cluster;
 use crate::platform::condition;
 use crate::process::Finished;
 use hickory_proto::op::Message;
-use port53_images::{Image, Part};
 use serde_json::Value;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/port53");
 const INSTALLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/install-helm");
-/// Where `make images` puts what is installed.
-const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/images");
-/// Where the resolver with faults is built.
-const FAULTY: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../target/x86_64-unknown-linux-musl/image/port53-faulty");
 /// How long a question waits for its answer.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How long a rollout over all nameservers may take on a machine that has other things to do.
@@ -53,42 +48,6 @@ impl Helm {
     }
 }
 
-/// The images that are installed.
-///
-/// # Panics
-/// With how to make them where they are not there.
-pub fn images() -> Vec<PathBuf> {
-    let all = ["port53-operator", "port53-resolver", "port53"]
-        .map(|name| Path::new(IMAGES).join(format!("{name}.tar")));
-    for image in &all {
-        assert!(image.is_file(), "{} is not there: run make images", image.display());
-    }
-    all.to_vec()
-}
-
-/// Images of resolvers with faults, `localhost/port53-tests/faulty-FAULT:1`, made of what `make images-of-tests` built.
-///
-/// # Panics
-/// With how to build it where it is not there.
-pub fn faulty_images(faults: &[&str], dir: &Path) -> Vec<PathBuf> {
-    let program = Path::new(FAULTY);
-    assert!(program.is_file(), "{} is not there: run make e2e", program.display());
-    let one = |fault: &&str| {
-        let path = format!("/faulty-{fault}");
-        let image = Image {
-            name: format!("localhost/port53-tests/faulty-{fault}:1"),
-            entrypoint: vec![path.clone()],
-            user: Some("65532:65532".to_owned()),
-            parts: vec![Part::of_program(program, &path).expect("a program that is linked whole")],
-            ..Image::default()
-        };
-        let file = dir.join(format!("faulty-{fault}.tar"));
-        image.write(&file).expect("an image");
-        file
-    };
-    faults.iter().map(one).collect()
-}
-
 /// A release of the chart.
 pub struct Release<'a> {
     /// Where it is installed.
@@ -104,13 +63,13 @@ impl<'a> Release<'a> {
     ///
     /// # Panics
     /// With what Helm says when it does not.
-    pub fn install(cluster: &'a Cluster, helm: Helm, values: &[&str]) -> Self {
+    pub fn install(cluster: &'a Cluster, helm: Helm, values: &[&str]) -> Installed<'a> {
         let restricted = ("pod-security.kubernetes.io/enforce", "restricted");
         let namespace = cluster.create_labelled_namespace("port53", &[restricted]);
         let release = Release { cluster, namespace, helm };
         let done = release.helm("install", values);
         assert!(done.success, "{done:?}");
-        release
+        Installed(release)
     }
 
     /// Upgrades it to these values.
@@ -245,6 +204,53 @@ impl<'a> Release<'a> {
         }
     }
 
+    /// Makes a zone with some of everything, waits until it is served, and gives its domain.
+    ///
+    /// # Panics
+    /// When it is not served.
+    pub fn zone(&self) -> String {
+        let namespace = self.cluster.create_namespace("dns");
+        let domain = format!("{namespace}.example");
+        let mut objects = format!(
+            "
+apiVersion: port53.dev/v1alpha1
+kind: Zone
+metadata: {{name: zone, namespace: {namespace}}}
+spec: {{domain: {domain}}}
+"
+        );
+        let mut record = |name: &str, owner: &str, rtype: &str, value: &str| {
+            objects.push_str(&format!(
+                "
+---
+apiVersion: port53.dev/v1alpha1
+kind: DNSRecord
+metadata: {{name: {name}, namespace: {namespace}}}
+spec: {{zoneRef: {{name: zone}}, name: \"{owner}\", type: {rtype}, values: ['{value}']}}
+"
+            ));
+        };
+        record("www", "www", "A", "192.0.2.10");
+        record("wild", "*.wild", "A", "192.0.2.11");
+        record("alias", "alias", "CNAME", &format!("www.{domain}."));
+        record("cut", "cut", "NS", &format!("ns.cut.{domain}."));
+        record("glue", "ns.cut", "A", "192.0.2.12");
+        record("text", "text", "TXT", &"x".repeat(2000));
+        for number in 0..300 {
+            record(
+                &format!("h{number}"),
+                &format!("h{number}"),
+                "A",
+                &format!("198.51.100.{}", number % 256),
+            );
+        }
+        let done = self.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &objects);
+        assert!(done.success, "{done:?}");
+        self.object_comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
+        self.object_comes_to("dnsrecord", &namespace, "h299", "Ready=True Served");
+        domain
+    }
+
     /// Waits until an object elsewhere has a condition, such as `Ready=True Served`.
     ///
     /// # Panics
@@ -266,9 +272,20 @@ impl<'a> Release<'a> {
     }
 }
 
-impl Drop for Release<'_> {
-    /// Its operator looks at all zones of the cluster, and the next test has one of its own.
+/// A release that is uninstalled when dropped: its operator looks at all zones of the cluster, and the next test has one
+/// of its own.
+pub struct Installed<'a>(Release<'a>);
+
+impl<'a> Deref for Installed<'a> {
+    type Target = Release<'a>;
+
+    fn deref(&self) -> &Release<'a> {
+        &self.0
+    }
+}
+
+impl Drop for Installed<'_> {
     fn drop(&mut self) {
-        let _ = self.helm_with(&["uninstall", &self.namespace, "--ignore-not-found"]);
+        let _ = self.0.helm_with(&["uninstall", &self.0.namespace, "--ignore-not-found"]);
     }
 }

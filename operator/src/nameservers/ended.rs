@@ -1,6 +1,6 @@
 //! What comes of a job that has ended: what is known from then on, and what a person is told.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use port53_crds::{Reason, RolloutFailure};
@@ -8,11 +8,15 @@ use port53_crds::{Reason, RolloutFailure};
 use super::asking::Proven;
 use super::objects::Kind;
 use super::plan::{Evidence, Others};
+use super::seen::Role;
 use super::steps::{Applied, What};
 use super::writing::{self, News};
 use super::{AGAIN, Asked, Controller, Ended, Stamp, State};
 use crate::cluster::store::WriteError;
 use crate::index::Key;
+
+/// Until the watch tells of what was deleted.
+const SOON: Duration = Duration::from_millis(200);
 
 impl Controller {
     /// Takes note of the end of a job.
@@ -37,8 +41,8 @@ impl Controller {
                     Err(error) => tracing::warn!(set = key.1, "the status cannot be written: {error}"),
                 }
             }
-            Ended::Soaked { nameserver, form, result } => {
-                let asked = state.asked.get_mut(&nameserver).filter(|asked| asked.form == form);
+            Ended::Soaked { whose, form, result } => {
+                let asked = state.asked.get_mut(&whose).filter(|asked| asked.form == form);
                 if let Some(asked) = asked {
                     asked.soak = None;
                     asked.evidence = result.map_or_else(Evidence::Failed, |()| Evidence::Soaked);
@@ -49,9 +53,17 @@ impl Controller {
                 let others = result.map_or_else(Others::Disagree, |()| Others::Agree);
                 state.others = Some((others, Instant::now()));
             }
-            Ended::Proven { nameserver, form, proven } => {
+            Ended::Proven { whose, form, proven } => {
                 state.is_busy = false;
-                state.proven(&key, nameserver, form, proven);
+                state.proven(&key, whose, form, proven);
+            }
+            Ended::TrialOver(result) => {
+                state.is_busy = false;
+                let pause = if result.is_ok() { SOON } else { AGAIN };
+                state.not_before = Some(Instant::now() + pause);
+                if let Err(error) = result {
+                    tracing::warn!(set = key.1, "a trial cannot be ended yet: {error}");
+                }
             }
             Ended::Removed(result) => {
                 state.is_busy = false;
@@ -86,8 +98,10 @@ impl Controller {
         let Some(state) = self.states.get_mut(key) else { return };
         if let Some(error) = error {
             state.not_before = Some(Instant::now() + AGAIN);
-            if let (WriteError::Refused(why), What::Change { nameserver, attempt, revision }) =
-                (&error, &what)
+            if let (
+                WriteError::Refused(why),
+                What::Change { nameserver, attempt, revision } | What::Try { nameserver, attempt, revision },
+            ) = (&error, &what)
             {
                 tracing::error!(set = key.1, nameserver, revision, "Kubernetes refuses it: {why}");
                 state.refused = Some(attempt.clone());
@@ -105,10 +119,15 @@ impl Controller {
         state.trouble = None;
         match what {
             What::Change { nameserver, revision, .. } => {
-                state.asked.remove(&nameserver);
+                state.asked.remove(&(nameserver.clone(), Role::Serving));
                 state.others = None;
                 state.refused = None;
                 tracing::info!(set = key.1, nameserver, revision, "a nameserver is changed");
+            }
+            What::Try { nameserver, revision, .. } => {
+                state.asked.remove(&(nameserver.clone(), Role::Trial));
+                state.refused = None;
+                tracing::info!(set = key.1, nameserver, revision, "a change is tried");
             }
             What::Failed(failure) => {
                 let RolloutFailure { revision, nameserver, reason, message } = &failure;
@@ -119,7 +138,7 @@ impl Controller {
                     reason,
                     "a nameserver did not pass: {message}"
                 );
-                state.asked.remove(&failure.nameserver);
+                state.asked.retain(|(nameserver, _), _| *nameserver != failure.nameserver);
                 state.failure = Some(failure);
             }
             What::Passed { nameserver, revision } => {
@@ -133,12 +152,20 @@ impl Controller {
 /// What a person should notice of what was applied, or was not.
 fn news(what: &What, error: Option<&WriteError>) -> Option<News> {
     let (is_warning, reason, note) = match (what, error) {
-        (What::Change { nameserver, revision, .. }, Some(WriteError::Refused(why))) => (
+        (
+            What::Change { nameserver, revision, .. } | What::Try { nameserver, revision, .. },
+            Some(WriteError::Refused(why)),
+        ) => (
             true,
             Reason::InvalidTemplate.as_str(),
             format!("revision {revision} cannot be applied to {nameserver}: {why}"),
         ),
         (_, Some(_)) | (What::Upkeep, None) => return None,
+        (What::Try { nameserver, revision, .. }, None) => (
+            false,
+            Reason::RollingOut.as_str(),
+            format!("revision {revision} is tried for {nameserver}, where no client comes"),
+        ),
         (What::Change { nameserver, revision, .. }, None) => {
             (false, Reason::RollingOut.as_str(), format!("{nameserver} is changed to revision {revision}"))
         }
@@ -156,14 +183,14 @@ fn news(what: &What, error: Option<&WriteError>) -> Option<News> {
 }
 
 impl State {
-    fn proven(&mut self, key: &Key, nameserver: String, form: String, proven: Result<Proven, String>) {
+    fn proven(&mut self, key: &Key, whose: (String, Role), form: String, proven: Result<Proven, String>) {
         match proven {
             Ok(Proven { counts, failure }) => {
                 let evidence = failure.map_or(Evidence::Right, Evidence::Failed);
-                self.asked.insert(nameserver, Asked { form, evidence, counts, soak: None });
+                self.asked.insert(whose, Asked { form, evidence, counts, soak: None });
             }
             Err(why) => {
-                tracing::warn!(set = key.1, nameserver, "it cannot be asked: {why}");
+                tracing::warn!(set = key.1, nameserver = whose.0, "it cannot be asked: {why}");
                 self.not_before = Some(Instant::now() + AGAIN);
             }
         }

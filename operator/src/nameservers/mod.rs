@@ -23,11 +23,13 @@
 //! | [`report`] | the status of a set. Pure |
 //! | `steps` | carrying out a step |
 //! | `ended` | what comes of it |
+//! | `leaving` | what is to go |
 //! | `newest` | which of two versions of an object counts |
 //! | `writing` | requests to the API server |
 
 pub mod asking;
 mod ended;
+mod leaving;
 mod newest;
 pub mod objects;
 pub mod plan;
@@ -49,7 +51,7 @@ use kube::{Client, ResourceExt};
 use port53_client::watch::{Told, What};
 use port53_crds::{
     NameserverSet, NameserverSetStatus, PAUSE_ANNOTATION, PIN_ANNOTATION, RETRY_ANNOTATION, RolloutFailure,
-    parse_duration,
+    WorkloadKind, parse_duration,
 };
 use port53_zone::{Name, name};
 use tokio::sync::{mpsc, watch};
@@ -60,10 +62,10 @@ use crate::election::{Fence, Standing};
 use crate::index::{Key, Shelf};
 use asking::{Snapshots, Target};
 use newest::Newest;
-use plan::{Evidence, Member, Others, Step, Wanted};
+use plan::{Evidence, Member, Others, Run, Step, Wanted};
 use revision::Revision;
 pub use seen::Kind;
-use seen::{KeptRevision, Pod, Service, Workload};
+use seen::{KeptRevision, Pod, Role, Service, Workload};
 
 /// How often it is looked at what only time changes.
 const TICK: Duration = Duration::from_secs(1);
@@ -103,8 +105,8 @@ struct State {
     is_busy: bool,
     /// Nothing is done before this: something failed.
     not_before: Option<Instant>,
-    /// By nameserver.
-    asked: BTreeMap<String, Asked>,
+    /// By nameserver, and whether it was its trial.
+    asked: BTreeMap<(String, Role), Asked>,
     others: Option<(Others, Instant)>,
     /// What was applied, by kind and name.
     applied: BTreeMap<(objects::Kind, String), Stamp>,
@@ -138,9 +140,10 @@ struct Stamp {
 enum Ended {
     Applied(steps::Applied),
     Others(Result<(), String>),
-    Proven { nameserver: String, form: String, proven: Result<asking::Proven, String> },
-    Soaked { nameserver: String, form: String, result: Result<(), plan::Failure> },
+    Proven { whose: (String, Role), form: String, proven: Result<asking::Proven, String> },
+    Soaked { whose: (String, Role), form: String, result: Result<(), plan::Failure> },
     Reported(Result<Box<NameserverSetStatus>, String>),
+    TrialOver(Result<(), String>),
     Removed(Result<(), String>),
 }
 
@@ -293,7 +296,9 @@ impl Controller {
         let others = others.filter(|(_, when)| when.elapsed() < AGREED).map(|(others, _)| others);
         let is_refused = state.is_some_and(|state| state.refused.as_ref() == Some(&wanted.attempt));
         let step = match plan::next(&wanted, &members, &others.unwrap_or_default(), Timestamp::now()) {
-            Step::Create(_) | Step::AskOthers(_) | Step::Change(_) if is_refused => Step::Stalled,
+            Step::Create(_) | Step::AskOthers(_) | Step::Try(_) | Step::Change(_) if is_refused => {
+                Step::Stalled
+            }
             step => step,
         };
         let seen = report::Seen {
@@ -302,7 +307,10 @@ impl Controller {
             attempt: &wanted.attempt,
             members: &members,
             counts: state
-                .map(|state| state.asked.iter().map(|(name, asked)| (name.as_str(), asked.counts)).collect())
+                // A trial comes after what it is tried for, and is what is asked at the time.
+                .map(|state| {
+                    state.asked.iter().map(|((name, _), asked)| (name.as_str(), asked.counts)).collect()
+                })
                 .unwrap_or_default(),
             services: self
                 .services
@@ -362,27 +370,30 @@ impl Controller {
     }
 
     fn members<'a>(&'a self, key: &Key, set: &'a NameserverSet, forms: &'a [String]) -> Vec<Member<'a>> {
-        let asked = self.states.get(key).map(|state| &state.asked);
         let one = |(nameserver, form): (&'a port53_crds::Nameserver, &'a String)| {
-            let workload = self.workload(key, &nameserver.name);
-            let evidence = asked
-                .and_then(|asked| asked.get(&nameserver.name))
-                .filter(|asked| workload.is_some_and(|workload| workload.form == asked.form));
+            let serving = self.run_of(key, &nameserver.name, Role::Serving);
+            let is_deployment = |run: &Run<'_>| run.workload.kind == WorkloadKind::Deployment;
             Member {
                 name: &nameserver.name,
                 form,
-                workload,
-                pods: self.pods_of(key, &nameserver.name),
-                evidence: evidence.map(|asked| asked.evidence.clone()).unwrap_or_default(),
+                has_trials: set.spec.workload == WorkloadKind::Deployment
+                    && serving.as_ref().is_some_and(is_deployment),
+                serving,
+                trial: self.run_of(key, &nameserver.name, Role::Trial),
             }
         };
         set.spec.nameservers.iter().zip(forms).map(one).collect()
     }
 
-    /// Nameservers that are no longer in the spec.
-    fn leaving(&self, key: &Key, set: &NameserverSet) -> Vec<&Workload> {
-        let is_wanted = |name: &str| set.spec.nameservers.iter().any(|nameserver| nameserver.name == name);
-        self.workloads(key).filter(|workload| !is_wanted(&workload.nameserver)).collect()
+    fn run_of(&self, key: &Key, nameserver: &str, role: Role) -> Option<Run<'_>> {
+        let workload = self.workload_of(key, nameserver, role)?;
+        let asked = self.states.get(key).and_then(|state| state.asked.get(&(nameserver.to_owned(), role)));
+        let asked = asked.filter(|asked| workload.form == asked.form);
+        Some(Run {
+            workload,
+            pods: self.pods_of(key, nameserver, role),
+            evidence: asked.map(|asked| asked.evidence.clone()).unwrap_or_default(),
+        })
     }
 
     fn workloads(&self, key: &Key) -> impl Iterator<Item = &Workload> {
@@ -391,43 +402,49 @@ impl Controller {
         of_set.map(|(_, workload)| workload.as_ref())
     }
 
+    /// The workload of a nameserver that clients reach.
     fn workload(&self, key: &Key, nameserver: &str) -> Option<&Workload> {
-        self.workloads(key).find(|workload| workload.nameserver == nameserver)
+        self.workload_of(key, nameserver, Role::Serving)
     }
 
-    fn pods_of(&self, key: &Key, nameserver: &str) -> Vec<&Pod> {
-        let of_set = self.pods.iter().filter(|(_, pod)| pod.set == key.1 && pod.nameserver == nameserver);
-        of_set.filter(|((namespace, _), _)| *namespace == key.0).map(|(_, pod)| pod.as_ref()).collect()
+    fn workload_of(&self, key: &Key, nameserver: &str, role: Role) -> Option<&Workload> {
+        self.workloads(key).find(|workload| workload.nameserver == nameserver && workload.role == role)
+    }
+
+    fn pods_of(&self, key: &Key, nameserver: &str, role: Role) -> Vec<&Pod> {
+        let of_set = self.pods.iter().filter(|((namespace, _), pod)| *namespace == key.0 && pod.set == key.1);
+        let all = of_set.map(|(_, pod)| pod.as_ref());
+        all.filter(|pod| pod.nameserver == nameserver && pod.role == role).collect()
     }
 
     /// Drops what is known of forms that are no longer run, and ends watching those whose containers begin again.
     fn forget_what_is_past(&mut self, key: &Key) {
-        let forms: BTreeMap<String, String> = self
+        let forms: BTreeMap<(String, Role), String> = self
             .workloads(key)
-            .map(|workload| (workload.nameserver.clone(), workload.form.clone()))
+            .map(|workload| ((workload.nameserver.clone(), workload.role), workload.form.clone()))
             .collect();
-        let pods: BTreeMap<String, (i32, Option<String>)> = forms
+        let pods: BTreeMap<(String, Role), (i32, Option<String>)> = forms
             .iter()
-            .map(|(name, form)| {
-                let current =
-                    self.pods_of(key, name).into_iter().filter(|pod| pod.form == *form && !pod.is_leaving);
+            .map(|(whose, form)| {
+                let all = self.pods_of(key, &whose.0, whose.1).into_iter();
+                let current = all.filter(|pod| pod.form == *form && !pod.is_leaving);
                 let restarts = current.clone().map(|pod| pod.restarts).sum();
                 let ended = current
                     .clone()
                     .find_map(|pod| Some(format!("pod {}: {}", pod.name, pod.ended.as_ref()?)));
-                (name.clone(), (restarts, ended))
+                (whose.clone(), (restarts, ended))
             })
             .collect();
         let Some(state) = self.states.get_mut(key) else { return };
-        state.asked.retain(|name, asked| {
-            let stays = forms.get(name) == Some(&asked.form);
+        state.asked.retain(|whose, asked| {
+            let stays = forms.get(whose) == Some(&asked.form);
             if let (false, Some((_, job))) = (stays, &asked.soak) {
                 job.abort();
             }
             stays
         });
-        for (name, asked) in &mut state.asked {
-            let Some((restarts, ended)) = pods.get(name) else { continue };
+        for (whose, asked) in &mut state.asked {
+            let Some((restarts, ended)) = pods.get(whose) else { continue };
             let Some((before, job)) = &asked.soak else { continue };
             if restarts > before {
                 job.abort();
@@ -441,11 +458,10 @@ impl Controller {
         }
     }
 
-    /// The pods of a nameserver that have its form.
-    fn targets(&self, key: &Key, nameserver: &str) -> Vec<Target> {
-        let Some(workload) = self.workload(key, nameserver) else { return Vec::new() };
-        let pods = self.pods_of(key, nameserver).into_iter();
-        pods.filter(|pod| pod.form == workload.form && !pod.is_leaving).filter_map(Target::of).collect()
+    /// The pods of a nameserver, or of its trial, that have the form that it is to have.
+    fn targets(&self, key: &Key, nameserver: &str, role: Role) -> Vec<Target> {
+        let Some(run) = self.run_of(key, nameserver, role) else { return Vec::new() };
+        run.current_pods().filter_map(Target::of).collect()
     }
 
     /// The ready pods of the other nameservers, all of them or one of each.
@@ -462,8 +478,8 @@ impl Controller {
                 .is_some_and(|workload| workload.verified.as_ref() == Some(&workload.form))
         });
         let targets = verified.flat_map(|other| {
-            let pods =
-                self.pods_of(key, &other.name).into_iter().filter(|pod| pod.is_ready && !pod.is_leaving);
+            let pods = self.pods_of(key, &other.name, Role::Serving).into_iter();
+            let pods = pods.filter(|pod| pod.is_ready && !pod.is_leaving);
             pods.filter_map(Target::of).take(if one_of_each { 1 } else { usize::MAX })
         });
         targets.collect()

@@ -11,8 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::revision::{Form, Revision};
 use super::seen::{
-    CHANGED, FAILED, FORM, HOSTNAME, LEAVING, NAMESERVER, REVISION, SET, VERIFIED, VERIFIED_REVISION,
-    Workload,
+    CHANGED, FAILED, FORM, HOSTNAME, LEAVING, REVISION, Role, SET, VERIFIED, VERIFIED_REVISION, Workload,
 };
 use crate::cluster::people::MANAGER;
 use crate::index::Key;
@@ -28,6 +27,17 @@ pub struct Place<'a> {
     pub nameserver: &'a str,
     /// What it is called in the world.
     pub hostname: &'a str,
+    /// What they are there for.
+    pub role: Role,
+}
+
+impl Place<'_> {
+    fn name(&self) -> String {
+        match self.role {
+            Role::Serving => name(&self.set.1, self.nameserver),
+            Role::Trial => trial_name(&self.set.1, self.nameserver),
+        }
+    }
 }
 
 /// An object that is to be applied.
@@ -116,9 +126,14 @@ impl Marks {
     }
 }
 
+/// What a nameserver is made of for a trial: one pod that no Service leads to.
+pub fn trial(place: &Place<'_>, form: &Form, marks: &Marks) -> Object {
+    workload(place, Some(1), form, marks)
+}
+
 /// All objects of a nameserver but the workload that it is not made of.
 pub fn all(place: &Place<'_>, set: &NameserverSet, form: &Form, marks: &Marks) -> Vec<Object> {
-    let mut objects = vec![workload(place, set, form, marks)];
+    let mut objects = vec![workload(place, set.spec.replicas, form, marks)];
     objects.extend(services(place, form));
     objects.push(budget(place));
     objects
@@ -129,7 +144,12 @@ pub fn name(set: &str, nameserver: &str) -> String {
     format!("{set}-{nameserver}")
 }
 
-fn workload(place: &Place<'_>, set: &NameserverSet, form: &Form, marks: &Marks) -> Object {
+/// The name of what is tried for it.
+pub fn trial_name(set: &str, nameserver: &str) -> String {
+    format!("{set}-{nameserver}-trial")
+}
+
+fn workload(place: &Place<'_>, replicas: Option<i32>, form: &Form, marks: &Marks) -> Object {
     let form_name = form.name();
     let mut annotations = Map::new();
     let mut mark = |name: &str, value: Option<&str>| {
@@ -151,7 +171,7 @@ fn workload(place: &Place<'_>, set: &NameserverSet, form: &Form, marks: &Marks) 
     });
     match form.workload {
         WorkloadKind::Deployment => {
-            if let Some(replicas) = set.spec.replicas {
+            if let Some(replicas) = replicas {
                 spec["replicas"] = json!(replicas);
             }
             spec["strategy"] =
@@ -163,7 +183,7 @@ fn workload(place: &Place<'_>, set: &NameserverSet, form: &Form, marks: &Marks) 
                 json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}});
         }
     }
-    let mut metadata = metadata(place, &name(&place.set.1, place.nameserver));
+    let mut metadata = metadata(place, &place.name());
     metadata["labels"][FORM] = json!(form_name);
     metadata["annotations"] = Value::Object(annotations);
     object(Kind::of(form.workload), metadata, json!({"spec": spec}))
@@ -266,7 +286,7 @@ fn services(place: &Place<'_>, form: &Form) -> Vec<Object> {
         metadata["annotations"] = json!(service.annotations);
         object(Kind::Service, metadata, json!({"spec": spec}))
     };
-    let name = name(&place.set.1, place.nameserver);
+    let name = place.name();
     match service.protocols.unwrap_or(Protocols::Together) {
         Protocols::Together => vec![one(name, json!([port("UDP"), port("TCP")]))],
         Protocols::Apart => {
@@ -277,17 +297,17 @@ fn services(place: &Place<'_>, form: &Form) -> Vec<Object> {
 
 /// One pod at a time may be moved away, as for a node that is drained.
 fn budget(place: &Place<'_>) -> Object {
-    let metadata = metadata(place, &name(&place.set.1, place.nameserver));
+    let metadata = metadata(place, &place.name());
     let spec = json!({"maxUnavailable": 1, "selector": {"matchLabels": selector(place)}});
     object(Kind::PodDisruptionBudget, metadata, json!({"spec": spec}))
 }
 
 /// A revision as it is kept.
 pub fn kept(set: &Key, uid: &str, revision: &Revision, number: i64) -> Object {
-    let place = Place { set, uid, nameserver: "", hostname: "" };
+    let place = Place { set, uid, nameserver: "", hostname: "", role: Role::Serving };
     let mut metadata = metadata(&place, &name(&set.1, &revision.name()));
     if let Some(labels) = metadata["labels"].as_object_mut() {
-        labels.shift_remove(NAMESERVER);
+        labels.shift_remove(Role::Serving.label());
     }
     object(Kind::ControllerRevision, metadata, json!({"revision": number, "data": revision}))
 }
@@ -321,13 +341,13 @@ fn metadata(place: &Place<'_>, name: &str) -> Value {
 
 /// What tells the pods of a nameserver from all others. It can never change.
 fn selector(place: &Place<'_>) -> Value {
-    json!({SET: place.set.1, NAMESERVER: place.nameserver})
+    json!({SET: place.set.1, (place.role.label()): place.nameserver})
 }
 
 fn pod_labels(place: &Place<'_>) -> Value {
     json!({
         SET: place.set.1,
-        NAMESERVER: place.nameserver,
+        (place.role.label()): place.nameserver,
         "app.kubernetes.io/name": "port53-resolver",
         "app.kubernetes.io/component": "nameserver",
         "app.kubernetes.io/part-of": "port53",
@@ -361,7 +381,13 @@ mod tests {
     fn objects(set: &NameserverSet) -> Vec<Object> {
         let key = ("port53".to_owned(), "public".to_owned());
         let revision = Revision::of_spec(&set.spec);
-        let place = Place { set: &key, uid: "u", nameserver: "ns1", hostname: "ns1.example.net" };
+        let place = Place {
+            set: &key,
+            uid: "u",
+            nameserver: "ns1",
+            hostname: "ns1.example.net",
+            role: Role::Serving,
+        };
         let marks = Marks {
             revision: revision.name(),
             changed: "2026-01-01T00:00:00Z".to_owned(),

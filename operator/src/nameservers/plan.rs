@@ -1,9 +1,11 @@
 //! What is next for a set: one step at a time, decided from what was seen and nothing else. Pure.
 //!
-//! A change goes to one nameserver. Its pods are waited for, asked, and watched for a while; then it is accepted, and the
-//! next has its turn. A nameserver that does not pass is put back to what it was found right with, and nothing more is
-//! changed until somebody changes the spec or says that it is to be tried again. What is known of all this stands on the
-//! workloads: an operator that is killed at any point finds there how far it was; at worst it asks once more.
+//! A change goes to one nameserver. First one pod runs it beside those that clients reach (a trial): what answers wrongly
+//! there was never asked by anybody. Then its pods are replaced, waited for, asked, and watched for a while; then it is
+//! accepted, and the next has its turn. A nameserver that does not pass is put back to what it was found right with, and
+//! nothing more is changed until somebody changes the spec or says that it is to be tried again. What is known of all
+//! this stands on the workloads: an operator that is killed at any point finds there how far it was; at worst it asks
+//! once more.
 //!
 //! | of a workload | means |
 //! |---|---|
@@ -46,11 +48,22 @@ pub struct Member<'a> {
     pub name: &'a str,
     /// The form that it is to have.
     pub form: &'a str,
-    /// Its workload, if there is one.
-    pub workload: Option<&'a Workload>,
+    /// What clients reach, if there is such.
+    pub serving: Option<Run<'a>>,
+    /// What is tried beside it.
+    pub trial: Option<Run<'a>>,
+    /// Whether a change of it is to be tried first. What takes ports of its node has no place beside it.
+    pub has_trials: bool,
+}
+
+/// A workload and its pods.
+#[derive(Clone, Debug)]
+pub struct Run<'a> {
+    /// The workload.
+    pub workload: &'a Workload,
     /// Its pods.
     pub pods: Vec<&'a Pod>,
-    /// What came of asking the pods of the form that its workload has.
+    /// What came of asking the pods of the form that the workload has.
     pub evidence: Evidence,
 }
 
@@ -96,6 +109,12 @@ pub enum Step {
     Create(usize),
     /// The others are to be asked, before it is changed.
     AskOthers(usize),
+    /// One pod is to run the form that is wanted, beside those that clients reach.
+    Try(usize),
+    /// That pod is to be asked.
+    ProveTrial(usize),
+    /// That pod is to go.
+    EndTrial(usize),
     /// Its objects are to have the form that is wanted.
     Change(usize),
     /// Its pods are to be asked.
@@ -127,10 +146,16 @@ pub fn next(wanted: &Wanted, members: &[Member<'_>], others: &Others, now: Times
     if wanted.is_paused {
         return Step::Paused;
     }
-    if let Some(missing) = members.iter().position(|member| member.workload.is_none())
+    if let Some(missing) = members.iter().position(|member| member.serving.is_none())
         && !is_stalled
     {
         return Step::Create(missing);
+    }
+    // One that did not pass stays where a person is to look at it.
+    let keeps = |member: &Member<'_>| has_failed(member) && wanted.on_failure == OnFailure::Pause;
+    let is_past = |member: &Member<'_>| !member.is_outdated() || is_stalled && !keeps(member);
+    if let Some(place) = members.iter().position(|member| member.trial.is_some() && is_past(member)) {
+        return Step::EndTrial(place);
     }
     if let Some(place) = members.iter().position(Member::is_unproven) {
         return of_unproven(wanted, members, place, now);
@@ -167,7 +192,7 @@ pub fn next(wanted: &Wanted, members: &[Member<'_>], others: &Others, now: Times
     }
     match others {
         Others::Unknown => Step::AskOthers(place),
-        Others::Agree => Step::Change(place),
+        Others::Agree => of_trial(wanted, &members[place], place, now),
         Others::Disagree(said) => Step::Wait(format!(
             "{} is changed once the others answer what is published; {said}",
             members[place].name
@@ -178,76 +203,92 @@ pub fn next(wanted: &Wanted, members: &[Member<'_>], others: &Others, now: Times
 /// What is next for the nameserver whose turn it is.
 fn of_unproven(wanted: &Wanted, members: &[Member<'_>], place: usize, now: Timestamp) -> Step {
     let member = &members[place];
+    let Some(serving) = &member.serving else { return Step::Create(place) };
     if member.is_outdated() {
-        return Step::Change(place);
+        return match serving.workload.verified.as_deref() == Some(member.form) {
+            true => Step::Change(place),
+            false => of_trial(wanted, member, place, now),
+        };
     }
     if member.failed() == Some(&wanted.attempt) {
         return Step::Stalled;
     }
-    let fails =
-        |failure: Failure| match (wanted.on_failure, member.workload.and_then(|it| it.verified.as_ref())) {
-            (OnFailure::Rollback, Some(_)) => Step::PutBack(place, failure),
-            // There is nothing to put it back to.
-            (OnFailure::Rollback, None) | (OnFailure::Pause, _) => Step::Hold(place, failure),
-        };
-    if let Some(failure) = member.trouble() {
-        return fails(failure);
-    }
-    if let Some(missing) = member.missing() {
-        let since = member.workload.and_then(|workload| workload.changed);
-        let waited = since.map(|since| now.duration_since(since).unsigned_abs()).unwrap_or_default();
-        if waited < wanted.deadline {
-            return Step::Wait(format!("{}: {missing}", member.name));
-        }
-        let why = member.unscheduled().map(|why| format!(" ({why})")).unwrap_or_default();
-        let message = format!("{missing} after {} s{why}", waited.as_secs());
-        return fails(Failure { reason: Reason::DeadlineExceeded, message });
-    }
-    match &member.evidence {
-        Evidence::None => Step::Prove(place),
+    match serving.standing(wanted, member.name, now) {
+        Standing::Waits(why) => Step::Wait(why),
+        Standing::Fails(failure) => fails(wanted, member, place, failure),
+        Standing::Unasked => Step::Prove(place),
         // Where nothing was ever verified nobody is asked yet, and there is nobody to compare with.
-        Evidence::Right if members.iter().all(|member| !member.was_verified()) => Step::Accept(place),
-        Evidence::Right => Step::Soak(place),
-        Evidence::Soaked => Step::Accept(place),
-        Evidence::Failed(failure) => fails(failure.clone()),
+        Standing::Right if members.iter().all(|member| !member.was_verified()) => Step::Accept(place),
+        Standing::Right => Step::Soak(place),
+        Standing::Soaked => Step::Accept(place),
     }
 }
 
-impl Member<'_> {
-    /// Whether its form was not found to answer rightly yet.
-    fn is_unproven(&self) -> bool {
-        self.workload.is_some_and(|workload| workload.verified.as_ref() != Some(&workload.form))
+/// What is next before a nameserver is changed: what it is to run is tried where no client comes.
+fn of_trial(wanted: &Wanted, member: &Member<'_>, place: usize, now: Timestamp) -> Step {
+    if !member.has_trials || !member.was_verified() {
+        return Step::Change(place);
+    }
+    let trial = member.trial.as_ref().filter(|trial| trial.workload.form == member.form);
+    let Some(trial) = trial else { return Step::Try(place) };
+    match trial.standing(wanted, &format!("{} (trial)", member.name), now) {
+        Standing::Waits(why) => Step::Wait(why),
+        Standing::Fails(failure) => fails(wanted, member, place, failure),
+        Standing::Unasked => Step::ProveTrial(place),
+        Standing::Right | Standing::Soaked => Step::Change(place),
+    }
+}
+
+/// What becomes of a nameserver on which an attempt did not pass.
+fn fails(wanted: &Wanted, member: &Member<'_>, place: usize, failure: Failure) -> Step {
+    match wanted.on_failure {
+        OnFailure::Rollback if member.was_verified() && member.is_unproven() => Step::PutBack(place, failure),
+        // It runs what was verified, or there is nothing to put it back to, or a person is to look at it.
+        OnFailure::Rollback | OnFailure::Pause => Step::Hold(place, failure),
+    }
+}
+
+/// How far a workload is with its form.
+enum Standing {
+    /// Its pods are not all there.
+    Waits(String),
+    /// It does not pass.
+    Fails(Failure),
+    /// Its pods are to be asked.
+    Unasked,
+    /// See [`Evidence`].
+    Right,
+    /// See [`Evidence`].
+    Soaked,
+}
+
+impl Run<'_> {
+    fn standing(&self, wanted: &Wanted, name: &str, now: Timestamp) -> Standing {
+        if let Some(failure) = self.trouble() {
+            return Standing::Fails(failure);
+        }
+        if let Some(missing) = &self.workload.missing {
+            let since = self.workload.changed;
+            let waited = since.map(|since| now.duration_since(since).unsigned_abs()).unwrap_or_default();
+            if waited < wanted.deadline {
+                return Standing::Waits(format!("{name}: {missing}"));
+            }
+            let why = self.unscheduled().map(|why| format!(" ({why})")).unwrap_or_default();
+            let message = format!("{missing} after {} s{why}", waited.as_secs());
+            return Standing::Fails(Failure { reason: Reason::DeadlineExceeded, message });
+        }
+        match &self.evidence {
+            Evidence::None => Standing::Unasked,
+            Evidence::Right => Standing::Right,
+            Evidence::Soaked => Standing::Soaked,
+            Evidence::Failed(failure) => Standing::Fails(failure.clone()),
+        }
     }
 
-    /// Whether it has another form than it is to have.
-    fn is_outdated(&self) -> bool {
-        self.workload.is_some_and(|workload| workload.form != self.form)
-    }
-
-    /// Whether any form of it was found to answer rightly.
-    fn was_verified(&self) -> bool {
-        self.workload.is_some_and(|workload| workload.verified.is_some())
-    }
-
-    /// The attempt that failed on it.
-    fn failed(&self) -> Option<&String> {
-        self.workload.and_then(|workload| workload.failed.as_ref())
-    }
-
-    /// What its pods lack.
-    fn missing(&self) -> Option<&str> {
-        self.workload.and_then(|workload| workload.missing.as_deref())
-    }
-
-    /// Whether it is done.
-    pub fn is_updated(&self) -> bool {
-        self.workload.is_some() && !self.is_unproven() && !self.is_outdated()
-    }
-
-    /// Pods of the form that its workload has.
+    /// Pods of the form that the workload has.
     pub fn current_pods(&self) -> impl Iterator<Item = &Pod> {
-        let form = self.workload.map(|workload| workload.form.as_str());
-        self.pods.iter().copied().filter(move |pod| form == Some(pod.form.as_str()) && !pod.is_leaving)
+        let form = &self.workload.form;
+        self.pods.iter().copied().filter(move |pod| pod.form == *form && !pod.is_leaving)
     }
 
     /// Why its pods will not come, however long they are waited for.
@@ -269,20 +310,60 @@ impl Member<'_> {
             Trouble::Image(_) | Trouble::Crash(_) => None,
         })
     }
+}
+
+impl<'a> Member<'a> {
+    /// The workload that clients reach.
+    pub fn workload(&self) -> Option<&'a Workload> {
+        self.serving.as_ref().map(|run| run.workload)
+    }
+
+    /// Whether its form was not found to answer rightly yet.
+    fn is_unproven(&self) -> bool {
+        self.workload().is_some_and(|workload| workload.verified.as_ref() != Some(&workload.form))
+    }
+
+    /// Whether it has another form than it is to have.
+    fn is_outdated(&self) -> bool {
+        self.workload().is_some_and(|workload| workload.form != self.form)
+    }
+
+    /// Whether any form of it was found to answer rightly.
+    fn was_verified(&self) -> bool {
+        self.workload().is_some_and(|workload| workload.verified.is_some())
+    }
+
+    /// The attempt that failed on it.
+    fn failed(&self) -> Option<&'a String> {
+        self.workload().and_then(|workload| workload.failed.as_ref())
+    }
+
+    /// What its pods lack.
+    fn missing(&self) -> Option<&'a str> {
+        self.workload().and_then(|workload| workload.missing.as_deref())
+    }
+
+    /// Whether it is done.
+    pub fn is_updated(&self) -> bool {
+        self.serving.is_some() && !self.is_unproven() && !self.is_outdated()
+    }
 
     /// How far it is, and what it waits for.
     pub fn phase(&self, attempt: &str) -> (NameserverPhase, Option<String>) {
-        let Some(workload) = self.workload else {
+        let Some(serving) = &self.serving else {
             return (NameserverPhase::Outdated, Some("is to be created".to_owned()));
         };
-        let missing = workload.missing.clone();
-        if workload.failed.as_deref() == Some(attempt) {
+        let missing = serving.workload.missing.clone();
+        if serving.workload.failed.as_deref() == Some(attempt) {
             return match (self.is_outdated(), &missing) {
                 (true, Some(_)) => (NameserverPhase::PuttingBack, missing),
                 _ => (NameserverPhase::Failed, missing),
             };
         }
-        match (self.is_unproven(), self.is_outdated(), &self.evidence) {
+        if let Some(trial) = self.trial.as_ref().filter(|_| self.is_outdated()) {
+            return (NameserverPhase::Trying, trial.workload.missing.clone());
+        }
+        match (self.is_unproven(), self.is_outdated(), &serving.evidence) {
             (_, true, _) => (NameserverPhase::Outdated, missing),
             (false, false, _) => (NameserverPhase::Updated, missing),
             (true, false, _) if missing.is_some() => (NameserverPhase::Updating, missing),

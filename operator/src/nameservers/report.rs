@@ -48,7 +48,8 @@ pub fn status(seen: &Seen<'_>, before: Option<&NameserverSetStatus>) -> Nameserv
     let failure = seen.failure.or_else(|| before.and_then(|before| before.failure.as_ref()));
     // One that was about another attempt is past.
     let failure = failure.filter(|failure| seen.attempt.split('/').next() == Some(failure.revision.as_str()));
-    let failure = failure.filter(|_| matches!(seen.step, Step::Stalled) || seen.is_putting_back());
+    let failure =
+        failure.filter(|_| matches!(seen.step, Step::Stalled | Step::EndTrial(_)) || seen.is_putting_back());
     let updated = seen.members.iter().filter(|member| member.is_updated()).count();
     let mut conditions = before.map(|before| before.conditions.clone()).unwrap_or_default();
     for (type_, status, reason, message) in seen.conditions(failure) {
@@ -138,6 +139,9 @@ impl Seen<'_> {
         match step {
             Step::Create(place) => format!("{} is created", name(place)),
             Step::AskOthers(place) => format!("the others are asked before {} is changed", name(place)),
+            Step::Try(place) => format!("a trial of {} is begun", name(place)),
+            Step::ProveTrial(place) => format!("the trial of {} is asked", name(place)),
+            Step::EndTrial(place) => format!("the trial of {} is over", name(place)),
             Step::Change(place) => format!("{} is changed", name(place)),
             Step::Prove(place) => format!("{} is asked", name(place)),
             Step::Soak(place) => format!("{} answers rightly and is watched", name(place)),
@@ -153,7 +157,7 @@ impl Seen<'_> {
 
     fn nameserver(&self, member: &Member<'_>) -> NameserverStatus {
         let (phase, message) = member.phase(self.attempt);
-        let workload = member.workload;
+        let workload = member.workload();
         let counts = self.counts.get(member.name).filter(|(asked, _)| *asked > 0);
         NameserverStatus {
             name: member.name.to_owned(),

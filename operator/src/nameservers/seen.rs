@@ -18,6 +18,8 @@ use crate::index::{Kept, parse};
 pub const SET: &str = "port53.dev/nameserver-set";
 /// The label that says the nameserver.
 pub const NAMESERVER: &str = "port53.dev/nameserver";
+/// The label that says the nameserver of what is tried for it, instead of [`NAMESERVER`]: no Service leads there.
+pub const TRIAL: &str = "port53.dev/trial-of";
 /// The label of a pod, and of its workload, that says which form it runs.
 pub const FORM: &str = "port53.dev/form";
 /// On a workload: the revision that its form was taken from.
@@ -70,6 +72,34 @@ impl Kind {
     }
 }
 
+/// What a workload and its pods are there for.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Role {
+    /// Clients reach them.
+    #[default]
+    Serving,
+    /// They show how a change answers, before it is made.
+    Trial,
+}
+
+impl Role {
+    /// The label whose value is the nameserver.
+    pub fn label(self) -> &'static str {
+        match self {
+            Role::Serving => NAMESERVER,
+            Role::Trial => TRIAL,
+        }
+    }
+
+    /// Role and nameserver of an object.
+    fn of(metadata: &ObjectMeta) -> (Self, String) {
+        match label(metadata, TRIAL) {
+            none if none.is_empty() => (Role::Serving, label(metadata, NAMESERVER)),
+            nameserver => (Role::Trial, nameserver),
+        }
+    }
+}
+
 /// The workload of a nameserver.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Workload {
@@ -77,6 +107,8 @@ pub struct Workload {
     pub set: String,
     /// The nameserver.
     pub nameserver: String,
+    /// What it is there for.
+    pub role: Role,
     /// What it is made of.
     pub kind: WorkloadKind,
     /// See the constants of the same names.
@@ -114,6 +146,8 @@ pub struct Pod {
     pub set: String,
     /// The nameserver.
     pub nameserver: String,
+    /// What it is there for.
+    pub role: Role,
     /// The form that it runs.
     pub form: String,
     /// Where it is reached.
@@ -257,9 +291,11 @@ fn of_daemon_set(daemon_set: &DaemonSet) -> Workload {
 fn of_metadata(metadata: &ObjectMeta, kind: WorkloadKind) -> Workload {
     let annotation = |name: &str| metadata.annotations.as_ref()?.get(name).cloned();
     let time = |name: &str| annotation(name)?.parse().ok();
+    let (role, nameserver) = Role::of(metadata);
     Workload {
         set: label(metadata, SET),
-        nameserver: label(metadata, NAMESERVER),
+        nameserver,
+        role,
         kind,
         form: label(metadata, FORM),
         revision: annotation(REVISION).unwrap_or_default(),
@@ -297,10 +333,12 @@ impl Kept for Pod {
         let ports = spec.containers.iter().flat_map(|container| container.ports.iter().flatten());
         let ports =
             ports.filter_map(|port| Some((port.name.clone()?, u16::try_from(port.container_port).ok()?)));
+        let (role, nameserver) = Role::of(&pod.metadata);
         let seen = Pod {
             name: pod.metadata.name.clone().unwrap_or_default(),
             set: label(&pod.metadata, SET),
-            nameserver: label(&pod.metadata, NAMESERVER),
+            nameserver,
+            role,
             form: label(&pod.metadata, FORM),
             address: status.pod_ip.as_deref().and_then(|address| address.parse().ok()),
             ports: ports.collect(),

@@ -7,13 +7,12 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::{Client, ResourceExt};
 use port53_crds::{NameserverSet, NameserverSetStatus, RolloutFailure, parse_duration};
-use port53_zone::{Name, Rtype, name};
 
 use super::asking;
 use super::objects::{self, Kind, Marks, Object, Place};
 use super::plan::{Failure, Step};
 use super::revision::{Form, Revision};
-use super::seen::{LEAVING, Workload};
+use super::seen::{Role, Workload};
 use super::{AGAIN, Controller, Ended, Stamp, writing};
 use crate::cluster::store::WriteError;
 use crate::election::Fence;
@@ -34,6 +33,8 @@ pub(super) struct Applied {
 pub(super) enum What {
     /// A form, for this attempt.
     Change { nameserver: String, attempt: String, revision: String },
+    /// The same, where no client comes.
+    Try { nameserver: String, attempt: String, revision: String },
     /// To put a nameserver back, or leave it as it is, after it did not pass.
     Failed(RolloutFailure),
     /// That it passed.
@@ -73,6 +74,17 @@ impl Controller {
                 let form = revision.of(&nameserver(place));
                 self.apply(key, set, place, &form, &marks, Some(revision), what);
             }
+            Step::Try(place) => {
+                let nameserver = nameserver(place);
+                let marks = Marks {
+                    revision: revision.name(),
+                    changed: Timestamp::now().to_string(),
+                    ..Marks::default()
+                };
+                let what = What::Try { nameserver, attempt: attempt.to_owned(), revision: revision.name() };
+                self.apply_trial(key, set, place, revision, &marks, what);
+            }
+            Step::EndTrial(place) => self.end_trial(key, &nameserver(place)),
             Step::Accept(place) => {
                 let workload = workload(self, place);
                 let verified = Some((workload.form.clone(), workload.revision.clone()));
@@ -88,26 +100,30 @@ impl Controller {
             Step::Hold(place, failure) => {
                 let workload = workload(self, place);
                 let marks = Marks { failed: Some(attempt.to_owned()), ..Marks::of(&workload) };
-                let failure = described(&workload, &nameserver(place), failure);
+                let failure = described(revision.name(), nameserver(place), failure);
                 self.apply_as_it_is(key, set, place, &marks, What::Failed(failure));
             }
-            Step::PutBack(place, failure) => self.put_back(key, set, place, attempt, failure),
+            Step::PutBack(place, failure) => {
+                let failure = described(revision.name(), nameserver(place), failure);
+                self.put_back(key, set, place, attempt, failure);
+            }
             Step::AskOthers(place) => {
                 let others = self.other_targets(key, set, &nameserver(place), false);
                 let snapshots = self.snapshots.clone();
                 self.begin(key, async move { Ended::Others(asking::others_agree(snapshots, others).await) });
             }
-            Step::Prove(place) => self.prove(key, set, &nameserver(place)),
+            Step::Prove(place) => self.prove(key, set, &nameserver(place), Role::Serving),
+            Step::ProveTrial(place) => self.prove(key, set, &nameserver(place), Role::Trial),
             Step::Soak(place) => self.soak(key, set, &nameserver(place)),
             Step::Wait(_) | Step::Paused | Step::Stalled | Step::Done => {
-                if !self.repair(key, set) && !self.let_leave(key, set) {
+                if !self.repair(key, set) && !self.end_lost_trial(key, set) && !self.let_leave(key, set) {
                     self.prune(key, &revision.name());
                 }
             }
         }
     }
 
-    fn begin(&mut self, key: &Key, job: impl Future<Output = Ended> + Send + 'static) {
+    pub(super) fn begin(&mut self, key: &Key, job: impl Future<Output = Ended> + Send + 'static) {
         if let Some(state) = self.states.get_mut(key) {
             state.is_busy = true;
         }
@@ -126,16 +142,36 @@ impl Controller {
         keep: Option<&Revision>,
         what: What,
     ) {
-        let nameserver = &set.spec.nameservers[place];
         let uid = set.uid().unwrap_or_default();
-        let at = Place { set: key, uid: &uid, nameserver: &nameserver.name, hostname: &nameserver.hostname };
+        let at = at(key, set, &uid, place, Role::Serving);
         let mut objects = Vec::new();
         objects.extend(keep.and_then(|revision| self.to_keep(key, &uid, revision)));
         objects.extend(objects::all(&at, set, form, marks));
+        self.begin_to_apply(key, objects, what);
+    }
+
+    fn begin_to_apply(&mut self, key: &Key, objects: Vec<Object>, what: What) {
         let (client, namespace, fence) = (self.client.clone(), key.0.clone(), self.fence.clone());
         self.begin(key, async move {
             Ended::Applied(apply_all(&client, &namespace, objects, what, &fence).await)
         });
+    }
+
+    fn apply_trial(
+        &mut self,
+        key: &Key,
+        set: &Arc<NameserverSet>,
+        place: usize,
+        revision: &Revision,
+        marks: &Marks,
+        what: What,
+    ) {
+        let uid = set.uid().unwrap_or_default();
+        let at = at(key, set, &uid, place, Role::Trial);
+        let mut objects = Vec::new();
+        objects.extend(self.to_keep(key, &uid, revision));
+        objects.push(objects::trial(&at, &revision.of(at.nameserver), marks));
+        self.begin_to_apply(key, objects, what);
     }
 
     /// Applies the objects of a nameserver in the form that it has.
@@ -174,7 +210,7 @@ impl Controller {
         set: &Arc<NameserverSet>,
         place: usize,
         attempt: &str,
-        failure: Failure,
+        failure: RolloutFailure,
     ) {
         let nameserver = set.spec.nameservers[place].name.clone();
         let Some(workload) = self.workload(key, &nameserver).cloned() else { return };
@@ -188,22 +224,21 @@ impl Controller {
             changed: Timestamp::now().to_string(),
             ..Marks::of(&before)
         };
-        let described = described(&workload, &nameserver, failure);
         match self.form_of(key, set, &before) {
-            Some(form) => self.apply(key, set, place, &form, &marks, None, What::Failed(described)),
+            Some(form) => self.apply(key, set, place, &form, &marks, None, What::Failed(failure)),
             // Somebody deleted it. Then it stays as it is, and says so.
             None => {
                 let marks = Marks { failed: Some(attempt.to_owned()), ..Marks::of(&workload) };
                 let message = format!(
                     "{}; it cannot be put back: revision {} is not kept any more",
-                    described.message, before.revision
+                    failure.message, before.revision
                 );
                 self.apply_as_it_is(
                     key,
                     set,
                     place,
                     &marks,
-                    What::Failed(RolloutFailure { message, ..described }),
+                    What::Failed(RolloutFailure { message, ..failure }),
                 );
             }
         }
@@ -220,9 +255,9 @@ impl Controller {
         }
     }
 
-    fn prove(&mut self, key: &Key, set: &Arc<NameserverSet>, nameserver: &str) {
-        let Some(workload) = self.workload(key, nameserver) else { return };
-        let pods = self.targets(key, nameserver);
+    fn prove(&mut self, key: &Key, set: &Arc<NameserverSet>, nameserver: &str, role: Role) {
+        let Some(workload) = self.workload_of(key, nameserver, role) else { return };
+        let pods = self.targets(key, nameserver, role);
         // Their addresses are told a moment after they are counted.
         if pods.len() < usize::try_from(workload.wanted).unwrap_or_default() {
             return;
@@ -230,30 +265,31 @@ impl Controller {
         let form = workload.form.clone();
         let others = self.other_targets(key, set, nameserver, true);
         let (sample, most) = (set.spec.rollout.sample as usize, set.spec.rollout.max_mismatches as usize);
-        let (snapshots, nameserver) = (self.snapshots.clone(), nameserver.to_owned());
+        let (snapshots, whose) = (self.snapshots.clone(), (nameserver.to_owned(), role));
         self.begin(key, async move {
             let proven = asking::prove_all(snapshots, pods, others, sample, most).await;
-            Ended::Proven { nameserver, form, proven }
+            Ended::Proven { whose, form, proven }
         });
     }
 
     /// Begins to watch, beside whatever else is done.
     fn soak(&mut self, key: &Key, set: &Arc<NameserverSet>, nameserver: &str) {
-        let pods = self.targets(key, nameserver);
+        let pods = self.targets(key, nameserver, Role::Serving);
         let others = self.other_targets(key, set, nameserver, false);
-        let restarts = self.pods_of(key, nameserver).iter().map(|pod| pod.restarts).sum();
+        let restarts = self.pods_of(key, nameserver, Role::Serving).iter().map(|pod| pod.restarts).sum();
         let how_long = parse_duration(&set.spec.rollout.soak).unwrap_or_default();
         let snapshots = self.snapshots.clone();
-        let Some(asked) = self.states.get_mut(key).and_then(|state| state.asked.get_mut(nameserver)) else {
+        let whose = (nameserver.to_owned(), Role::Serving);
+        let Some(asked) = self.states.get_mut(key).and_then(|state| state.asked.get_mut(&whose)) else {
             return;
         };
         if asked.soak.is_some() {
             return;
         }
-        let (form, name, key) = (asked.form.clone(), nameserver.to_owned(), key.clone());
+        let (form, key) = (asked.form.clone(), key.clone());
         let job = self.jobs.spawn(async move {
             let result = asking::soak(snapshots, pods, others, how_long).await;
-            (key, Ended::Soaked { nameserver: name, form, result })
+            (key, Ended::Soaked { whose, form, result })
         });
         asked.soak = Some((restarts, job));
     }
@@ -265,8 +301,7 @@ impl Controller {
         for (place, nameserver) in set.spec.nameservers.iter().enumerate() {
             let Some(workload) = self.workload(key, &nameserver.name) else { continue };
             let Some(form) = self.form_of(key, set, workload) else { continue };
-            let at =
-                Place { set: key, uid: &uid, nameserver: &nameserver.name, hostname: &nameserver.hostname };
+            let at = at(key, set, &uid, place, Role::Serving);
             let marks = Marks { leaving: None, ..Marks::of(workload) };
             let all = objects::all(&at, set, &form, &marks);
             if all.iter().any(|object| !self.is_as_applied(key, object)) {
@@ -289,40 +324,6 @@ impl Controller {
             Kind::PodDisruptionBudget | Kind::ControllerRevision => Some(version.clone()),
         };
         *value == object.value && now.as_ref() == Some(version)
-    }
-
-    /// Lets nameservers go that are no longer in the spec, once nobody can be sent to them any more. Says whether there is
-    /// one.
-    fn let_leave(&mut self, key: &Key, set: &Arc<NameserverSet>) -> bool {
-        let Some(workload) = self.leaving(key, set).into_iter().next().cloned() else { return false };
-        let stays = set.spec.nameservers.iter().any(|nameserver| {
-            self.workload(key, &nameserver.name).is_some_and(|workload| workload.verified.is_some())
-        });
-        if !stays {
-            self.is_in_trouble(key, &format!(
-                "{} is not in the spec any more and stays: no other nameserver was found to answer rightly yet, and \
-                 the zones would have none",
-                workload.nameserver
-            ));
-            return true;
-        }
-        let (client, namespace, snapshots) = (self.client.clone(), key.0.clone(), self.snapshots.clone());
-        let name = objects::name(&key.1, &workload.nameserver);
-        self.begin(key, async move {
-            Ended::Removed(
-                match workload.leaving {
-                    None => {
-                        writing::annotate(&client, &namespace, Kind::of(workload.kind), &name, LEAVING).await
-                    }
-                    Some(since) => match is_forgotten(&snapshots, &workload.hostname, since).await {
-                        true => remove(&client, &namespace, Kind::of(workload.kind), &name).await,
-                        false => Ok(()),
-                    },
-                }
-                .map_err(|error| error.to_string()),
-            )
-        });
-        true
     }
 
     /// Deletes the oldest revisions that nothing runs and nothing is put back to.
@@ -349,7 +350,7 @@ impl Controller {
         });
     }
 
-    fn is_in_trouble(&mut self, key: &Key, why: &str) {
+    pub(super) fn is_in_trouble(&mut self, key: &Key, why: &str) {
         if let Some(state) = self.states.get_mut(key) {
             if state.trouble.as_deref() != Some(why) {
                 tracing::warn!(set = key.1, "{why}");
@@ -398,36 +399,16 @@ async fn apply_all(
     Applied { what, done, error: None }
 }
 
-fn described(workload: &Workload, nameserver: &str, failure: Failure) -> RolloutFailure {
+fn at<'a>(key: &'a Key, set: &'a NameserverSet, uid: &'a str, place: usize, role: Role) -> Place<'a> {
+    let nameserver = &set.spec.nameservers[place];
+    Place { set: key, uid, nameserver: &nameserver.name, hostname: &nameserver.hostname, role }
+}
+
+fn described(revision: String, nameserver: String, failure: Failure) -> RolloutFailure {
     RolloutFailure {
-        revision: workload.revision.clone(),
-        nameserver: nameserver.to_owned(),
+        revision,
+        nameserver,
         reason: failure.reason.as_str().to_owned(),
         message: failure.message.chars().take(4096).collect(),
     }
-}
-
-/// Whether nobody can remember a nameserver from the zones any more: none names it, and the longest TTL of their NS has
-/// passed since it left.
-async fn is_forgotten(snapshots: &asking::Snapshots, hostname: &str, since: Timestamp) -> bool {
-    let published = asking::published(snapshots).await;
-    let (Ok(zones), Ok(hostname)) = (published, name::parse_absolute(hostname)) else { return false };
-    let mut longest = 0;
-    for zone in zones.iter() {
-        let Some(ns) = zone.content.get(zone.content.apex(), Rtype::NS) else { continue };
-        let names =
-            |value: &port53_zone::Rdata| Name::from_octets(value.shared()).is_ok_and(|name| name == hostname);
-        if ns.values().iter().any(names) {
-            return false;
-        }
-        longest = longest.max(ns.ttl);
-    }
-    Timestamp::now().duration_since(since).as_secs() > i64::from(longest)
-}
-
-async fn remove(client: &Client, namespace: &str, kind: Kind, name: &str) -> Result<(), WriteError> {
-    writing::delete(client, namespace, kind, name).await?;
-    writing::delete(client, namespace, Kind::Service, name).await?;
-    writing::delete(client, namespace, Kind::Service, &format!("{name}-tcp")).await?;
-    writing::delete(client, namespace, Kind::PodDisruptionBudget, name).await
 }

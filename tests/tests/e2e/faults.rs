@@ -1,53 +1,69 @@
-//! "Seeded faults prove the gate": each is caught at the first nameserver, put back, and named.
+//! "Seeded faults prove the gate": each is caught at the first nameserver, put back, and named. All but a leak are caught
+//! by a trial, before anybody could ask.
 
 use crate::cluster;
-use crate::install::{VALUES, zone};
+use crate::install::VALUES;
 use port53_tests::ask::Transport;
+use port53_tests::images::faulty;
 use port53_tests::release::{Helm, Release};
 
-/// Rolls out a change that has a fault, and gives what is said of it once it was put back.
-fn is_put_back(release: &Release<'_>, reason: &str, change: &[&str]) -> String {
-    let deployment = |name: &str| {
-        let deployment =
-            release.get("deployment", &format!("{}-{name}", release.namespace)).expect("a Deployment");
-        deployment["metadata"]["labels"]["port53.dev/form"].clone()
+/// Rolls out a change that has a fault, and gives what is said of it once it was put back. What is found in a trial has
+/// never been where clients come.
+fn is_put_back(release: &Release<'_>, reason: &str, change: &[&str], by: Found) -> String {
+    let forms = || {
+        ["ns1", "ns2"].map(|name| {
+            let name = format!("{}-{name}", release.namespace);
+            let deployment = release.get("deployment", &name).expect("a Deployment");
+            let form = deployment["metadata"]["labels"]["port53.dev/form"].clone();
+            (form, deployment["metadata"]["generation"].clone())
+        })
     };
-    let (before, other) =
-        (deployment("ns1"), release.get("deployment", &format!("{}-ns2", release.namespace)));
-    let generation = |deployment: &Option<serde_json::Value>| {
-        deployment.as_ref().map(|deployment| deployment["metadata"]["generation"].clone())
-    };
+    let before = forms();
     release.upgrade(&[&VALUES[..], change].concat());
     let message = release.comes_to(&format!("Stalled=True {reason}"));
-    assert_eq!(deployment("ns1"), before, "it is put back\n{}", release.seen());
-    let now = release.get("deployment", &format!("{}-ns2", release.namespace));
-    assert_eq!(generation(&now), generation(&other), "the other is not touched\n{}", release.seen());
+    let now = forms();
+    assert_eq!(now[0].0, before[0].0, "it runs what it ran\n{}", release.seen());
+    assert_eq!(now[1], before[1], "the other is not touched\n{}", release.seen());
+    assert_eq!(now[0] == before[0], by == Found::InTrial, "{before:?} {now:?}\n{}", release.seen());
     let failure = &release.set()["status"]["failure"];
     assert_eq!((failure["nameserver"].as_str(), failure["reason"].as_str()), (Some("ns1"), Some(reason)));
+    let trial = format!("{}-ns1-trial", release.namespace);
+    assert!(release.get("deployment", &trial).is_none(), "the trial is over\n{}", release.seen());
     println!("{reason}: {message}");
     message
 }
 
-/// Values by which the resolver is one with a fault.
-fn faulty(fault: &str) -> [String; 2] {
-    [
-        r#"nameservers.config={"listen":"127.0.0.1:15353"}"#.to_owned(),
-        format!(r#"nameservers.image="localhost/port53-tests/faulty-{fault}:1""#),
-    ]
+/// When a fault is found.
+#[derive(Clone, Copy, PartialEq)]
+enum Found {
+    /// Before anything is changed.
+    InTrial,
+    /// While what was changed is watched.
+    Watched,
 }
 
 #[test]
 fn what_does_not_run_is_put_back() {
     let release = Release::install(cluster(), Helm::Three, &VALUES);
     release.comes_to("Ready=True RolledOut");
-    let domain = zone(&release);
-    let said =
-        is_put_back(&release, "ImageNotPulled", &[r#"nameservers.image="localhost/port53/no-such:1""#]);
+    let domain = release.zone();
+    let said = is_put_back(
+        &release,
+        "ImageNotPulled",
+        &[r#"nameservers.image="localhost/port53/no-such:1""#],
+        Found::InTrial,
+    );
     assert!(said.contains("no-such"), "{said}");
-    let said = is_put_back(&release, "CrashLoop", &[r#"nameservers.config={"rate-limit":"many"}"#]);
+    let said =
+        is_put_back(&release, "CrashLoop", &[r#"nameservers.config={"rate-limit":"many"}"#], Found::InTrial);
     assert!(said.contains("rate-limit"), "{said}");
     let never = r#"nameservers.nodeSelector={"no":"such"}"#;
-    let said = is_put_back(&release, "DeadlineExceeded", &[never, r#"nameservers.rollout.deadline="15s""#]);
+    let said = is_put_back(
+        &release,
+        "DeadlineExceeded",
+        &[never, r#"nameservers.rollout.deadline="15s""#],
+        Found::InTrial,
+    );
     assert!(said.contains("node"), "{said}");
     for nameserver in ["ns1", "ns2"] {
         let said = release.says(release.addresses(nameserver)[0], &format!("www.{domain} A"), Transport::Udp);
@@ -62,7 +78,7 @@ fn what_does_not_run_is_put_back() {
 fn what_answers_wrongly_is_put_back() {
     let release = Release::install(cluster(), Helm::Three, &VALUES);
     release.comes_to("Ready=True RolledOut");
-    let domain = zone(&release);
+    let domain = release.zone();
     for (fault, reason) in [
         ("wildcard", "WrongAnswer"),
         ("names", "WrongAnswer"),
@@ -71,7 +87,7 @@ fn what_answers_wrongly_is_put_back() {
         ("no-udp", "NoAnswer"),
     ] {
         let [listen, image] = faulty(fault);
-        let said = is_put_back(&release, reason, &[&listen, &image]);
+        let said = is_put_back(&release, reason, &[&listen, &image], Found::InTrial);
         if reason == "WrongAnswer" {
             assert!(said.contains(&domain) && said.contains("NXDOMAIN"), "{said}");
         }
@@ -83,10 +99,14 @@ fn what_answers_wrongly_is_put_back() {
 fn what_leaks_memory_is_put_back() {
     let release = Release::install(cluster(), Helm::Three, &VALUES);
     release.comes_to("Ready=True RolledOut");
-    zone(&release);
+    release.zone();
     let [listen, image] = faulty("leak");
     let memory = r#"nameservers.resources={"limits":{"memory":"128Mi"}}"#;
-    let said =
-        is_put_back(&release, "CrashLoop", &[&listen, &image, memory, r#"nameservers.rollout.soak="60s""#]);
+    let said = is_put_back(
+        &release,
+        "CrashLoop",
+        &[&listen, &image, memory, r#"nameservers.rollout.soak="60s""#],
+        Found::Watched,
+    );
     assert!(said.contains("OOMKilled"), "{said}");
 }

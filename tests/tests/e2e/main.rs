@@ -7,7 +7,7 @@ mod install;
 mod rollout;
 
 use port53_tests::cluster::{Cluster, Settings};
-use port53_tests::release::{faulty_images, images};
+use port53_tests::images::{faulty_images, images};
 use std::sync::OnceLock;
 
 /// Faults that images of the tests have.

@@ -351,7 +351,8 @@ impl<'a> Reader<'a> {
                 }),
             };
             match found {
-                Ok(record) => return Some(Ok(Located { position, ..record })),
+                Ok(record) if self.is_new(&record.value) => return Some(Ok(Located { position, ..record })),
+                Ok(_) => {}
                 Err(problem) => {
                     let is_first = self
                         .generating

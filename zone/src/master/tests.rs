@@ -301,6 +301,15 @@ fn a_soa_that_stands_twice() {
     );
 }
 
+/// Found by fuzzing: written out, the second one was left out when it was read again.
+#[test]
+fn a_soa_that_is_generated_twice() {
+    all_right(
+        "$GENERATE 1-2 @ 5 SOA ns h 1 2 3 4 5\n",
+        &["example.com. 5 IN SOA ns.example.com. h.example.com. 1 2 3 4 5"],
+    );
+}
+
 #[test]
 fn generate() {
     all_right(

@@ -23,6 +23,8 @@ struct Seen {
     workloads: Vec<Option<Workload>>,
     pods: Vec<Vec<Pod>>,
     evidence: Vec<Evidence>,
+    trials: Vec<Option<(Workload, Evidence)>>,
+    has_trials: bool,
     others: Others,
 }
 
@@ -42,8 +44,15 @@ impl Seen {
             workloads: vec![Some(workload); count],
             pods: vec![Vec::new(); count],
             evidence: vec![Evidence::None; count],
+            trials: vec![None; count],
+            has_trials: false,
             others: Others::Unknown,
         }
+    }
+
+    /// The same, where each change is tried first.
+    fn with_trials(form: &str, count: usize) -> Self {
+        Seen { has_trials: true, ..Seen::running(form, count) }
     }
 
     fn workload(&mut self, place: usize) -> &mut Workload {
@@ -61,9 +70,17 @@ impl Seen {
             .map(|place| Member {
                 name: names[place],
                 form,
-                workload: self.workloads[place].as_ref(),
-                pods: self.pods[place].iter().collect(),
-                evidence: self.evidence[place].clone(),
+                serving: self.workloads[place].as_ref().map(|workload| Run {
+                    workload,
+                    pods: self.pods[place].iter().collect(),
+                    evidence: self.evidence[place].clone(),
+                }),
+                trial: self.trials[place].as_ref().map(|(workload, evidence)| Run {
+                    workload,
+                    pods: Vec::new(),
+                    evidence: evidence.clone(),
+                }),
+                has_trials: self.has_trials,
             })
             .collect();
         next(wanted, &members, &self.others, at(second))
@@ -78,6 +95,16 @@ impl Seen {
                     Some(Workload { form, wanted: 2, ready: 2, changed: Some(at(0)), ..Workload::default() });
             }
             Step::AskOthers(_) => self.others = Others::Agree,
+            Step::Try(place) => {
+                let workload = Workload { form, wanted: 1, changed: Some(at(0)), ..Workload::default() };
+                self.trials[*place] = Some((workload, Evidence::None));
+            }
+            Step::ProveTrial(place) => {
+                if let Some((_, evidence)) = &mut self.trials[*place] {
+                    *evidence = Evidence::Right;
+                }
+            }
+            Step::EndTrial(place) => self.trials[*place] = None,
             Step::Change(place) => {
                 self.others = Others::Unknown;
                 self.evidence[*place] = Evidence::None;
@@ -184,6 +211,70 @@ fn one_that_does_not_pass_is_put_back_and_the_others_are_not_touched() {
     assert_eq!(seen.next(&wanted("c")), Step::Forget(0));
     // Back to what runs: nothing is left but the mark.
     assert_eq!(seen.run(&wanted("a")), [Step::Forget(0), Step::Done]);
+}
+
+/// "The goal is 0 lost and 0 wrong everywhere": what does not pass was never asked by a client.
+#[test]
+fn a_change_is_tried_where_no_client_comes() {
+    let mut seen = Seen::with_trials("a", 2);
+    let steps = seen.run(&wanted("b"));
+    let one = |place| {
+        [
+            Step::AskOthers(place),
+            Step::Try(place),
+            Step::ProveTrial(place),
+            Step::Change(place),
+            Step::EndTrial(place),
+            Step::Prove(place),
+            Step::Soak(place),
+            Step::Accept(place),
+        ]
+    };
+    let expected: Vec<Step> = one(0).into_iter().chain(one(1)).chain([Step::Done]).collect();
+    assert_eq!(steps, expected);
+
+    let mut seen = Seen::with_trials("a", 2);
+    let change = wanted("b");
+    for step in [Step::AskOthers(0), Step::Try(0)] {
+        assert_eq!(seen.next(&change), step);
+        seen.do_it(&change, &step);
+    }
+    let wrong = failure(Reason::WrongAnswer);
+    seen.trials[0].as_mut().expect("a trial").1 = Evidence::Failed(wrong.clone());
+    assert_eq!(seen.run(&change), [Step::Hold(0, wrong.clone()), Step::EndTrial(0), Step::Stalled]);
+    assert!(seen.workloads.iter().flatten().all(|workload| workload.form == "a"), "nothing was changed");
+    // The next change is tried as the first was.
+    let steps = seen.run(&wanted("c"));
+    assert_eq!(steps[..3], [Step::Forget(0), Step::Try(0), Step::ProveTrial(0)]);
+
+    // For a person to look at it stays until something else is wanted.
+    let mut seen = Seen::with_trials("a", 2);
+    let pause = Wanted { on_failure: OnFailure::Pause, ..wanted("b") };
+    for step in [Step::AskOthers(0), Step::Try(0)] {
+        seen.do_it(&pause, &step);
+    }
+    seen.trials[0].as_mut().expect("a trial").1 = Evidence::Failed(wrong.clone());
+    assert_eq!(seen.run(&pause), [Step::Hold(0, wrong), Step::Stalled]);
+    assert!(seen.trials[0].is_some());
+    assert_eq!(seen.next(&wanted("a")), Step::EndTrial(0));
+}
+
+/// What is on its way when something else is wanted is put back, or the new one is tried beside it.
+#[test]
+fn a_second_change_is_tried_too() {
+    let mut seen = Seen::with_trials("a", 2);
+    let first = wanted("b");
+    for step in [Step::AskOthers(0), Step::Try(0), Step::ProveTrial(0), Step::Change(0), Step::EndTrial(0)] {
+        seen.do_it(&first, &step);
+    }
+    assert_eq!(seen.next(&wanted("a")), Step::Change(0), "what was verified needs no trial");
+    let second = wanted("c");
+    assert_eq!(seen.next(&second), Step::Try(0));
+    seen.do_it(&second, &Step::Try(0));
+    let wrong = failure(Reason::WrongAnswer);
+    seen.trials[0].as_mut().expect("a trial").1 = Evidence::Failed(wrong.clone());
+    assert_eq!(seen.run(&second), [Step::PutBack(0, wrong), Step::EndTrial(0), Step::Stalled]);
+    assert_eq!(seen.workload(0).form, "a");
 }
 
 #[test]
@@ -293,14 +384,15 @@ fn a_pause_stops_it_where_it_is() {
 /// Killed after any step and started again, with what is only remembered gone, it comes to the same end.
 #[test]
 fn it_goes_on_where_it_was_after_any_step() {
-    for killed_after in 0..15 {
-        let mut seen = Seen::running("a", 3);
+    for killed_after in 0..24 {
+        let mut seen = Seen::with_trials("a", 3);
         let change = wanted("b");
         for _ in 0..killed_after {
             let step = seen.next(&change);
             seen.do_it(&change, &step);
         }
         seen.evidence = vec![Evidence::None; 3];
+        seen.trials.iter_mut().flatten().for_each(|(_, evidence)| *evidence = Evidence::None);
         seen.others = Others::Unknown;
         assert_eq!(seen.run(&change).last(), Some(&Step::Done));
         let done = |workload: &Workload| workload.form == "b" && workload.verified.as_deref() == Some("b");
