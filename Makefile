@@ -111,9 +111,10 @@ lint: deny ## format, clippy, licenses and bans; that generated files are up to 
 	$(CARGO) deny check bans licenses sources
 
 .PHONY: generate
-generate: ## write what is generated: the CRDs and docs/rules.md
+generate: ## write what is generated: the CRDs, docs/rules.md and the chart's README.md
 	$(CARGO) run --quiet --package port53-crds --bin generate
 	UPDATE=1 $(CARGO) test --quiet --package port53-zone the_document_is_the_table
+	UPDATE=1 $(CARGO) test --quiet --package port53-tests --test chart the_readme_lists_the_values
 
 .PHONY: peers
 peers: # the nameservers and tools that tests compare with

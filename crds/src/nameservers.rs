@@ -343,6 +343,36 @@ pub enum NameserverPhase {
     Leaving,
 }
 
+impl NameserverPhase {
+    /// All of them, in the order of a rollout.
+    pub const ALL: [Self; 9] = [
+        Self::Outdated,
+        Self::Trying,
+        Self::Updating,
+        Self::Verifying,
+        Self::Soaking,
+        Self::Updated,
+        Self::PuttingBack,
+        Self::Failed,
+        Self::Leaving,
+    ];
+
+    /// As it stands in a status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Outdated => "Outdated",
+            Self::Trying => "Trying",
+            Self::Updating => "Updating",
+            Self::Verifying => "Verifying",
+            Self::Soaking => "Soaking",
+            Self::Updated => "Updated",
+            Self::PuttingBack => "PuttingBack",
+            Self::Failed => "Failed",
+            Self::Leaving => "Leaving",
+        }
+    }
+}
+
 /// Why a rollout did not pass.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,11 +1,14 @@
 //! Flags and environment of the binary. Every flag has an environment variable: `--resolver` is `PORT53_RESOLVER`.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::core::Selector;
 use port53_crds::parse_duration;
 use port53_zone::{Name, name};
 
+use crate::admission::Kept;
 use crate::cluster::confirm::Resolver;
 
 /// Checks what people write, publishes what is right, asks the nameservers whether they answer it, and reports.
@@ -43,12 +46,54 @@ pub struct Arguments {
     /// How often it is looked for revisions and slices that nothing needs any more
     #[arg(long, env = "PORT53_PRUNE_INTERVAL", default_value = "1m", value_parser = interval)]
     pub prune_interval: Duration,
+    /// Address and port of /livez, /readyz and /metrics; nowhere when left out
+    #[arg(long, env = "PORT53_HEALTH_LISTEN", value_name = "ADDR:PORT")]
+    pub health_listen: Option<SocketAddr>,
+    /// The webhook, which tells people at once what their statuses would say
+    #[command(flatten)]
+    pub webhook: Webhook,
     /// Format of the log
     #[arg(long, env = "PORT53_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
     /// What to log: error, warn, info, debug, trace, or directives by module
     #[arg(long, env = "PORT53_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// The admission webhook.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Webhook {
+    /// Address and port that the API server asks about what people write, by TLS; nobody is asked when left out
+    #[arg(long, env = "PORT53_WEBHOOK_LISTEN", value_name = "ADDR:PORT")]
+    pub webhook_listen: Option<SocketAddr>,
+    /// The Service of that port, in the operator's namespace, for which a certificate is made and kept in the Secret
+    /// port53-webhook
+    #[arg(long, env = "PORT53_WEBHOOK_SERVICE", value_name = "NAME", default_value = "port53-operator")]
+    pub webhook_service: String,
+    /// The ValidatingWebhookConfiguration that is to trust it
+    #[arg(long, env = "PORT53_WEBHOOK_CONFIGURATION", value_name = "NAME", default_value = "port53")]
+    pub webhook_configuration: String,
+    /// A certificate in PEM that somebody else keeps, as cert-manager, and that the API server trusts already
+    #[arg(long, env = "PORT53_WEBHOOK_CERTIFICATE", value_name = "FILE", requires = "webhook_key")]
+    pub webhook_certificate: Option<PathBuf>,
+    /// Its key
+    #[arg(long, env = "PORT53_WEBHOOK_KEY", value_name = "FILE", requires = "webhook_certificate")]
+    pub webhook_key: Option<PathBuf>,
+}
+
+impl Webhook {
+    /// Where its certificate comes from.
+    pub fn kept(&self) -> Kept {
+        match (&self.webhook_certificate, &self.webhook_key) {
+            (Some(certificate), Some(key)) => {
+                Kept::Files { certificate: certificate.clone(), key: key.clone() }
+            }
+            _ => Kept::Own {
+                service: self.webhook_service.clone(),
+                configuration: self.webhook_configuration.clone(),
+            },
+        }
+    }
 }
 
 /// Format of the log.

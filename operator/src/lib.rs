@@ -25,15 +25,20 @@
 //! | [`proof`] | whether a nameserver answers what is published |
 //! | [`cluster`] | I/O: the API server, questions to the resolvers |
 //! | [`election`] | which of several operators works |
+//! | [`admission`] | the webhook: what would be refused is refused when it is written |
+//! | [`metrics`], [`http`] | what is counted, and where it is told |
 //! | [`config`], [`program`] | flags; the program around the engine |
 
+pub mod admission;
 pub mod cluster;
 pub mod config;
 pub mod election;
 pub mod engine;
 pub mod guard;
 pub mod history;
+pub mod http;
 pub mod index;
+pub mod metrics;
 pub mod nameservers;
 pub mod objects;
 pub mod program;

@@ -4,20 +4,26 @@
 //! for again. To leave is to stop: whatever was on its way is found by the one that starts next.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
 use port53_client::{chain, on_signal};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::admission::{self, Identity, Keeper, Kept};
 use crate::cluster::endpoints::Endpoints;
 use crate::cluster::follow::{self, Watches};
 use crate::config::{Arguments, LogFormat};
 use crate::election::{Election, Standing};
 use crate::engine::{Engine, Links, Settings};
+use crate::http::{self, Health};
+use crate::metrics::Metrics;
 use crate::nameservers;
 
 /// What the program allocates with. A plan is mostly small allocations, and a third cheaper than with the allocator of
@@ -90,15 +96,25 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
             (standing, Some(running))
         }
     };
-    let (links, _controller) = match arguments.nameserver_sets {
-        true => {
-            let (links, controller) = roll_out(&client, &watches, &standing, &stop);
-            (Some(links), Some(controller))
+    let metrics = Arc::new(Metrics::default());
+    let mut links = Links::default();
+    let _controller = arguments
+        .nameserver_sets
+        .then(|| roll_out(&client, &watches, &standing, &stop, &metrics, &mut links));
+    let identity = match arguments.webhook.webhook_listen {
+        Some(address) => {
+            let listener = listen(address, "the webhook").await?;
+            Some(admit(&client, &namespace, listener, arguments.webhook.kept(), &metrics, &leave, &mut links))
         }
-        false => (None, None),
+        None => None,
     };
+    if let Some(address) = arguments.health_listen {
+        let listener = listen(address, "health").await?;
+        let health = Health { metrics: metrics.clone(), identity };
+        tokio::spawn(http::serve(listener, health, leave.clone()));
+    }
     let endpoints = selector.map(Endpoints::new);
-    Engine::new(client, &namespace, endpoints, settings).run(received, links, standing, stop).await;
+    Engine::new(client, &namespace, endpoints, settings, metrics).run(received, links, standing, stop).await;
     if let Some(election) = election {
         match election.await? {
             // Nothing is written any more.
@@ -111,24 +127,50 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
     Ok(())
 }
 
+async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address} ({what}): {error}"))
+}
+
 /// Begins to look after the NameserverSets of the operator's namespace, until dropped.
 fn roll_out(
     client: &Client,
     watches: &Watches,
     standing: &Standing,
     stop: &CancellationToken,
-) -> (Links, AbortOnDropHandle<()>) {
+    metrics: &Arc<Metrics>,
+    links: &mut Links,
+) -> AbortOnDropHandle<()> {
     let (snapshots, asked) = mpsc::channel(1);
     let (hostnames, told) = watch::channel(Vec::new());
+    (links.snapshots, links.hostnames) = (Some(asked), Some(told));
     let (messages, received) = mpsc::channel(QUEUE);
     let followers = follow::start_nameservers(client, watches, &messages);
-    let controller = nameservers::Controller::new(client.clone(), snapshots, hostnames);
+    let controller = nameservers::Controller::new(client.clone(), snapshots, hostnames, metrics.clone());
     let (standing, stop) = (standing.clone(), stop.clone());
-    let running = tokio::spawn(async move {
+    AbortOnDropHandle::new(tokio::spawn(async move {
         let _followers = followers;
         controller.run(received, standing, stop).await;
-    });
-    (Links { snapshots: asked, hostnames: told }, AbortOnDropHandle::new(running))
+    }))
+}
+
+/// Begins to answer the API server, also while another operator works.
+fn admit(
+    client: &Client,
+    namespace: &str,
+    listener: TcpListener,
+    kept: Kept,
+    metrics: &Arc<Metrics>,
+    leave: &CancellationToken,
+    links: &mut Links,
+) -> Arc<Identity> {
+    let (worlds, asked) = mpsc::channel(1);
+    links.worlds = Some(asked);
+    let identity = Arc::new(Identity::default());
+    let keeper =
+        Keeper { client: client.clone(), namespace: namespace.to_owned(), kept, identity: identity.clone() };
+    tokio::spawn(keeper.run(leave.clone()));
+    tokio::spawn(admission::serve(listener, identity.clone(), worlds, metrics.clone(), leave.clone()));
+    identity
 }
 
 /// What tells this process from all others: the name of its pod or machine, and a number by chance.

@@ -6,6 +6,11 @@
 {{- .Values.nameservers.name | default (include "port53.name" .) -}}
 {{- end -}}
 
+{{- /* Of what belongs to the whole cluster. */ -}}
+{{- define "port53.webhook" -}}
+{{- printf "%s-%s" .Release.Namespace (include "port53.name" .) -}}
+{{- end -}}
+
 {{- define "port53.labels" -}}
 app.kubernetes.io/part-of: port53
 app.kubernetes.io/instance: {{ .Release.Name }}

@@ -133,6 +133,9 @@ impl Engine {
         zone.confirming.last = Some(Arc::new(confirmation));
         zone.confirming.rounds = if is_complete { 0 } else { zone.confirming.rounds.saturating_add(1) };
         let rounds = zone.confirming.rounds;
+        if is_complete && is_current {
+            self.measure_propagation(apex);
+        }
         match is_complete {
             true => self.records_are_served(apex, serial),
             false => self.records_wait(apex, serial),

@@ -230,6 +230,8 @@ impl Engine {
             keeping => keeping,
         };
         zone.written(version, attempt.version.stored.clone(), attempt.begun, now);
+        zone.confirming.heard = is_serving.then_some(attempt.heard);
+        self.metrics.published(now - attempt.begun);
         if is_serving {
             zone.has_left = false;
             self.published.insert(apex.clone(), planning::published(&attempt.version.stored));
@@ -251,6 +253,7 @@ impl Engine {
     }
 
     fn was_not_published(&mut self, apex: &Name, attempt: Box<Attempt>, error: WriteError) {
+        self.metrics.not_published();
         let Some(zone) = self.zones.get_mut(apex) else { return };
         let serial = attempt.version.stored.head.soa.serial;
         let why = (error != WriteError::Conflict).then(|| error.to_string());

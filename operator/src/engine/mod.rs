@@ -31,6 +31,8 @@
 //! | `leaving` | Zones that are deleted; finalizers |
 //! | `keeping` | checkpoints, and restoring what others delete |
 //! | `pruning` | deleting what history does not keep |
+//! | `linking` | what others ask: the zones as they are published, the world as it is; and what they tell |
+//! | `measuring` | what is counted |
 //! | `transferring` | the Secrets of keys, who may transfer which zone, telling secondaries |
 
 mod assembling;
@@ -39,6 +41,8 @@ mod deciding;
 mod heads;
 mod keeping;
 mod leaving;
+mod linking;
+mod measuring;
 mod planning;
 mod pruning;
 mod reporting;
@@ -56,8 +60,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use port53_client::watch::{Told, Trouble, What};
 use port53_zone::Name;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -67,10 +71,12 @@ use crate::cluster::follow::Kind;
 use crate::cluster::store::Store;
 use crate::election::Standing;
 use crate::index::{Index, Key, Noted};
-use crate::proof::oracle::{self, Zones};
+use crate::metrics::Metrics;
 use crate::stages::{Planner, Published};
 use heads::Heads;
 use keeping::Library;
+pub use linking::Links;
+use linking::{Linked, hear_links};
 use statuses::{Object, Statuses};
 use transferring::Transfers;
 use zone::ZoneState;
@@ -81,16 +87,6 @@ const AT_ONCE: usize = 4096;
 const ASKED_AT_ONCE: usize = 64;
 /// How long it is waited for more before it is said that something cannot be followed.
 const LOST_PATIENCE: Duration = Duration::from_millis(300);
-
-/// What the engine and the controller of nameservers tell each other.
-#[derive(Debug)]
-pub struct Links {
-    /// Who asks for the zones as they are published.
-    pub snapshots: Receiver<oneshot::Sender<Zones>>,
-    /// The hostnames of nameservers that were found to answer rightly: NS of zones that name none, beside those of the
-    /// settings.
-    pub hostnames: watch::Receiver<Vec<Name>>,
-}
 
 /// How the engine is to go about it.
 #[derive(Clone, Debug)]
@@ -108,6 +104,7 @@ pub struct Settings {
 /// See the module.
 pub struct Engine {
     settings: Settings,
+    metrics: Arc<Metrics>,
     client: Client,
     store: Store,
     index: Index,
@@ -135,6 +132,8 @@ pub struct Engine {
     /// When the timer for a plan is due.
     next_plan: Option<Instant>,
     started: Instant,
+    /// When it was counted over all zones.
+    measured: Option<Instant>,
     /// Whether this operator works, and not another.
     leads: bool,
 }
@@ -152,6 +151,7 @@ enum Timer {
     Restore,
     SayLost,
     Keys,
+    Measure,
 }
 
 /// A job that ended.
@@ -167,9 +167,16 @@ enum Ended {
 
 impl Engine {
     /// An engine over a namespace. `endpoints` finds resolvers beside those of the settings.
-    pub fn new(client: Client, namespace: &str, endpoints: Option<Endpoints>, settings: Settings) -> Self {
+    pub fn new(
+        client: Client,
+        namespace: &str,
+        endpoints: Option<Endpoints>,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let now = Instant::now();
         Engine {
+            metrics,
             store: Store::new(&client, namespace),
             client,
             index: Index::default(),
@@ -193,6 +200,7 @@ impl Engine {
             settings,
             next_plan: None,
             started: now,
+            measured: None,
             leads: false,
         }
     }
@@ -201,7 +209,7 @@ impl Engine {
     pub async fn run(
         mut self,
         mut messages: Receiver<Told<Kind>>,
-        mut links: Option<Links>,
+        mut links: Links,
         mut standing: Standing,
         leave: CancellationToken,
     ) {
@@ -221,6 +229,7 @@ impl Engine {
                 linked = hear_links(&mut links) => match linked {
                     // Who asked may have left meanwhile.
                     Linked::Snapshot(answer) => drop(answer.send(self.snapshot())),
+                    Linked::World(answer) => drop(answer.send(self.world())),
                     Linked::Hostnames(found) => {
                         let new = found.into_iter().filter(|hostname| !given.contains(hostname));
                         self.settings.nameservers = given.iter().cloned().chain(new).collect();
@@ -235,6 +244,7 @@ impl Engine {
             while let Some(Some(ended)) = self.jobs.join_next().now_or_never() {
                 self.ended(ended);
             }
+            self.measure();
             if !std::mem::replace(&mut self.leads, *standing.leads.borrow()) {
                 if !self.leads {
                     continue;
@@ -258,16 +268,6 @@ impl Engine {
         let zones: Vec<Name> = self.zones.keys().cloned().collect();
         zones.iter().for_each(|apex| self.confirm(apex));
         self.plan.heard(Instant::now());
-    }
-
-    /// The zones as they are published. Contents are shared, not copied.
-    fn snapshot(&self) -> Zones {
-        Zones::new(
-            self.published.values().map(|published| oracle::Zone {
-                content: published.content.clone(),
-                soa: published.soa.clone(),
-            }),
-        )
     }
 
     /// Takes note of what a watch told.
@@ -372,6 +372,8 @@ impl Engine {
                 Timer::Restore => self.restore_what_is_missing(),
                 Timer::SayLost => self.say_lost(),
                 Timer::Keys => self.write_keys(),
+                // Each turn measures.
+                Timer::Measure => {}
             }
         }
     }
@@ -438,21 +440,6 @@ fn lost_lines(lost: &BTreeMap<Kind, Trouble>) -> Vec<String> {
         ),
     };
     by_reason.into_iter().map(line).collect()
-}
-
-/// What the controller of nameservers told.
-enum Linked {
-    Snapshot(oneshot::Sender<Zones>),
-    Hostnames(Vec<Name>),
-}
-
-async fn hear_links(links: &mut Option<Links>) -> Linked {
-    let Some(links) = links else { return std::future::pending().await };
-    tokio::select! {
-        Some(answer) = links.snapshots.recv() => Linked::Snapshot(answer),
-        Ok(()) = links.hostnames.changed() => Linked::Hostnames(links.hostnames.borrow_and_update().clone()),
-        else => std::future::pending().await,
-    }
 }
 
 async fn sleep_until(at: Option<Instant>) {

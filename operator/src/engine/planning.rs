@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use port53_crds::{Holder, RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, Zone};
 use port53_store::Revision;
 use port53_zone::content::Change;
-use port53_zone::{Name, Rtype, name, rules, serial};
+use port53_zone::{Name, Rtype, name, serial};
 
 use super::deciding::{Decision, Orders};
 use super::zone::{Asked, Rollback, ZoneState};
-use super::{Engine, Timer, keeping, leaving, wall};
+use super::{Engine, Timer, keeping, leaving};
 use crate::guard;
 use crate::index::Key;
 use crate::objects::ObjectRef;
-use crate::stages::{self, Inputs, MissingZone, Published, ZoneOutcome};
+use crate::stages::{Inputs, Published, ZoneOutcome};
 
 /// The most between two plans, in a cluster where each takes long.
 const MOST_PAUSE: Duration = Duration::from_secs(1);
@@ -54,6 +54,7 @@ impl Engine {
         self.plan.heard = None;
         self.make_plan(heard, now);
         let took = now.elapsed();
+        self.metrics.planned(took);
         let pause = if took < NO_PAUSE { Duration::ZERO } else { took.min(MOST_PAUSE) };
         self.plan.due = Instant::now() + pause;
         tracing::debug!(number = self.plan.number, micros = took.as_micros() as u64, "planned");
@@ -69,13 +70,7 @@ impl Engine {
         let withdrawn = self.withdrawn_zones();
         let objects = self.index.objects(&withdrawn);
         let serials = self.serials();
-        let settings = stages::Settings {
-            now: wall().as_second().try_into().unwrap_or_default(),
-            salt: crate::salt(),
-            limits: rules::Limits::default(),
-            nameservers: self.settings.nameservers.clone(),
-            missing_zone: MissingZone::Keep,
-        };
+        let settings = self.stage_settings();
         let inputs =
             Inputs { objects: &objects, published: &self.published, serials: &serials, settings: &settings };
         let plan = self.planner.plan(&inputs);

@@ -149,6 +149,8 @@ pub(crate) struct Confirming {
     pub(crate) rounds: u32,
     /// When they are asked again.
     pub(crate) again_at: Option<Instant>,
+    /// When the first change of what is published was heard of, until all of them answer it.
+    pub(crate) heard: Option<Instant>,
 }
 
 /// What a person wants the zone to be rolled back to.

@@ -28,6 +28,8 @@ const STALE: (usize, Duration) = (20, Duration::from_millis(250));
 const TIMED: usize = 100;
 /// How often a pod must be slow, and how long is waited in between.
 const SLOW: (usize, Duration) = (4, Duration::from_secs(1));
+/// Looks in a row at which a nameserver that is watched may be silent.
+const SILENT: usize = 3;
 /// Between looks at a nameserver that is watched.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -266,15 +268,17 @@ pub async fn soak(
 ) -> Result<(), Failure> {
     let begun = tokio::time::Instant::now();
     let before = (count(&pods).await, count(&others).await);
+    let mut unanswered = 0;
     while begun.elapsed() < how_long {
         tokio::time::sleep(LOOK.min(how_long - begun.elapsed().min(how_long))).await;
         // The snapshot is of each moment: what is published meanwhile must be answered too.
-        let Ok(Proven { failure: Some(failure), .. }) =
-            prove_all(snapshots.clone(), pods.clone(), others.clone(), TIMED / 5, 0).await
-        else {
-            continue;
-        };
-        return Err(failure);
+        let proven = prove_all(snapshots.clone(), pods.clone(), others.clone(), TIMED / 5, 0).await;
+        match proven.ok().and_then(|proven| proven.failure) {
+            None => unanswered = 0,
+            // One whose container has ended is silent for a moment: Kubernetes tells that, and how it ended.
+            Some(failure) if failure.reason == Reason::NoAnswer && unanswered < SILENT => unanswered += 1,
+            Some(failure) => return Err(failure),
+        }
     }
     let after = (count(&pods).await, count(&others).await);
     soak::compare(&since(&after.0, &before.0), &since(&after.1, &before.1))

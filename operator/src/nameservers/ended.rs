@@ -131,6 +131,7 @@ impl Controller {
             }
             What::Failed(failure) => {
                 let RolloutFailure { revision, nameserver, reason, message } = &failure;
+                self.metrics.rollout_failed(&key.1, nameserver, reason);
                 tracing::error!(
                     set = key.1,
                     nameserver,

@@ -21,15 +21,19 @@
 //! | [`objects`] | the objects of a nameserver. Pure |
 //! | [`asking`], [`soak`] | questions to pods, and what they count |
 //! | [`report`] | the status of a set. Pure |
+//! | `gathering` | what is known of a set, for a look at it |
 //! | `steps` | carrying out a step |
 //! | `ended` | what comes of it |
 //! | `leaving` | what is to go |
+//! | `measuring` | what is counted |
 //! | `newest` | which of two versions of an object counts |
 //! | `writing` | requests to the API server |
 
 pub mod asking;
 mod ended;
+mod gathering;
 mod leaving;
+mod measuring;
 mod newest;
 pub mod objects;
 pub mod plan;
@@ -45,14 +49,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
+use kube::Client;
 use kube::api::DynamicObject;
 use kube::core::Selector;
-use kube::{Client, ResourceExt};
 use port53_client::watch::{Told, What};
-use port53_crds::{
-    NameserverSet, NameserverSetStatus, PAUSE_ANNOTATION, PIN_ANNOTATION, RETRY_ANNOTATION, RolloutFailure,
-    WorkloadKind, parse_duration,
-};
+use port53_crds::{NameserverSet, NameserverSetStatus, RolloutFailure};
 use port53_zone::{Name, name};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -60,10 +61,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::election::{Fence, Standing};
 use crate::index::{Key, Shelf};
-use asking::{Snapshots, Target};
+use crate::metrics::Metrics;
+use asking::Snapshots;
 use newest::Newest;
-use plan::{Evidence, Member, Others, Run, Step, Wanted};
-use revision::Revision;
+use plan::{Evidence, Others, Step};
 pub use seen::Kind;
 use seen::{KeptRevision, Pod, Role, Service, Workload};
 
@@ -82,6 +83,7 @@ pub fn selector() -> Selector {
 /// See the module.
 pub struct Controller {
     client: Client,
+    metrics: Arc<Metrics>,
     snapshots: Snapshots,
     hostnames: watch::Sender<Vec<Name>>,
     sets: Shelf<NameserverSet>,
@@ -149,9 +151,15 @@ enum Ended {
 
 impl Controller {
     /// A controller that knows nothing yet. What the zones' NS are to be is said to `hostnames`.
-    pub fn new(client: Client, snapshots: Snapshots, hostnames: watch::Sender<Vec<Name>>) -> Self {
+    pub fn new(
+        client: Client,
+        snapshots: Snapshots,
+        hostnames: watch::Sender<Vec<Name>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Controller {
             client,
+            metrics,
             snapshots,
             hostnames,
             sets: Shelf::default(),
@@ -252,6 +260,7 @@ impl Controller {
     fn look(&mut self) {
         let keys: Vec<Key> = self.sets.iter().map(|(key, _)| key.clone()).collect();
         self.states.retain(|key, _| keys.contains(key));
+        self.measure_anew();
         for key in &keys {
             self.states.entry(key.clone()).or_default();
             self.look_at(key);
@@ -327,94 +336,12 @@ impl Controller {
         let status = report::status(&seen, self.sets.status(key));
         let is_free = state
             .is_some_and(|state| !state.is_busy && state.not_before.is_none_or(|at| at <= Instant::now()));
+        self.measure(key, &status);
         self.report(key, &set, status);
         if is_free && set.metadata.deletion_timestamp.is_none() {
             let revision = Arc::new(revision);
             self.carry_out(key, &set, &revision, &wanted.attempt, step);
         }
-    }
-
-    /// The revision that is to run: that of the spec, or the one that a person has pinned.
-    fn revision_of(&self, key: &Key, set: &NameserverSet) -> (Revision, Option<String>) {
-        let of_spec = Revision::of_spec(&set.spec);
-        let Some(pinned) = set.annotations().get(PIN_ANNOTATION) else { return (of_spec, None) };
-        let mut kept = self.revisions.iter().filter(|(_, kept)| kept.set == key.1);
-        match kept.find(|(_, kept)| kept.revision.name() == *pinned) {
-            Some((_, kept)) => (kept.revision.clone(), None),
-            None => {
-                let trouble = format!(
-                    "{PIN_ANNOTATION} says {pinned}, and no revision of that name is kept: kubectl get \
-                     controllerrevisions -n {} shows those that are",
-                    key.0
-                );
-                (of_spec, Some(trouble))
-            }
-        }
-    }
-
-    fn wanted(&self, set: &NameserverSet, revision: &str) -> Wanted {
-        let annotation = |name: &str| set.annotations().get(name).map(String::as_str);
-        let attempt = match annotation(RETRY_ANNOTATION) {
-            Some(again) => format!("{revision}/{again}"),
-            None => revision.to_owned(),
-        };
-        let rollout = &set.spec.rollout;
-        Wanted {
-            attempt,
-            is_paused: annotation(PAUSE_ANNOTATION) == Some("true"),
-            // The schema takes nothing else.
-            deadline: parse_duration(&rollout.deadline).unwrap_or(Duration::from_secs(600)),
-            on_failure: rollout.on_failure,
-            may_be_unavailable: rollout.max_unavailable_nameservers as usize,
-        }
-    }
-
-    fn members<'a>(&'a self, key: &Key, set: &'a NameserverSet, forms: &'a [String]) -> Vec<Member<'a>> {
-        let one = |(nameserver, form): (&'a port53_crds::Nameserver, &'a String)| {
-            let serving = self.run_of(key, &nameserver.name, Role::Serving);
-            let is_deployment = |run: &Run<'_>| run.workload.kind == WorkloadKind::Deployment;
-            Member {
-                name: &nameserver.name,
-                form,
-                has_trials: set.spec.workload == WorkloadKind::Deployment
-                    && serving.as_ref().is_some_and(is_deployment),
-                serving,
-                trial: self.run_of(key, &nameserver.name, Role::Trial),
-            }
-        };
-        set.spec.nameservers.iter().zip(forms).map(one).collect()
-    }
-
-    fn run_of(&self, key: &Key, nameserver: &str, role: Role) -> Option<Run<'_>> {
-        let workload = self.workload_of(key, nameserver, role)?;
-        let asked = self.states.get(key).and_then(|state| state.asked.get(&(nameserver.to_owned(), role)));
-        let asked = asked.filter(|asked| workload.form == asked.form);
-        Some(Run {
-            workload,
-            pods: self.pods_of(key, nameserver, role),
-            evidence: asked.map(|asked| asked.evidence.clone()).unwrap_or_default(),
-        })
-    }
-
-    fn workloads(&self, key: &Key) -> impl Iterator<Item = &Workload> {
-        let all = self.deployments.iter().chain(self.daemon_sets.iter());
-        let of_set = all.filter(|((namespace, _), workload)| *namespace == key.0 && workload.set == key.1);
-        of_set.map(|(_, workload)| workload.as_ref())
-    }
-
-    /// The workload of a nameserver that clients reach.
-    fn workload(&self, key: &Key, nameserver: &str) -> Option<&Workload> {
-        self.workload_of(key, nameserver, Role::Serving)
-    }
-
-    fn workload_of(&self, key: &Key, nameserver: &str, role: Role) -> Option<&Workload> {
-        self.workloads(key).find(|workload| workload.nameserver == nameserver && workload.role == role)
-    }
-
-    fn pods_of(&self, key: &Key, nameserver: &str, role: Role) -> Vec<&Pod> {
-        let of_set = self.pods.iter().filter(|((namespace, _), pod)| *namespace == key.0 && pod.set == key.1);
-        let all = of_set.map(|(_, pod)| pod.as_ref());
-        all.filter(|pod| pod.nameserver == nameserver && pod.role == role).collect()
     }
 
     /// Drops what is known of forms that are no longer run, and ends watching those whose containers begin again.
@@ -456,33 +383,6 @@ impl Controller {
                 asked.soak = None;
             }
         }
-    }
-
-    /// The pods of a nameserver, or of its trial, that have the form that it is to have.
-    fn targets(&self, key: &Key, nameserver: &str, role: Role) -> Vec<Target> {
-        let Some(run) = self.run_of(key, nameserver, role) else { return Vec::new() };
-        run.current_pods().filter_map(Target::of).collect()
-    }
-
-    /// The ready pods of the other nameservers, all of them or one of each.
-    fn other_targets(
-        &self,
-        key: &Key,
-        set: &NameserverSet,
-        nameserver: &str,
-        one_of_each: bool,
-    ) -> Vec<Target> {
-        let others = set.spec.nameservers.iter().filter(|other| other.name != nameserver);
-        let verified = others.filter(|other| {
-            self.workload(key, &other.name)
-                .is_some_and(|workload| workload.verified.as_ref() == Some(&workload.form))
-        });
-        let targets = verified.flat_map(|other| {
-            let pods = self.pods_of(key, &other.name, Role::Serving).into_iter();
-            let pods = pods.filter(|pod| pod.is_ready && !pod.is_leaving);
-            pods.filter_map(Target::of).take(if one_of_each { 1 } else { usize::MAX })
-        });
-        targets.collect()
     }
 
     /// Takes note of an object that was written here, before the watch tells of it.

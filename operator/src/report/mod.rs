@@ -33,7 +33,7 @@ pub enum Service<'a> {
 }
 
 /// Why an object is not accepted: the first error says it in one word, all of them in a message.
-fn refusal(verdict: &Verdict) -> (Reason, String) {
+pub(crate) fn refusal(verdict: &Verdict) -> (Reason, String) {
     let errors: Vec<&Complaint> =
         verdict.complaints.iter().filter(|complaint| complaint.severity == Severity::Error).collect();
     let reason = errors.first().map_or(Reason::InvalidSpec, |complaint| complaint.reason);
@@ -55,7 +55,7 @@ fn warnings(verdict: &Verdict) -> String {
 }
 
 /// `spec.values[0]: "192.0.2.300" is …: write …`.
-fn sentence(complaint: &Complaint) -> String {
+pub(crate) fn sentence(complaint: &Complaint) -> String {
     let mut text = String::new();
     if !complaint.field.is_empty() {
         text.push_str(&format!("{}: ", complaint.field));

@@ -3,9 +3,11 @@
 mod before;
 pub mod build;
 mod gather;
+mod judge;
 mod planner;
 mod validate;
 
+pub use judge::judge;
 pub use planner::Planner;
 
 use std::collections::BTreeMap;

@@ -10,18 +10,17 @@ use port53_tests::release::{Helm, Release};
 /// Rolls out a change that has a fault, and gives what is said of it once it was put back. What is found in a trial has
 /// never been where clients come.
 fn is_put_back(release: &Release<'_>, reason: &str, change: &[&str], by: Found) -> String {
-    let forms = || {
+    let seen = || {
         ["ns1", "ns2"].map(|name| {
-            let name = format!("{}-{name}", release.namespace);
-            let deployment = release.get("deployment", &name).expect("a Deployment");
-            let form = deployment["metadata"]["labels"]["port53.dev/form"].clone();
-            (form, deployment["metadata"]["generation"].clone())
+            let deployment = release.get("deployment", &format!("{}-{name}", release.namespace));
+            let form = deployment.expect("a Deployment")["metadata"]["labels"]["port53.dev/form"].clone();
+            (form, release.kubectl(&format!("get pods -o name -l port53.dev/nameserver={name}")))
         })
     };
-    let before = forms();
+    let before = seen();
     release.upgrade(&[&VALUES[..], change].concat());
     let message = release.comes_to(&format!("Stalled=True {reason}"));
-    let now = forms();
+    let now = seen();
     assert_eq!(now[0].0, before[0].0, "it runs what it ran\n{}", release.seen());
     assert_eq!(now[1], before[1], "the other is not touched\n{}", release.seen());
     assert_eq!(now[0] == before[0], by == Found::InTrial, "{before:?} {now:?}\n{}", release.seen());

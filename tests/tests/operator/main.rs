@@ -2,6 +2,7 @@
 //!
 //! | file | what it shows |
 //! |---|---|
+//! | `admission` | the webhook |
 //! | `cli` | `port53` against a cluster |
 //! | `records` | created, edited, refused, deleted; conflicts; CNAME replaced by A |
 //! | `zones` | grants, delegation, child zones; deleted, kept, restored |
@@ -17,6 +18,7 @@
 //! | `prune` | pruning while it is published |
 //! | `versions` | every version of an object, for those above |
 
+mod admission;
 mod between;
 mod cli;
 mod election;

@@ -1,0 +1,51 @@
+//! Admission: the API server asks before it stores what people write, and what would be refused in a status is refused
+//! there and then, in the same words (a validating webhook).
+//!
+//! ```text
+//! kubectl apply ──▶ API server ──AdmissionReview──▶ serve ──World──▶ review ──stages::judge──▶ yes, or why not
+//!                       ▲                             │  ▲
+//!          caBundle ────┤         key, certificate ───┘  └── engine: what is written and published now
+//!                    keeping ──▶ Secret port53-webhook
+//! ```
+//!
+//! It is a courtesy, and nothing depends on it: the operator decides when it publishes, whether it was asked or not, and
+//! the configuration says `failurePolicy: Ignore`, so that what people write is stored while no operator is there. What may
+//! become right by itself, as a record that comes before its Zone, is let through. It has no effect beside its answer, so
+//! that `--dry-run=server` is judged like everything else.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | `review` | what is answered to a question. Pure |
+//! | `serve` | HTTPS |
+//! | `authority` | certificates, and when they are made anew. Pure but for the keys |
+//! | `keeping` | the Secret that they are kept in, and what the API server is to trust |
+
+mod authority;
+mod keeping;
+mod review;
+mod serve;
+
+use std::collections::BTreeMap;
+
+use port53_zone::Name;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::objects::Objects;
+use crate::stages::{Published, Settings};
+
+pub use keeping::{Identity, Keeper, Kept};
+pub use serve::serve;
+
+/// What is written and published at some moment. Shared, not copied.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// What people wrote.
+    pub objects: Objects,
+    /// What is published, by apex.
+    pub published: BTreeMap<Name, Published>,
+    /// As those of the engine.
+    pub settings: Settings,
+}
+
+/// Asks the engine for the world as it is; nobody answers while it is not known.
+pub type Worlds = mpsc::Sender<oneshot::Sender<Option<World>>>;

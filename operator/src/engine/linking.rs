@@ -1,0 +1,84 @@
+//! What others ask of the engine, and tell it: the controller of nameservers, and the webhook.
+
+use port53_zone::{Name, rules};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::{oneshot, watch};
+
+use super::{Engine, wall};
+use crate::admission::World;
+use crate::proof::oracle::{self, Zones};
+use crate::stages::{self, MissingZone};
+
+/// Who asks and tells; nobody where there is none.
+#[derive(Debug, Default)]
+pub struct Links {
+    /// The controller of nameservers asks for the zones as they are published.
+    pub snapshots: Option<Receiver<oneshot::Sender<Zones>>>,
+    /// It tells the hostnames of nameservers that were found to answer rightly: NS of zones that name none, beside those
+    /// of the settings.
+    pub hostnames: Option<watch::Receiver<Vec<Name>>>,
+    /// The webhook asks for the world.
+    pub worlds: Option<Receiver<oneshot::Sender<Option<World>>>>,
+}
+
+/// What was asked or told.
+pub(super) enum Linked {
+    Snapshot(oneshot::Sender<Zones>),
+    World(oneshot::Sender<Option<World>>),
+    Hostnames(Vec<Name>),
+}
+
+pub(super) async fn hear_links(links: &mut Links) -> Linked {
+    tokio::select! {
+        Some(answer) = next(&mut links.snapshots) => Linked::Snapshot(answer),
+        Some(answer) = next(&mut links.worlds) => Linked::World(answer),
+        Some(hostnames) = changed(&mut links.hostnames) => Linked::Hostnames(hostnames),
+        else => std::future::pending().await,
+    }
+}
+
+async fn next<T>(receiver: &mut Option<Receiver<T>>) -> Option<T> {
+    receiver.as_mut()?.recv().await
+}
+
+async fn changed(hostnames: &mut Option<watch::Receiver<Vec<Name>>>) -> Option<Vec<Name>> {
+    let hostnames = hostnames.as_mut()?;
+    hostnames.changed().await.ok()?;
+    Some(hostnames.borrow_and_update().clone())
+}
+
+impl Engine {
+    /// The zones as they are published. Contents are shared, not copied.
+    pub(super) fn snapshot(&self) -> Zones {
+        Zones::new(
+            self.published.values().map(|published| oracle::Zone {
+                content: published.content.clone(),
+                soa: published.soa.clone(),
+            }),
+        )
+    }
+
+    /// What the next plan would start from, once that is known.
+    pub(super) fn world(&mut self) -> Option<World> {
+        if !self.is_ready() {
+            return None;
+        }
+        let withdrawn = self.withdrawn_zones();
+        Some(World {
+            objects: self.index.objects(&withdrawn),
+            published: self.published.clone(),
+            settings: self.stage_settings(),
+        })
+    }
+
+    /// How the stages are to go about it now.
+    pub(super) fn stage_settings(&self) -> stages::Settings {
+        stages::Settings {
+            now: wall().as_second().try_into().unwrap_or_default(),
+            salt: crate::salt(),
+            limits: rules::Limits::default(),
+            nameservers: self.settings.nameservers.clone(),
+            missing_zone: MissingZone::Keep,
+        }
+    }
+}
