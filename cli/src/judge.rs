@@ -42,6 +42,7 @@ impl Standing {
             salt: self.salt,
             limits: rules::Limits::default(),
             nameservers: Vec::new(),
+            sets: None,
             missing_zone: MissingZone::Withdraw,
         };
         let plan = self.planner.plan(&Inputs {

@@ -50,12 +50,18 @@ use crate::{bounds, conditions};
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
     )
 )]
+#[x_kube(
+    validation = Rule::new("(has(self.nameserverSetRef) ? (has(self.nameserverSetRef.__namespace__) ? self.nameserverSetRef.__namespace__ : '') : '*') == (has(oldSelf.nameserverSetRef) ? (has(oldSelf.nameserverSetRef.__namespace__) ? oldSelf.nameserverSetRef.__namespace__ : '') : '*')")
+        .message("the namespace of nameserverSetRef is immutable, as others would answer from one moment to the next: create another Zone for the domain that names the other set, have the zone above delegate to its nameservers, then delete this one")
+        .field_path(".nameserverSetRef")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct ZoneSpec {
     /// The name of the zone, with or without the last dot, such as example.com. Immutable.
     #[schemars(schema_with = "bounds::domain")]
     pub domain: String,
-    /// The nameservers that answer for the zone.
+    /// The NameserverSet whose nameservers answer for the zone; the operator of its namespace publishes it. When left
+    /// out, the one that takes Zones which name none. Its namespace is immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nameserver_set_ref: Option<NameserverSetRef>,
     /// Hostnames that the NS records at the apex name, absolute, with or without the last dot; a

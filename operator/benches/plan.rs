@@ -73,6 +73,7 @@ impl Bench {
             salt: [1; 16],
             limits: Limits::default(),
             nameservers: Vec::new(),
+            sets: None,
             missing_zone: MissingZone::Keep,
         };
         let serials = BTreeMap::new();

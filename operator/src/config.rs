@@ -37,6 +37,10 @@ pub struct Arguments {
     /// after the other. Their pods are asked unless --resolver-selector says others
     #[arg(long, env = "PORT53_NAMESERVER_SETS")]
     pub nameserver_sets: bool,
+    /// Leave Zones without a nameserverSetRef to another operator of the cluster, and take those alone that name this
+    /// namespace
+    #[arg(long, env = "PORT53_ONLY_NAMED")]
+    pub only_named: bool,
     /// Ask for lists as streams, which is lighter for an API server that does so
     #[arg(long, env = "PORT53_STREAMING_LIST")]
     pub streaming_list: bool,

@@ -23,6 +23,7 @@ use crate::config::{Arguments, LogFormat};
 use crate::election::{Election, Standing};
 use crate::engine::{Engine, Links, Settings};
 use crate::http::{self, Health};
+use crate::index::Scope;
 use crate::metrics::Metrics;
 use crate::nameservers;
 
@@ -78,6 +79,7 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
         resolvers: arguments.resolver,
         history_octets: arguments.history_octets,
         prune_interval: arguments.prune_interval,
+        scope: Scope { namespace: namespace.clone(), only_named: arguments.only_named },
     };
     let (messages, received) = mpsc::channel(QUEUE);
     let _watches = follow::start(&client, &watches, &messages);
@@ -141,11 +143,11 @@ fn roll_out(
     links: &mut Links,
 ) -> AbortOnDropHandle<()> {
     let (snapshots, asked) = mpsc::channel(1);
-    let (hostnames, told) = watch::channel(Vec::new());
-    (links.snapshots, links.hostnames) = (Some(asked), Some(told));
+    let (sets, told) = watch::channel(None);
+    (links.snapshots, links.sets) = (Some(asked), Some(told));
     let (messages, received) = mpsc::channel(QUEUE);
     let followers = follow::start_nameservers(client, watches, &messages);
-    let controller = nameservers::Controller::new(client.clone(), snapshots, hostnames, metrics.clone());
+    let controller = nameservers::Controller::new(client.clone(), snapshots, sets, metrics.clone());
     let (standing, stop) = (standing.clone(), stop.clone());
     AbortOnDropHandle::new(tokio::spawn(async move {
         let _followers = followers;

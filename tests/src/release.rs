@@ -209,6 +209,16 @@ impl<'a> Release<'a> {
     /// # Panics
     /// When it is not served.
     pub fn zone(&self) -> String {
+        self.zone_of(None)
+    }
+
+    /// The same, of the set of this name in this namespace.
+    ///
+    /// # Panics
+    /// When it is not served.
+    pub fn zone_of(&self, set: Option<&str>) -> String {
+        let named = set.map(|set| format!(", nameserverSetRef: {{name: {set}, namespace: {set}}}"));
+        let named = named.unwrap_or_default();
         let namespace = self.cluster.create_namespace("dns");
         let domain = format!("{namespace}.example");
         let mut objects = format!(
@@ -216,7 +226,7 @@ impl<'a> Release<'a> {
 apiVersion: port53.dev/v1alpha1
 kind: Zone
 metadata: {{name: zone, namespace: {namespace}}}
-spec: {{domain: {domain}}}
+spec: {{domain: {domain}{named}}}
 "
         );
         let mut record = |name: &str, owner: &str, rtype: &str, value: &str| {

@@ -45,6 +45,7 @@ impl Cluster {
             salt: NO_SALT,
             limits: rules::Limits::default(),
             nameservers,
+            sets: None,
             missing_zone: MissingZone::Keep,
         };
         let serials = BTreeMap::new();

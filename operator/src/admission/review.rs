@@ -144,6 +144,7 @@ mod tests {
                 salt: [0; 16],
                 limits: Limits::default(),
                 nameservers: Vec::new(),
+                sets: None,
                 missing_zone: MissingZone::Keep,
             },
         }

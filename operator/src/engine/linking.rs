@@ -1,22 +1,24 @@
 //! What others ask of the engine, and tell it: the controller of nameservers, and the webhook.
 
-use port53_zone::{Name, rules};
+use std::sync::Arc;
+
+use port53_zone::rules;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
 
 use super::{Engine, wall};
 use crate::admission::World;
 use crate::proof::oracle::{self, Zones};
-use crate::stages::{self, MissingZone};
+use crate::stages::{self, MissingZone, SetTerms};
 
 /// Who asks and tells; nobody where there is none.
 #[derive(Debug, Default)]
 pub struct Links {
     /// The controller of nameservers asks for the zones as they are published.
     pub snapshots: Option<Receiver<oneshot::Sender<Zones>>>,
-    /// It tells the hostnames of nameservers that were found to answer rightly: NS of zones that name none, beside those
-    /// of the settings.
-    pub hostnames: Option<watch::Receiver<Vec<Name>>>,
+    /// It tells what sets there are, once it knows: whose zones they take, and hostnames of nameservers that were found to
+    /// answer rightly.
+    pub sets: Option<watch::Receiver<Option<Arc<[SetTerms]>>>>,
     /// The webhook asks for the world.
     pub worlds: Option<Receiver<oneshot::Sender<Option<World>>>>,
 }
@@ -25,14 +27,14 @@ pub struct Links {
 pub(super) enum Linked {
     Snapshot(oneshot::Sender<Zones>),
     World(oneshot::Sender<Option<World>>),
-    Hostnames(Vec<Name>),
+    Sets(Option<Arc<[SetTerms]>>),
 }
 
 pub(super) async fn hear_links(links: &mut Links) -> Linked {
     tokio::select! {
         Some(answer) = next(&mut links.snapshots) => Linked::Snapshot(answer),
         Some(answer) = next(&mut links.worlds) => Linked::World(answer),
-        Some(hostnames) = changed(&mut links.hostnames) => Linked::Hostnames(hostnames),
+        Some(sets) = changed(&mut links.sets) => Linked::Sets(sets),
         else => std::future::pending().await,
     }
 }
@@ -41,10 +43,10 @@ async fn next<T>(receiver: &mut Option<Receiver<T>>) -> Option<T> {
     receiver.as_mut()?.recv().await
 }
 
-async fn changed(hostnames: &mut Option<watch::Receiver<Vec<Name>>>) -> Option<Vec<Name>> {
-    let hostnames = hostnames.as_mut()?;
-    hostnames.changed().await.ok()?;
-    Some(hostnames.borrow_and_update().clone())
+async fn changed<T: Clone>(receiver: &mut Option<watch::Receiver<T>>) -> Option<T> {
+    let receiver = receiver.as_mut()?;
+    receiver.changed().await.ok()?;
+    Some(receiver.borrow_and_update().clone())
 }
 
 impl Engine {
@@ -78,6 +80,7 @@ impl Engine {
             salt: crate::salt(),
             limits: rules::Limits::default(),
             nameservers: self.settings.nameservers.clone(),
+            sets: self.sets.clone(),
             missing_zone: MissingZone::Keep,
         }
     }

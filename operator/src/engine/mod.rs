@@ -70,9 +70,9 @@ use crate::cluster::endpoints::Endpoints;
 use crate::cluster::follow::Kind;
 use crate::cluster::store::Store;
 use crate::election::Standing;
-use crate::index::{Index, Key, Noted};
+use crate::index::{Index, Key, Noted, Scope};
 use crate::metrics::Metrics;
-use crate::stages::{Planner, Published};
+use crate::stages::{Planner, Published, SetTerms};
 use heads::Heads;
 use keeping::Library;
 pub use linking::Links;
@@ -99,6 +99,8 @@ pub struct Settings {
     pub history_octets: u64,
     /// How often what is not needed any more is looked for.
     pub prune_interval: Duration,
+    /// Which Zones are looked after.
+    pub scope: Scope,
 }
 
 /// See the module.
@@ -116,6 +118,8 @@ pub struct Engine {
     published: BTreeMap<Name, Published>,
     planner: Planner,
     plan: planning::Plans,
+    /// The NameserverSets, once they are known.
+    sets: Option<Arc<[SetTerms]>>,
     statuses: Statuses,
     library: Library,
     transfers: Transfers,
@@ -179,7 +183,7 @@ impl Engine {
             metrics,
             store: Store::new(&client, namespace),
             client,
-            index: Index::default(),
+            index: Index::new(settings.scope.clone()),
             resolvers: settings.resolvers.clone().into(),
             endpoints,
             heads: Heads::default(),
@@ -187,6 +191,7 @@ impl Engine {
             published: BTreeMap::new(),
             planner: Planner::default(),
             plan: planning::Plans::new(now),
+            sets: None,
             statuses: Statuses::default(),
             library: Library::default(),
             transfers: Transfers::new(namespace),
@@ -214,7 +219,6 @@ impl Engine {
         leave: CancellationToken,
     ) {
         let mut told = Vec::new();
-        let given = self.settings.nameservers.clone();
         loop {
             // While another operator works, this one only takes note of what is told.
             let next = self.timers.first().map(|(at, _)| *at).filter(|_| self.leads);
@@ -230,9 +234,8 @@ impl Engine {
                     // Who asked may have left meanwhile.
                     Linked::Snapshot(answer) => drop(answer.send(self.snapshot())),
                     Linked::World(answer) => drop(answer.send(self.world())),
-                    Linked::Hostnames(found) => {
-                        let new = found.into_iter().filter(|hostname| !given.contains(hostname));
-                        self.settings.nameservers = given.iter().cloned().chain(new).collect();
+                    Linked::Sets(sets) => {
+                        self.sets = sets;
                         self.plan.heard(Instant::now());
                     }
                 },
@@ -279,7 +282,7 @@ impl Engine {
         }
         match kind {
             Kind::Zone => {
-                let noted = self.index.zones.note(what);
+                let noted = self.index.note_zone(what);
                 self.noted(noted, Object::Zone);
             }
             Kind::Record => {

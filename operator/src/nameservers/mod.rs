@@ -62,6 +62,7 @@ use tokio_util::sync::CancellationToken;
 use crate::election::{Fence, Standing};
 use crate::index::{Key, Shelf};
 use crate::metrics::Metrics;
+use crate::stages::SetTerms;
 use asking::Snapshots;
 use newest::Newest;
 use plan::{Evidence, Others, Step};
@@ -85,7 +86,7 @@ pub struct Controller {
     client: Client,
     metrics: Arc<Metrics>,
     snapshots: Snapshots,
-    hostnames: watch::Sender<Vec<Name>>,
+    told_sets: watch::Sender<Option<Arc<[SetTerms]>>>,
     sets: Shelf<NameserverSet>,
     deployments: Shelf<Workload>,
     daemon_sets: Shelf<Workload>,
@@ -150,18 +151,18 @@ enum Ended {
 }
 
 impl Controller {
-    /// A controller that knows nothing yet. What the zones' NS are to be is said to `hostnames`.
+    /// A controller that knows nothing yet. What sets there are is said to `told_sets`.
     pub fn new(
         client: Client,
         snapshots: Snapshots,
-        hostnames: watch::Sender<Vec<Name>>,
+        told_sets: watch::Sender<Option<Arc<[SetTerms]>>>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Controller {
             client,
             metrics,
             snapshots,
-            hostnames,
+            told_sets,
             sets: Shelf::default(),
             deployments: Shelf::default(),
             daemon_sets: Shelf::default(),
@@ -198,7 +199,11 @@ impl Controller {
             while let Ok(told) = messages.try_recv() {
                 self.hear(told);
             }
-            if self.is_whole() && *standing.leads.borrow() && !standing.fence.is_closed() {
+            if !self.is_whole() {
+                continue;
+            }
+            self.tell_sets();
+            if *standing.leads.borrow() && !standing.fence.is_closed() {
                 self.look();
             }
         }
@@ -265,30 +270,31 @@ impl Controller {
             self.states.entry(key.clone()).or_default();
             self.look_at(key);
         }
-        let hostnames = self.hostnames_of_all();
-        self.hostnames.send_if_modified(|before| {
-            let is_other = *before != hostnames;
-            *before = hostnames;
+    }
+
+    /// Tells what sets there are, in the order of their names, and which of their nameservers were found to answer rightly.
+    fn tell_sets(&self) {
+        let sets = self.sets.iter().map(|(key, set)| SetTerms {
+            namespace: key.0.clone(),
+            name: key.1.clone(),
+            allowed: set.spec.allowed_zones.clone(),
+            nameservers: self.hostnames_of(key, set),
+        });
+        let sets: Arc<[SetTerms]> = sets.collect();
+        self.told_sets.send_if_modified(|before| {
+            let is_other = before.as_ref() != Some(&sets);
+            *before = Some(sets);
             is_other
         });
     }
 
-    /// The hostnames of nameservers that are in their specs and were found to answer rightly, in order.
-    fn hostnames_of_all(&self) -> Vec<Name> {
-        let mut all: Vec<Name> = Vec::new();
-        for (key, set) in self.sets.iter() {
-            for nameserver in &set.spec.nameservers {
-                let workload = self.workload(key, &nameserver.name);
-                if workload.is_none_or(|workload| workload.verified.is_none()) {
-                    continue;
-                }
-                match name::parse_absolute(&nameserver.hostname) {
-                    Ok(hostname) if !all.contains(&hostname) => all.push(hostname),
-                    _ => {}
-                }
-            }
-        }
-        all
+    /// The hostnames of nameservers that are in the spec and were found to answer rightly, in order.
+    fn hostnames_of(&self, key: &Key, set: &NameserverSet) -> Vec<Name> {
+        let verified = set.spec.nameservers.iter().filter(|nameserver| {
+            let workload = self.workload(key, &nameserver.name);
+            workload.is_some_and(|workload| workload.verified.is_some())
+        });
+        verified.filter_map(|nameserver| name::parse_absolute(&nameserver.hostname).ok()).collect()
     }
 
     fn look_at(&mut self, key: &Key) {

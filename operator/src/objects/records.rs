@@ -45,6 +45,11 @@ impl Records {
         self.of_zones.iter()
     }
 
+    /// Keeps the records of those Zones alone, by namespace and name.
+    pub fn retain(&mut self, is_kept: impl Fn(&(String, String)) -> bool) {
+        self.of_zones.retain(|zone, _| is_kept(zone));
+    }
+
     /// All records.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<DNSRecord>> {
         self.of_zones.values().flat_map(|list| list.iter())

@@ -13,6 +13,7 @@ pub use planner::Planner;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use port53_crds::ZoneGrant;
 use port53_zone::content::{Applied, Change, Content};
 use port53_zone::{Name, Soa, rules};
 
@@ -55,8 +56,23 @@ pub struct Settings {
     pub limits: rules::Limits,
     /// Hostnames of the nameservers of zones that name none.
     pub nameservers: Vec<Name>,
+    /// The NameserverSets, where they are known: they say whose zones they take, and bring hostnames of their own.
+    pub sets: Option<Arc<[SetTerms]>>,
     /// What becomes of a published zone whose holder is not among the objects.
     pub missing_zone: MissingZone,
+}
+
+/// What a NameserverSet says of zones.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SetTerms {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Whose zones it takes: those of its namespace when empty.
+    pub allowed: Vec<ZoneGrant>,
+    /// Hostnames of its nameservers that were found to answer rightly, in order.
+    pub nameservers: Vec<Name>,
 }
 
 /// What becomes of a published zone whose Zone or master file is missing.

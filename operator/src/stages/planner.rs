@@ -15,7 +15,7 @@ use port53_zone::{Name, Soa};
 
 use super::before::Before;
 use super::gather::{Gathered, Held, Source, gather};
-use super::{Children, Inputs, Plan, Published, ZoneOutcome, build, validate};
+use super::{Children, Inputs, Plan, Published, SetTerms, ZoneOutcome, build, validate};
 use crate::objects::{MasterZone, ObjectRef, OfZone};
 use crate::verdict::{Complaint, Outcome, Verdict};
 
@@ -52,6 +52,7 @@ struct Seen {
     serials: Vec<u32>,
     limits: Limits,
     nameservers: Vec<Name>,
+    sets: Option<Arc<[SetTerms]>>,
     /// What was published.
     published: Option<(ObjectRef, Content, Soa)>,
 }
@@ -170,6 +171,7 @@ impl Seen {
             serials: serials(inputs, &held.apex).to_vec(),
             limits: inputs.settings.limits.clone(),
             nameservers: inputs.settings.nameservers.clone(),
+            sets: inputs.settings.sets.clone(),
             published: published
                 .map(|Published { holder, content, soa }| (holder.clone(), content.clone(), soa.clone())),
         }
@@ -201,6 +203,7 @@ impl Seen {
             && self.serials == serials(inputs, &held.apex)
             && self.limits == inputs.settings.limits
             && self.nameservers == inputs.settings.nameservers
+            && self.sets == inputs.settings.sets
     }
 }
 

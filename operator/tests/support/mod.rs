@@ -18,6 +18,7 @@ pub(crate) fn settings() -> Settings {
         salt: [7; 16],
         limits: rules::Limits::default(),
         nameservers: Vec::new(),
+        sets: None,
         missing_zone: MissingZone::Keep,
     }
 }

@@ -33,6 +33,34 @@ fn the_default_install_answers() {
     assert_eq!(said, "NoError ns1.dns.example.net. ns2.dns.example.net.");
 }
 
+/// "`allowedZones` says whose zones a set takes", and a Zone whose nameservers answer for it.
+#[test]
+fn two_releases_answer_each_for_its_own() {
+    let first = Release::install(cluster(), Helm::Four, &VALUES);
+    let own =
+        [r#"operator.takesUnnamedZones=false"#, r#"nameservers.allowedZones=[{"domains":["*.example"]}]"#];
+    let second = Release::install(cluster(), Helm::Four, &[&VALUES[..], &own].concat());
+    first.comes_to("Ready=True RolledOut");
+    second.comes_to("Ready=True RolledOut");
+    let domain = second.zone_of(Some(&second.namespace));
+    let question = format!("www.{domain} A");
+    for (release, said) in [(&second, "NoError 192.0.2.10"), (&first, "Refused")] {
+        let says = release.says(release.addresses("ns1")[0], &question, Transport::Udp);
+        assert_eq!(says, said, "{}", release.seen());
+    }
+    let said = second.says(second.addresses("ns2")[0], &format!("{domain} NS"), Transport::Udp);
+    assert_eq!(said, "NoError ns1.dns.example.net. ns2.dns.example.net.");
+    // What it does not take is refused, by the webhook at the latest when the operator has looked.
+    let namespace = domain.trim_end_matches(".example");
+    let zone = format!(
+        "apiVersion: port53.dev/v1alpha1\nkind: Zone\nmetadata: {{name: other, namespace: {namespace}}}\n\
+         spec: {{domain: other.test, nameserverSetRef: {{name: {0}, namespace: {0}}}}}\n",
+        second.namespace
+    );
+    let done = cluster().kubectl_with(&["apply", "--server-side", "-f", "-"], &zone);
+    assert!(!done.success && done.stderr.contains("does not take other.test."), "{done:?}");
+}
+
 /// "Tests ask `kubectl auth can-i` for what must and must not be."
 #[test]
 fn each_may_do_what_it_must_and_nothing_else() {
@@ -55,6 +83,8 @@ fn each_may_do_what_it_must_and_nothing_else() {
         ("operator", "patch", "zones.port53.dev/status", "default"),
         ("operator", "patch", "deployments.apps", own),
         ("operator", "update", "leases.coordination.k8s.io/port53-operator", own),
+        ("operator", "get", "secrets/port53-webhook", own),
+        ("reader", "get", "nameserversets.port53.dev", own),
     ] {
         assert!(can(account, verb, what, namespace), "{account} must {verb} {what} in {namespace}");
     }
@@ -71,6 +101,8 @@ fn each_may_do_what_it_must_and_nothing_else() {
         ("operator", "patch", "dnsrecords.port53.dev", "default"),
         ("operator", "delete", "zones.port53.dev", "default"),
         ("operator", "*", "*", own),
+        ("operator", "patch", "validatingwebhookconfigurations.admissionregistration.k8s.io", own),
+        ("reader", "patch", "nameserversets.port53.dev", own),
     ] {
         assert!(!can(account, verb, what, namespace), "{account} must not {verb} {what} in {namespace}");
     }

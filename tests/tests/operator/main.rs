@@ -14,6 +14,7 @@
 //! | `transfers` | zones for secondaries: keys in Secrets, who may, who is told |
 //! | `guards` | what a person decides: removals held, rollback |
 //! | `nameservers` | who has to answer: one that is silent, those that EndpointSlices name |
+//! | `sets` | whose Zones an operator looks after |
 //! | `quiet` | what is written and asked no more often than it must be |
 //! | `prune` | pruning while it is published |
 //! | `versions` | every version of an object, for those above |
@@ -29,6 +30,7 @@ mod nameservers;
 mod prune;
 mod quiet;
 mod records;
+mod sets;
 mod starts;
 mod transfers;
 mod versions;

@@ -104,12 +104,13 @@ fn terms(inputs: &Inputs<'_>, claim: &Claim<'_>) -> Result<Terms, Vec<Complaint>
             let published = inputs.published.get(&claim.apex).filter(|_| claim.is_published);
             // In a directory nobody but the Zone names nameservers: there its word counts.
             let kept = published.filter(|_| inputs.settings.missing_zone == MissingZone::Keep);
-            Terms::read(zone, &claim.apex, &inputs.settings.nameservers, kept).or_else(|complaints| {
-                match published {
+            super::sets::nameservers(inputs.settings, inputs.objects, zone, &claim.apex)
+                .map_err(|complaint| vec![*complaint])
+                .and_then(|nameservers| Terms::read(zone, &claim.apex, &nameservers, kept))
+                .or_else(|complaints| match published {
                     Some(published) => Ok(Terms::last_good(published, complaints)),
                     None => Err(complaints),
-                }
-            })
+                })
         }
     }
 }

@@ -5,6 +5,7 @@
 //! holds any more, all but those withdrawn stay as they are: they are *frozen*.
 
 mod claims;
+mod sets;
 mod terms;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
