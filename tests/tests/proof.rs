@@ -3,8 +3,9 @@
 //!
 //! The oracle shares nothing with what the resolver answers by, so each is the other's test.
 
+use port53_operator::proof::ask::Transport;
 use port53_operator::proof::oracle::{Zone, Zones};
-use port53_operator::proof::prove::prove;
+use port53_operator::proof::prove::{Answered, prove, prove_over};
 use port53_operator::proof::{Question, sample};
 use port53_tests::generate::{Chance, Known, questions, zones};
 use port53_tests::process::Process;
@@ -25,6 +26,7 @@ const BEYOND: [&str; 3] = ["ANY", "NSEC", "RRSIG"];
 /// A resolver that answers these zones from its disk.
 struct Served {
     address: SocketAddr,
+    encrypted: [(Transport, SocketAddr); 3],
     _process: Process,
     _dir: TempDir,
 }
@@ -35,19 +37,31 @@ fn serve(zones: &Zones) -> Served {
     std::fs::create_dir(&cache).expect("a directory");
     let images = zones.iter().map(|zone| Image::new(zone.content.clone(), zone.soa.clone()));
     disk_cache::write(&cache, images).expect("a cache");
+    let pair = rcgen::generate_simple_self_signed(vec!["ns1.example.net".to_owned()]).expect("a certificate");
+    let files = [("tls.crt", pair.cert.pem()), ("tls.key", pair.signing_key.serialize_pem())];
+    for (name, pem) in &files {
+        std::fs::write(dir.path().join(name), pem).expect("a file");
+    }
     let mut command = Command::new(env!("CARGO_BIN_EXE_port53-resolver-tested"));
     command
+        .args(["--listen-tls=127.0.0.1:0", "--listen-quic=127.0.0.1:0", "--listen-https=127.0.0.1:0"])
+        .arg(format!("--tls-certificate={}", dir.path().join("tls.crt").display()))
+        .arg(format!("--tls-key={}", dir.path().join("tls.key").display()))
         .args(["--source=disk", "--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0", "--log-format=json"])
         .arg(format!("--cache-dir={}", cache.display()));
     let process = Process::start("port53-resolver", command, dir.path());
-    let address = eventually("port53-resolver", || {
+    let said = |message: &str, field: &str| {
         let output = process.output();
-        let line = output.lines().find(|line| line.contains("\"listening\"")).ok_or("not listening")?;
+        let line =
+            output.lines().find(|line| line.contains(&format!("\"{message}\""))).ok_or("not listening")?;
         let line: serde_json::Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        let addresses = line["fields"]["addresses"].as_str().unwrap_or_default();
-        addresses.trim_matches(['[', ']']).parse::<SocketAddr>().map_err(|error| error.to_string())
-    });
-    Served { address, _process: process, _dir: dir }
+        let addresses = line["fields"][field].as_str().unwrap_or_default();
+        addresses.trim_matches(['[', ']']).parse::<SocketAddr>().map_err(|error| format!("{field}: {error}"))
+    };
+    let address = eventually("port53-resolver", || said("listening", "addresses"));
+    let encrypted = [(Transport::Tls, "tls"), (Transport::Quic, "quic"), (Transport::Https, "https")]
+        .map(|(transport, field)| (transport, said("encrypted", field).expect("it is said before")));
+    Served { address, encrypted, _process: process, _dir: dir }
 }
 
 /// Zones made by chance, with questions about each.
@@ -111,4 +125,23 @@ async fn another_content_of_the_same_serial_does_not_pass() {
     let proof = prove(served.address, &newer, &questions).await;
     assert_eq!(proof.asked, 0);
     assert!(proof.stale.len() * 10 > questions.len() * 9, "{} of {}", proof.stale.len(), questions.len());
+}
+
+/// "one of each transport that is on"
+#[tokio::test(flavor = "multi_thread")]
+async fn every_transport_is_asked() {
+    let (zones, asked) = made();
+    let served = serve(&zones);
+    for (transport, address) in served.encrypted {
+        let proof = prove_over(transport, address, &zones, &asked[..50]).await;
+        let wrong: Vec<String> = proof.mismatches.iter().map(ToString::to_string).collect();
+        // Some are about names of which the standards leave open what is answered.
+        assert!(proof.asked > 25, "{transport:?}: {} were judged", proof.asked);
+        assert_eq!((proof.right, wrong), (proof.asked, Vec::new()), "{transport:?}");
+        // Where nobody listens, that is said.
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
+        let proof = prove_over(transport, nobody, &zones, &asked[..1]).await;
+        let [mismatch] = &proof.mismatches[..] else { panic!("{transport:?}: {proof:?}") };
+        assert!(matches!(mismatch.answered, Answered::Nothing(_)), "{mismatch}");
+    }
 }

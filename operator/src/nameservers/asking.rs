@@ -14,12 +14,17 @@ use super::soak::{self, Counted};
 use crate::proof::ask::Transport;
 use crate::proof::judge::Reply;
 use crate::proof::oracle::Zones;
-use crate::proof::prove::{Answered, Mismatch, Proof, prove};
+use crate::proof::prove::{Answered, Mismatch, Proof, prove, prove_over};
 use crate::proof::{Question, ask, sample};
 
 /// Ports of a pod, by the names that the chart gives them, and where they are when nobody names them.
 const DNS: (&str, u16) = ("dns", 5353);
 const HEALTH: (&str, u16) = ("health", 8053);
+/// Encrypted transports are on where a port has this name.
+const ENCRYPTED: [(&str, Transport); 3] =
+    [("dns-tls", Transport::Tls), ("dns-quic", Transport::Quic), ("dns-https", Transport::Https)];
+/// Questions that are asked over each of those.
+const EACH: usize = 10;
 /// Zones of which the others are asked before one is changed.
 const ZONES: usize = 200;
 /// How often a version that is not the published one is asked for again, and how long is waited before.
@@ -45,6 +50,8 @@ pub struct Target {
     pub dns: SocketAddr,
     /// Where it says how it is.
     pub health: SocketAddr,
+    /// Where it answers over transports that are encrypted.
+    pub encrypted: Vec<(Transport, SocketAddr)>,
 }
 
 impl Target {
@@ -58,6 +65,12 @@ impl Target {
             name: format!("{} (pod {})", pod.nameserver, pod.name),
             dns: at(DNS),
             health: at(HEALTH),
+            encrypted: ENCRYPTED
+                .iter()
+                .filter_map(|(name, transport)| {
+                    Some((*transport, SocketAddr::new(address, *pod.ports.get(*name)?)))
+                })
+                .collect(),
         })
     }
 }
@@ -146,10 +159,7 @@ pub async fn prove_all(
         proven.counts.1 += proof.asked - proof.right - wrong;
         if wrong > most {
             let first = mismatch.map(|mismatch| said(pod, &mismatch)).unwrap_or_default();
-            let reason = match proof.mismatches.first().map(|mismatch| &mismatch.answered) {
-                Some(Answered::Nothing(_)) => Reason::NoAnswer,
-                _ => Reason::WrongAnswer,
-            };
+            let reason = proof.mismatches.first().map_or(Reason::WrongAnswer, reason);
             let message = format!("{wrong} of {} questions are answered otherwise: {first}", proof.asked);
             proven.failure = Some(Failure { reason, message });
             return Ok(proven);
@@ -163,12 +173,35 @@ pub async fn prove_all(
             proven.failure = Some(Failure { reason: Reason::WrongAnswer, message });
             return Ok(proven);
         }
+        let few = &questions[..questions.len().min(EACH)];
+        if let Some(failure) = wrong_if_encrypted(pod, &zones, few).await {
+            proven.failure = Some(failure);
+            return Ok(proven);
+        }
         if let Some(failure) = slower(pod, &others, &questions).await {
             proven.failure = Some(failure);
             return Ok(proven);
         }
     }
     Ok(proven)
+}
+
+/// What a pod answers wrongly over the encrypted transports that are on. What is of another version by now says nothing.
+async fn wrong_if_encrypted(pod: &Target, zones: &Zones, questions: &[Question]) -> Option<Failure> {
+    for (transport, address) in &pod.encrypted {
+        let proof = prove_over(*transport, *address, zones, questions).await;
+        if let Some(mismatch) = proof.mismatches.first() {
+            return Some(Failure { reason: reason(mismatch), message: said(pod, mismatch) });
+        }
+    }
+    None
+}
+
+fn reason(mismatch: &Mismatch) -> Reason {
+    match mismatch.answered {
+        Answered::Nothing(_) => Reason::NoAnswer,
+        Answered::Otherwise(_) => Reason::WrongAnswer,
+    }
 }
 
 /// Asks one pod, and once more what it answered from another version than was published when it was asked.

@@ -18,7 +18,7 @@
 //! | [`revision`] | what nameservers run, and its names. Pure |
 //! | [`seen`] | workloads, pods, Services, kept revisions, as they are told |
 //! | [`plan`] | which step is next. Pure |
-//! | [`objects`] | the objects of a nameserver. Pure |
+//! | [`objects`], `services` | the objects of a nameserver. Pure |
 //! | [`asking`], [`soak`] | questions to pods, and what they count |
 //! | [`report`] | the status of a set. Pure |
 //! | `gathering` | what is known of a set, for a look at it |
@@ -40,6 +40,7 @@ pub mod plan;
 pub mod report;
 pub mod revision;
 pub mod seen;
+mod services;
 pub mod soak;
 mod steps;
 mod writing;

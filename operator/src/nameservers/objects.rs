@@ -3,16 +3,14 @@
 //! They are applied whole, by server-side apply with a field manager of our own: what somebody else changes of these
 //! fields is put right, what somebody else adds (the replicas that an autoscaler sets) stays.
 
-use port53_crds::{
-    CONTAINER, FamilyPolicy, GROUP, NameserverSet, Protocols, ServiceKind, TrafficPolicy, VERSION,
-    WorkloadKind,
-};
+use port53_crds::{CONTAINER, GROUP, NameserverSet, VERSION, WorkloadKind};
 use serde_json::{Map, Value, json};
 
 use super::revision::{Form, Revision};
 use super::seen::{
     CHANGED, FAILED, FORM, HOSTNAME, LEAVING, REVISION, Role, SET, VERIFIED, VERIFIED_REVISION, Workload,
 };
+use super::services;
 use crate::cluster::people::MANAGER;
 use crate::index::Key;
 
@@ -32,7 +30,8 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn name(&self) -> String {
+    /// The name of its objects.
+    pub(super) fn name(&self) -> String {
         match self.role {
             Role::Serving => name(&self.set.1, self.nameserver),
             Role::Trial => trial_name(&self.set.1, self.nameserver),
@@ -134,7 +133,7 @@ pub fn trial(place: &Place<'_>, form: &Form, marks: &Marks) -> Object {
 /// All objects of a nameserver but the workload that it is not made of.
 pub fn all(place: &Place<'_>, set: &NameserverSet, form: &Form, marks: &Marks) -> Vec<Object> {
     let mut objects = vec![workload(place, set.spec.replicas, form, marks)];
-    objects.extend(services(place, form));
+    objects.extend(services::services(place, form));
     objects.push(budget(place));
     objects
 }
@@ -230,71 +229,6 @@ fn template(place: &Place<'_>, form: &Form, form_name: &str) -> Value {
 /// Which server it is, a pod says when it is asked (RFC 5001): its name.
 const NSID: &str = "PORT53_NSID";
 
-fn services(place: &Place<'_>, form: &Form) -> Vec<Object> {
-    let service = &form.service;
-    let kind = service.kind.unwrap_or(ServiceKind::LoadBalancer);
-    let port = |protocol: &str| {
-        let mut port = json!({
-            "name": if protocol == "UDP" { "dns" } else { "dns-tcp" },
-            "port": 53,
-            "protocol": protocol,
-            "targetPort": if protocol == "UDP" { "dns" } else { "dns-tcp" },
-        });
-        if let Some(node_port) = service.node_port.filter(|_| kind != ServiceKind::ClusterIP) {
-            port["nodePort"] = json!(node_port);
-        }
-        port
-    };
-    let one = |name: String, ports: Value| {
-        let mut spec = json!({
-            "type": match kind {
-                ServiceKind::ClusterIP => "ClusterIP",
-                ServiceKind::NodePort => "NodePort",
-                ServiceKind::LoadBalancer => "LoadBalancer",
-            },
-            "selector": selector(place),
-            "ports": ports,
-            "ipFamilyPolicy": match service.ip_family_policy.unwrap_or(FamilyPolicy::PreferDualStack) {
-                FamilyPolicy::SingleStack => "SingleStack",
-                FamilyPolicy::PreferDualStack => "PreferDualStack",
-                FamilyPolicy::RequireDualStack => "RequireDualStack",
-            },
-        });
-        if kind != ServiceKind::ClusterIP {
-            let policy = service.external_traffic_policy.unwrap_or(TrafficPolicy::Local);
-            spec["externalTrafficPolicy"] = json!(match policy {
-                TrafficPolicy::Cluster => "Cluster",
-                TrafficPolicy::Local => "Local",
-            });
-        }
-        if kind == ServiceKind::LoadBalancer {
-            let given = [
-                ("loadBalancerIP", &service.load_balancer_ip),
-                ("loadBalancerClass", &service.load_balancer_class),
-            ];
-            for (field, value) in given {
-                if let Some(value) = value {
-                    spec[field] = json!(value);
-                }
-            }
-        }
-        if let Some(first) = service.cluster_ips.first() {
-            spec["clusterIP"] = json!(first);
-            spec["clusterIPs"] = json!(service.cluster_ips);
-        }
-        let mut metadata = metadata(place, &name);
-        metadata["annotations"] = json!(service.annotations);
-        object(Kind::Service, metadata, json!({"spec": spec}))
-    };
-    let name = place.name();
-    match service.protocols.unwrap_or(Protocols::Together) {
-        Protocols::Together => vec![one(name, json!([port("UDP"), port("TCP")]))],
-        Protocols::Apart => {
-            vec![one(name.clone(), json!([port("UDP")])), one(format!("{name}-tcp"), json!([port("TCP")]))]
-        }
-    }
-}
-
 /// One pod at a time may be moved away, as for a node that is drained.
 fn budget(place: &Place<'_>) -> Object {
     let metadata = metadata(place, &place.name());
@@ -312,7 +246,7 @@ pub fn kept(set: &Key, uid: &str, revision: &Revision, number: i64) -> Object {
     object(Kind::ControllerRevision, metadata, json!({"revision": number, "data": revision}))
 }
 
-fn object(kind: Kind, metadata: Value, mut value: Value) -> Object {
+pub(super) fn object(kind: Kind, metadata: Value, mut value: Value) -> Object {
     let name = metadata["name"].as_str().unwrap_or_default().to_owned();
     value["apiVersion"] = json!(kind.api_version());
     value["kind"] = json!(kind.as_str());
@@ -320,7 +254,7 @@ fn object(kind: Kind, metadata: Value, mut value: Value) -> Object {
     Object { kind, name, value }
 }
 
-fn metadata(place: &Place<'_>, name: &str) -> Value {
+pub(super) fn metadata(place: &Place<'_>, name: &str) -> Value {
     let (namespace, set) = place.set;
     let mut labels = pod_labels(place);
     labels["app.kubernetes.io/managed-by"] = json!(MANAGER);
@@ -340,7 +274,7 @@ fn metadata(place: &Place<'_>, name: &str) -> Value {
 }
 
 /// What tells the pods of a nameserver from all others. It can never change.
-fn selector(place: &Place<'_>) -> Value {
+pub(super) fn selector(place: &Place<'_>) -> Value {
     json!({SET: place.set.1, (place.role.label()): place.nameserver})
 }
 
@@ -470,6 +404,33 @@ mod tests {
         assert_eq!((services[0].0, services[1].0), ("public-ns1", "public-ns1-tcp"));
         assert_eq!(services[1].1[0]["protocol"], "TCP");
         assert_eq!(services[1].1[0]["nodePort"], 30053);
+    }
+
+    #[test]
+    fn transports_that_are_on_are_offered() {
+        let mut template = template();
+        template["spec"]["containers"][0]["ports"] = json!([
+            {"name": "dns", "containerPort": 5353, "protocol": "UDP"},
+            {"name": "dns-tls", "containerPort": 8853, "protocol": "TCP"},
+            {"name": "dns-quic", "containerPort": 8853, "protocol": "UDP"},
+        ]);
+        let of = |service: Value| {
+            let nameservers = json!([{"name": "ns1", "hostname": "ns1.example.net"}]);
+            let all = objects(&set(json!({
+                "nameservers": nameservers, "template": template, "service": service,
+            })));
+            let services = all.into_iter().filter(|object| object.kind == Kind::Service);
+            let ports = |object: Object| -> Vec<String> {
+                let ports = object.value["spec"]["ports"].as_array().cloned().unwrap_or_default();
+                ports
+                    .iter()
+                    .map(|port| format!("{}/{}", port["port"], port["protocol"].as_str().unwrap_or_default()))
+                    .collect()
+            };
+            services.map(ports).collect::<Vec<_>>()
+        };
+        assert_eq!(of(json!({})), [vec!["53/UDP", "53/TCP", "853/TCP", "853/UDP"]]);
+        assert_eq!(of(json!({"protocols": "Apart"})), [vec!["53/UDP", "853/UDP"], vec!["53/TCP", "853/TCP"]]);
     }
 
     #[test]

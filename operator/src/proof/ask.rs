@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use domain::base::MessageBuilder;
 use domain::base::iana::Class;
 use futures::StreamExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
-use super::Question;
 use super::judge::ZONEVERSION;
+use super::{Question, encrypted};
 
 /// How long a datagram is waited for, and how often it is sent.
 const DATAGRAM: Duration = Duration::from_millis(700);
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 8;
 /// Over a connection.
 const PIPELINED: usize = 64;
 /// How long a connection may take, and how long nothing may come over it.
-const CONNECTION: Duration = Duration::from_secs(3);
+pub(super) const CONNECTION: Duration = Duration::from_secs(3);
 /// What fits a datagram that is not fragmented (RFC 9715).
 const PAYLOAD: u16 = 1232;
 /// More than any answer to such a query.
@@ -39,6 +39,12 @@ pub enum Transport {
     Udp,
     /// A connection (RFC 7766).
     Tcp,
+    /// DNS over TLS (RFC 7858).
+    Tls,
+    /// DNS over QUIC (RFC 9250).
+    Quic,
+    /// DNS over HTTPS (RFC 8484).
+    Https,
 }
 
 impl Transport {
@@ -47,6 +53,9 @@ impl Transport {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Quic => "QUIC",
+            Transport::Https => "HTTPS",
         }
     }
 }
@@ -64,7 +73,17 @@ pub async fn all(address: SocketAddr, transport: Transport, questions: &[Questio
             };
             futures::stream::iter(questions).map(ask).buffered(AT_ONCE).collect().await
         }
-        Transport::Tcp => connection(address, questions).await,
+        Transport::Tcp => match connect(address).await {
+            Ok(stream) => converse(stream, questions).await,
+            Err(why) => nothing(questions, &why),
+        },
+        Transport::Tls => match encrypted::tls(address).await {
+            Ok(stream) => converse(stream, questions).await,
+            Err(why) => nothing(questions, &why),
+        },
+        // One message on each stream, so the ID has nothing to tell apart (RFC 9250 §4.2.1, RFC 8484 §4.1).
+        Transport::Quic => timed(questions, encrypted::quic(address, &queries(questions)).await),
+        Transport::Https => timed(questions, encrypted::https(address, &queries(questions)).await),
     }
 }
 
@@ -119,26 +138,43 @@ pub(crate) async fn exchange(address: SocketAddr, query: &[u8]) -> io::Result<Ve
     }
 }
 
-/// All the questions over one connection, without waiting for one answer before the next question.
-async fn connection(address: SocketAddr, questions: &[Question]) -> Vec<Replied> {
-    let mut replies: Vec<Replied> = questions.iter().map(|_| Err("does not answer".to_owned())).collect();
-    let fail = |replies: &mut [Replied], why: &str| {
-        replies.iter_mut().filter(|reply| reply.is_err()).for_each(|reply| *reply = Err(why.to_owned()));
-    };
+fn queries(questions: &[Question]) -> Vec<Vec<u8>> {
+    questions.iter().map(|question| query(question, 0)).collect()
+}
+
+fn nothing(questions: &[Question], why: &str) -> Vec<Replied> {
+    questions.iter().map(|_| Err(why.to_owned())).collect()
+}
+
+fn timed(questions: &[Question], replies: Result<Vec<(Vec<u8>, Duration)>, String>) -> Vec<Replied> {
+    match replies {
+        Ok(replies) => replies.into_iter().map(Ok).collect(),
+        Err(why) => nothing(questions, &why),
+    }
+}
+
+/// A connection.
+///
+/// # Errors
+/// In words, when there is none.
+pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
     let stream = match timeout(CONNECTION, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            fail(&mut replies, &format!("takes no connection: {error}"));
-            return replies;
-        }
-        Err(_) => {
-            fail(&mut replies, "takes no connection");
-            return replies;
-        }
+        Ok(Err(error)) => return Err(format!("takes no connection: {error}")),
+        Err(_) => return Err("takes no connection".to_owned()),
     };
     // Without it the last of many small messages waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let (mut from, mut to) = stream.into_split();
+    Ok(stream)
+}
+
+/// All the questions over one connection, without waiting for one answer before the next question.
+async fn converse(stream: impl AsyncRead + AsyncWrite, questions: &[Question]) -> Vec<Replied> {
+    let mut replies = nothing(questions, "does not answer");
+    let fail = |replies: &mut [Replied], why: &str| {
+        replies.iter_mut().filter(|reply| reply.is_err()).for_each(|reply| *reply = Err(why.to_owned()));
+    };
+    let (mut from, mut to) = tokio::io::split(stream);
     let first = fastrand::u16(..);
     for (part, replies) in questions.chunks(PIPELINED).zip(replies.chunks_mut(PIPELINED)) {
         let begun = Instant::now();
@@ -151,9 +187,10 @@ async fn connection(address: SocketAddr, questions: &[Question]) -> Vec<Replied>
                 let length = (query.len() as u16).to_be_bytes();
                 if to.write_all(&[&length[..], query].concat()).await.is_err() {
                     // What is read, or not, says it.
-                    break;
+                    return;
                 }
             }
+            let _ = to.flush().await;
         };
         let mut places: HashMap<u16, usize> =
             (0..part.len()).map(|place| (first.wrapping_add(place as u16), place)).collect();

@@ -1,7 +1,7 @@
 //! Proof: whether a nameserver answers what is published, found by asking it.
 //!
 //! ```text
-//! published zones ──sample──▶ questions ──ask──▶ replies, over UDP and over TCP
+//! published zones ──sample──▶ questions ──ask──▶ replies, over each transport
 //!         └────────oracle──▶ what each must be answered ──judge──▶ Mismatch: question, expected, answered
 //! ```
 //!
@@ -13,10 +13,11 @@
 //! | [`oracle`] | what must be answered. Pure |
 //! | [`sample`] | which questions are asked. Pure but for chance |
 //! | [`judge`] | whether a reply is what it must be. Pure |
-//! | [`ask`] | asks many questions over one transport |
+//! | [`ask`], `encrypted` | asks many questions over one transport |
 //! | [`prove`] | asks a pod a sample and judges what it says |
 
 pub mod ask;
+mod encrypted;
 pub mod judge;
 pub mod oracle;
 pub mod prove;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Question;
 use super::ask::{self, Replied, Transport};
 use super::judge::{Reply, expected_text};
-use super::oracle::Zones;
+use super::oracle::{Expected, Zones};
 
 /// A response that is truncated although it has no more octets than this is wrong whatever the limits are set to: every
 /// client takes them (RFC 1035 §2.3.4).
@@ -68,61 +68,103 @@ pub async fn prove(address: SocketAddr, zones: &Zones, questions: &[Question]) -
     judge(zones, questions, &over_udp, &over_tcp)
 }
 
-fn judge(zones: &Zones, questions: &[Question], over_udp: &[Replied], over_tcp: &[Replied]) -> Proof {
+/// Asks a pod the questions over one transport that never truncates, and judges what it says.
+pub async fn prove_over(
+    transport: Transport,
+    address: SocketAddr,
+    zones: &Zones,
+    questions: &[Question],
+) -> Proof {
+    let replies = ask::all(address, transport, questions).await;
     let mut proof = Proof::default();
-    for ((question, udp), tcp) in questions.iter().zip(over_udp).zip(over_tcp) {
-        let Some(expected) = zones.expect(question) else { continue };
-        let expected_said = || expected_text(&expected);
-        let serial = zones.of(question).map(|zone| zone.soa.serial);
-        let read = |replied: &Replied, transport| -> Result<Reply, Mismatch> {
-            let wrong = |answered| Mismatch {
-                question: question.clone(),
-                transport,
-                expected: expected_said(),
-                answered,
-            };
-            let (octets, _) = replied.as_ref().map_err(|why| wrong(Answered::Nothing(why.clone())))?;
-            Reply::read(octets, question).map_err(|said| wrong(Answered::Otherwise(said)))
-        };
-        let replies = [read(udp, Transport::Udp), read(tcp, Transport::Tcp)];
-        let is_stale = |reply: &Result<Reply, Mismatch>| {
-            reply.as_ref().is_ok_and(|reply| reply.serial.is_some() && reply.serial != serial)
-        };
-        if replies.iter().any(is_stale) {
+    for (question, replied) in questions.iter().zip(&replies) {
+        let Some(asked) = Asked::of(zones, question) else { continue };
+        let reply = asked.read(replied, transport);
+        if asked.is_stale(&reply) {
             proof.stale.push(question.clone());
             continue;
         }
-        proof.asked += 1;
-        let [udp, tcp] = replies;
-        let whole = tcp.as_ref().map(|tcp| tcp.octets).ok();
-        let verdicts = [(udp, Transport::Udp), (tcp, Transport::Tcp)].map(|(reply, transport)| {
-            let reply = reply?;
-            let is_right = match (reply.is_truncated, transport) {
-                (false, _) => reply.is(&expected),
-                (true, Transport::Udp) => {
-                    reply.rcode == expected.rcode && whole.is_none_or(|octets| octets > ALWAYS_FITS)
-                }
-                (true, Transport::Tcp) => false,
-            };
-            match is_right {
-                true => Ok(()),
-                false => {
-                    let cut = if reply.is_truncated { " and TC" } else { "" };
-                    let answered = Answered::Otherwise(format!("{}{cut}", reply.text()));
-                    Err(Mismatch {
-                        question: question.clone(),
-                        transport,
-                        expected: expected_said(),
-                        answered,
-                    })
-                }
-            }
-        });
-        match verdicts.into_iter().find_map(Result::err) {
-            None => proof.right += 1,
-            Some(mismatch) if proof.mismatches.len() < KEPT => proof.mismatches.push(mismatch),
-            Some(_) => {}
-        }
+        proof.note(asked.verdict(reply, transport, None));
     }
     proof
+}
+
+fn judge(zones: &Zones, questions: &[Question], over_udp: &[Replied], over_tcp: &[Replied]) -> Proof {
+    let mut proof = Proof::default();
+    for ((question, udp), tcp) in questions.iter().zip(over_udp).zip(over_tcp) {
+        let Some(asked) = Asked::of(zones, question) else { continue };
+        let (udp, tcp) = (asked.read(udp, Transport::Udp), asked.read(tcp, Transport::Tcp));
+        if asked.is_stale(&udp) || asked.is_stale(&tcp) {
+            proof.stale.push(question.clone());
+            continue;
+        }
+        let whole = tcp.as_ref().map(|tcp| tcp.octets).ok();
+        let verdict = asked.verdict(udp, Transport::Udp, whole);
+        proof.note(verdict.and_then(|()| asked.verdict(tcp, Transport::Tcp, whole)));
+    }
+    proof
+}
+
+impl Proof {
+    fn note(&mut self, verdict: Result<(), Mismatch>) {
+        self.asked += 1;
+        match verdict {
+            Ok(()) => self.right += 1,
+            Err(mismatch) if self.mismatches.len() < KEPT => self.mismatches.push(mismatch),
+            Err(_) => {}
+        }
+    }
+}
+
+/// A question with what must be answered.
+struct Asked<'q> {
+    question: &'q Question,
+    expected: Expected,
+    serial: Option<u32>,
+}
+
+impl<'q> Asked<'q> {
+    fn of(zones: &Zones, question: &'q Question) -> Option<Self> {
+        let expected = zones.expect(question)?;
+        let serial = zones.of(question).map(|zone| zone.soa.serial);
+        Some(Asked { question, expected, serial })
+    }
+
+    fn read(&self, replied: &Replied, transport: Transport) -> Result<Reply, Mismatch> {
+        let (octets, _) =
+            replied.as_ref().map_err(|why| self.mismatch(transport, Answered::Nothing(why.clone())))?;
+        Reply::read(octets, self.question).map_err(|said| self.mismatch(transport, Answered::Otherwise(said)))
+    }
+
+    /// Whether an answer is of another version than is known here.
+    fn is_stale(&self, reply: &Result<Reply, Mismatch>) -> bool {
+        reply.as_ref().is_ok_and(|reply| reply.serial.is_some() && reply.serial != self.serial)
+    }
+
+    /// Whether an answer is right. `whole` is how many octets it has where nothing is cut, if that is known.
+    fn verdict(
+        &self,
+        reply: Result<Reply, Mismatch>,
+        transport: Transport,
+        whole: Option<usize>,
+    ) -> Result<(), Mismatch> {
+        let reply = reply?;
+        let is_right = match (reply.is_truncated, transport) {
+            (false, _) => reply.is(&self.expected),
+            (true, Transport::Udp) => {
+                reply.rcode == self.expected.rcode && whole.is_none_or(|octets| octets > ALWAYS_FITS)
+            }
+            (true, _) => false,
+        };
+        if is_right {
+            return Ok(());
+        }
+        let cut = if reply.is_truncated { " and TC" } else { "" };
+        Err(self.mismatch(transport, Answered::Otherwise(format!("{}{cut}", reply.text()))))
+    }
+
+    fn mismatch(&self, transport: Transport, answered: Answered) -> Mismatch {
+        let (question, expected) = (self.question.clone(), expected_text(&self.expected));
+        Mismatch { question, transport, expected, answered }
+    }
 }
