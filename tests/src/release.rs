@@ -64,8 +64,20 @@ impl<'a> Release<'a> {
     /// # Panics
     /// With what Helm says when it does not.
     pub fn install(cluster: &'a Cluster, helm: Helm, values: &[&str]) -> Installed<'a> {
-        let restricted = ("pod-security.kubernetes.io/enforce", "restricted");
-        let namespace = cluster.create_labelled_namespace("port53", &[restricted]);
+        Self::install_into(cluster, helm, values, &[("pod-security.kubernetes.io/enforce", "restricted")])
+    }
+
+    /// The same into a namespace with these labels.
+    ///
+    /// # Panics
+    /// With what Helm says when it does not.
+    pub fn install_into(
+        cluster: &'a Cluster,
+        helm: Helm,
+        values: &[&str],
+        labels: &[(&str, &str)],
+    ) -> Installed<'a> {
+        let namespace = cluster.create_labelled_namespace("port53", labels);
         let release = Release { cluster, namespace, helm };
         let done = release.helm("install", values);
         assert!(done.success, "{done:?}");

@@ -32,6 +32,11 @@ pub use inner::{BALANCERS, Inner};
 pub use netns::Netns;
 pub use node::Node;
 
+/// The address of node `number`, from 1, of IPv4.
+pub fn node_address(number: u8) -> std::net::IpAddr {
+    node::addresses(number)[0].parse().expect("an address")
+}
+
 use crate::process::Process;
 use kube::Client;
 use pki::Pki;

@@ -2,6 +2,7 @@
 
 use crate::cluster;
 use port53_tests::ask::Transport;
+use port53_tests::platform::condition;
 use port53_tests::release::{Helm, Release};
 
 /// Values of every release here: the images are on the node, and time is short.
@@ -10,8 +11,12 @@ pub(crate) const VALUES: [&str; 2] = [r#"image.pullPolicy="Never""#, r#"nameserv
 /// "`helm install`, `kubectl apply -f examples/`, `dig` against a nameserver's Service, answered."
 #[test]
 fn the_default_install_answers() {
-    let release = Release::install(cluster(), Helm::Three, &VALUES);
-    release.comes_to("Ready=True RolledOut");
+    // "Helm 3 waits for the rollout by a post-upgrade hook Job"
+    let values = [&VALUES[..], &["wait.enabled=true"]].concat();
+    let release = Release::install(cluster(), Helm::Three, &values);
+    assert_eq!(condition(&release.set(), "Ready").0, "True RolledOut", "{}", release.seen());
+    let done = release.helm_with(&["test", &release.namespace]);
+    assert!(done.success, "{done:?}\n{}", release.seen());
     let domain = release.zone();
     for nameserver in ["ns1", "ns2"] {
         let addresses = release.addresses(nameserver);

@@ -1,10 +1,11 @@
-//! A real cluster with a node: the chart, its nameservers, and what clients get.
+//! A real cluster with two nodes: the chart, its nameservers, and what clients get.
 //!
 //! One cluster for all; each test has a release of its own. `make e2e` runs them one after the other.
 
 mod faults;
 mod install;
 mod rollout;
+mod sets;
 
 use port53_tests::cluster::{Cluster, Settings};
 use port53_tests::images::{faulty_images, images};
@@ -19,6 +20,6 @@ fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| {
         let dir = tempfile::TempDir::new().expect("a directory");
         let images = images().into_iter().chain(faulty_images(&FAULTS, dir.path())).collect();
-        Cluster::start(Settings { nodes: 1, images, ..Settings::default() })
+        Cluster::start(Settings { nodes: 2, images, ..Settings::default() })
     })
 }
