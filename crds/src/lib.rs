@@ -29,6 +29,7 @@ mod manifest;
 mod nameservers;
 mod published;
 mod record;
+pub mod reference;
 mod revision;
 mod rtypes;
 mod selector;

@@ -1,4 +1,4 @@
-//! Writes `crds/manifests`, and the same into the chart: `cargo run -p port53-crds --bin generate`.
+//! Writes `crds/manifests`, the same into the chart, and the reference of the API: `cargo run -p port53-crds --bin generate`.
 
 use std::error::Error;
 use std::fs;
@@ -12,5 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             fs::write(directory.join(&manifest.file), &manifest.text)?;
         }
     }
+    let document = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
+    fs::write(document, port53_crds::reference::document())?;
     Ok(())
 }

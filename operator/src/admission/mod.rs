@@ -25,11 +25,12 @@ mod keeping;
 mod review;
 mod serve;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use port53_zone::Name;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::index::{Key, Scope};
 use crate::objects::Objects;
 use crate::stages::{Published, Settings};
 
@@ -45,6 +46,10 @@ pub struct World {
     pub published: BTreeMap<Name, Published>,
     /// As those of the engine.
     pub settings: Settings,
+    /// Which Zones are looked after here: of others nothing is said.
+    pub scope: Scope,
+    /// Zones of others, by namespace and name.
+    pub of_others: BTreeSet<Key>,
 }
 
 /// Asks the engine for the world as it is; nobody answers while it is not known.

@@ -9,6 +9,7 @@ use port53_crds::{DNSRecord, Reason, Zone};
 use serde::de::DeserializeOwned;
 
 use super::World;
+use crate::index::{Key, key};
 use crate::objects::ObjectRef;
 use crate::report;
 use crate::stages::{Inputs, judge};
@@ -22,6 +23,11 @@ pub(super) fn answer(request: &AdmissionRequest<DynamicObject>, mut world: World
     let response = AdmissionResponse::from(request);
     let verdict = match request.kind.kind.as_str() {
         "DNSRecord" => written::<DNSRecord>(request).and_then(|Written { new, old }| {
+            let zone = zone_of(&new);
+            let is_there = world.objects.zones.iter().any(|zone_there| key(&zone_there.metadata) == zone);
+            if world.of_others.contains(&zone) || world.scope.only_named && !is_there {
+                return None;
+            }
             let object = ObjectRef::of_record(&new);
             if let Some(old) = old {
                 world.objects.records.remove(&old);
@@ -30,6 +36,9 @@ pub(super) fn answer(request: &AdmissionRequest<DynamicObject>, mut world: World
             verdict(&world, &object)
         }),
         "Zone" => written::<Zone>(request).and_then(|Written { new, .. }| {
+            if !world.scope.has(&new) {
+                return None;
+            }
             let object = ObjectRef::of_zone(&new);
             world.objects.zones.retain(|zone| ObjectRef::of_zone(zone) != object);
             world.objects.zones.push(Arc::new(new));
@@ -63,6 +72,12 @@ fn written<T: DeserializeOwned + Resource + HasSpec>(
     let is_going = new.meta().deletion_timestamp.is_some();
     let says_nothing_new = old.as_ref().is_some_and(|old| old.is_same_spec(&new));
     (!is_going && !says_nothing_new).then_some(Written { new, old })
+}
+
+/// The Zone that a record refers to, by namespace and name.
+fn zone_of(record: &DNSRecord) -> Key {
+    let own = record.metadata.namespace.clone().unwrap_or_default();
+    (record.spec.zone_ref.namespace.clone().unwrap_or(own), record.spec.zone_ref.name.clone())
 }
 
 trait HasSpec {
@@ -110,16 +125,21 @@ fn judged(mut response: AdmissionResponse, verdict: &Verdict) -> AdmissionRespon
 
 /// Whether what is missing may come a moment later: people apply a directory in any order.
 fn may_become_right(reason: Reason) -> bool {
-    matches!(reason, Reason::ZoneNotFound | Reason::ZoneNotAccepted | Reason::Pending)
+    matches!(
+        reason,
+        Reason::ZoneNotFound | Reason::ZoneNotAccepted | Reason::NameserverSetNotFound | Reason::Pending
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Scope;
     use crate::objects::Objects;
     use crate::stages::{MissingZone, Settings};
     use port53_zone::rules::Limits;
     use serde_json::{Value, json};
+    use std::collections::BTreeSet;
 
     fn world() -> World {
         let zone: Zone = serde_json::from_value(json!({
@@ -147,6 +167,8 @@ mod tests {
                 sets: None,
                 missing_zone: MissingZone::Keep,
             },
+            scope: Scope { namespace: "port53".to_owned(), only_named: false },
+            of_others: BTreeSet::from([("dns".to_owned(), "theirs".to_owned())]),
         }
     }
 
@@ -213,6 +235,23 @@ mod tests {
         going["metadata"]["deletionTimestamp"] = json!("2026-02-01T00:00:00Z");
         assert!(asked("DNSRecord", "UPDATE", going, wrong).allowed);
         assert!(asked("NameserverSet", "CREATE", json!({"metadata": {"name": "n"}}), Value::Null).allowed);
+    }
+
+    /// Found by two releases in one cluster: each was asked about the zones of the other.
+    #[test]
+    fn of_what_others_look_after_nothing_is_said() {
+        let mut zone = json!({
+            "apiVersion": "port53.dev/v1alpha1", "kind": "Zone",
+            "metadata": {"namespace": "shop", "name": "mine", "creationTimestamp": "2026-02-01T00:00:00Z"},
+            "spec": {"domain": "example.com"},
+        });
+        assert!(!asked("Zone", "CREATE", zone.clone(), Value::Null).allowed);
+        zone["spec"]["nameserverSetRef"] = json!({"namespace": "elsewhere", "name": "public"});
+        assert!(asked("Zone", "CREATE", zone, Value::Null).allowed);
+        let mut record = record("dns", "b", "www", json!(["192.0.2.300"]));
+        record["spec"]["zoneRef"]["name"] = json!("theirs");
+        let response = asked("DNSRecord", "CREATE", record, Value::Null);
+        assert!(response.allowed && response.warnings.is_none(), "{response:?}");
     }
 
     /// An edit takes the place of what was there, and does not stand in its own way.

@@ -70,6 +70,8 @@ impl Engine {
             objects: self.index.objects(&withdrawn),
             published: self.published.clone(),
             settings: self.stage_settings(),
+            scope: self.settings.scope.clone(),
+            of_others: self.index.of_others().clone(),
         })
     }
 

@@ -51,7 +51,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    fn has(&self, zone: &Zone) -> bool {
+    /// Whether it has a Zone.
+    pub fn has(&self, zone: &Zone) -> bool {
         let own = zone.metadata.namespace.as_deref().unwrap_or_default();
         match &zone.spec.nameserver_set_ref {
             _ if self.namespace.is_empty() => true,
@@ -107,6 +108,11 @@ impl Index {
     /// One of the Zones in `scope`.
     pub fn new(scope: Scope) -> Self {
         Index { scope, ..Index::default() }
+    }
+
+    /// Zones that others look after.
+    pub fn of_others(&self) -> &BTreeSet<Key> {
+        &self.of_others
     }
 
     /// Takes note of what was told of Zones. One that others look after is not there.
