@@ -13,6 +13,7 @@
 
 mod archive;
 mod elf;
+pub mod sbom;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -5,19 +5,28 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use port53_images::sbom::Resolved;
 use port53_images::{Architecture, Error, Image, Part};
 
 /// Who runs the programs: nobody that anything else belongs to.
 const USER: &str = "65532:65532";
 
-/// The images: the program, and what it is.
-const IMAGES: [(&str, &str); 3] = [
-    ("port53-operator", "The operator of Port53: checks DNS records, publishes zones, rolls out nameservers"),
-    ("port53-resolver", "The nameserver of Port53: answers for the zones that are published"),
-    ("port53", "The command line of Port53, for jobs in a cluster"),
+/// The images: the program, its package, and what it is.
+const IMAGES: [(&str, &str, &str); 3] = [
+    (
+        "port53-operator",
+        "port53-operator",
+        "The operator of Port53: checks DNS records, publishes zones, rolls out nameservers",
+    ),
+    (
+        "port53-resolver",
+        "port53-resolver",
+        "The nameserver of Port53: answers for the zones that are published",
+    ),
+    ("port53", "port53-cli", "The command line of Port53, for jobs in a cluster"),
 ];
 
-/// Writes the images of Port53 as archives, each for every architecture that it is built for
+/// Writes the images of Port53 as archives, each for every architecture that it is built for, and what each is made of
 #[derive(Debug, Parser)]
 #[command(name = "port53-images")]
 struct Arguments {
@@ -27,6 +36,9 @@ struct Arguments {
     /// The profile that they are built with
     #[arg(long, default_value = "image")]
     profile: String,
+    /// The Cargo.toml of the workspace
+    #[arg(long, default_value = "Cargo.toml")]
+    manifest: PathBuf,
     /// What the names of the images begin with
     #[arg(long, default_value = "localhost/port53")]
     registry: String,
@@ -54,8 +66,11 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Error> {
     std::fs::create_dir_all(&arguments.out)
         .map_err(|source| Error::File { path: arguments.out.clone(), source })?;
-    for (program, what) in IMAGES {
+    for (program, package, what) in IMAGES {
         let image = image(arguments, program, what)?;
+        for part in &image.parts {
+            write_bill(arguments, program, package, part.architecture)?;
+        }
         let file = arguments.out.join(format!("{program}.tar"));
         let written = image.write(&file)?;
         let architectures: Vec<&str> = image.parts.iter().map(|part| part.architecture.as_str()).collect();
@@ -69,6 +84,18 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// Writes what a program is made of beside its image.
+fn write_bill(
+    arguments: &Arguments,
+    program: &str,
+    package: &str,
+    architecture: Architecture,
+) -> Result<(), Error> {
+    let bill = Resolved::read(&arguments.manifest, architecture)?.bill(program, package, &arguments.tag)?;
+    let path = arguments.out.join(format!("{program}.{}.cdx.json", architecture.as_str()));
+    std::fs::write(&path, format!("{bill:#}\n")).map_err(|source| Error::File { path, source })
 }
 
 fn image(arguments: &Arguments, program: &str, what: &str) -> Result<Image, Error> {

@@ -33,7 +33,11 @@ pub enum Helm {
 }
 
 impl Helm {
-    fn program(self) -> PathBuf {
+    /// Where it is.
+    ///
+    /// # Panics
+    /// With how to get it where it is not there.
+    pub fn program(self) -> PathBuf {
         static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
         let directory = DIRECTORY.get_or_init(|| {
             let found =
@@ -82,6 +86,11 @@ impl<'a> Release<'a> {
         let done = release.helm("install", values);
         assert!(done.success, "{done:?}");
         Installed(release)
+    }
+
+    /// One that was installed by somebody else, which goes with the test.
+    pub fn into_installed(self) -> Installed<'a> {
+        Installed(self)
     }
 
     /// Upgrades it to these values.

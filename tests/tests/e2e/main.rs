@@ -2,6 +2,7 @@
 //!
 //! One cluster for all; each test has a release of its own. `make e2e` runs them one after the other.
 
+mod documents;
 mod faults;
 mod install;
 mod rollout;

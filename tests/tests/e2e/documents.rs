@@ -1,0 +1,119 @@
+//! "Commands in documents are run by a test": what docs/install.md says, as it says it, in a cluster.
+
+use crate::cluster;
+use port53_tests::process::find;
+use port53_tests::release::{Helm, Release};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// What is done before the tests begin, or is there already.
+const DONE_BEFORE: [&str; 1] = ["make images"];
+
+/// A shell as somebody has it who follows a document: in a checkout, with helm, kubectl and its plugin.
+struct Shell {
+    dir: TempDir,
+}
+
+impl Shell {
+    fn open() -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let bin = dir.path().join("bin");
+        fs::create_dir(&bin).expect("a directory");
+        let link = |name: &str, program: &Path| symlink(program, bin.join(name)).expect("a link");
+        link("helm", &Helm::Four.program());
+        link("kubectl", &cluster().programs().join("kubectl"));
+        link("kubectl-port53", Path::new(env!("CARGO_BIN_EXE_port53-tested")));
+        for part in ["charts", "examples", "crds"] {
+            symlink(Path::new(ROOT).join(part), dir.path().join(part)).expect("a link");
+        }
+        // Services are reached from the network of the cluster.
+        let netns = cluster().inner().expect("nodes").netns().name().to_owned();
+        let dig =
+            format!("#!/bin/sh\nexec nsenter --net=/run/netns/{netns} {} \"$@\"\n", find("dig").display());
+        fs::write(bin.join("dig"), dig).expect("a script");
+        fs::set_permissions(bin.join("dig"), fs::Permissions::from_mode(0o755)).expect("a mode");
+        Shell { dir }
+    }
+
+    /// Runs a command, and gives what it prints.
+    fn run(&self, command: &str) -> String {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let output = Command::new("sh")
+            .args(["-ec", command])
+            .current_dir(self.dir.path())
+            .env("PATH", format!("{}:{path}", self.dir.path().join("bin").display()))
+            .env("KUBECONFIG", cluster().kubeconfig())
+            .env("HOME", self.dir.path())
+            .output()
+            .expect("a shell");
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let (said, errors) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "$ {command}\n{said}{errors}");
+        said
+    }
+
+    /// Runs the commands of a block, but those that were done before.
+    fn follow(&self, block: &[String]) {
+        for command in block.iter().filter(|command| !DONE_BEFORE.contains(&command.as_str())) {
+            println!("$ {command}");
+            self.run(command);
+        }
+    }
+}
+
+/// The commands of each block of a document: lines that begin with `$`, with those that they go on in. What the reader has
+/// of his own is that of the tests.
+fn blocks(document: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(Path::new(ROOT).join(document)).expect("a document");
+    let text = text.replace("registry.example.net/port53", "localhost/port53");
+    let parts = text.split("```console\n").skip(1).map(|part| part.split("```").next().unwrap_or_default());
+    let commands = |block: &str| {
+        let mut all: Vec<String> = Vec::new();
+        let mut goes_on = false;
+        for line in block.lines() {
+            match (line.strip_prefix("$ "), goes_on) {
+                (Some(command), _) => all.push(command.to_owned()),
+                (None, true) => all.last_mut().expect("a command").push_str(&format!("\n{line}")),
+                // What it prints.
+                (None, false) => {}
+            }
+            goes_on = line.ends_with('\\') && (line.starts_with("$ ") || goes_on);
+        }
+        all
+    };
+    parts.map(commands).collect()
+}
+
+#[test]
+fn installing_is_as_its_document_says() {
+    let shell = Shell::open();
+    let blocks = blocks("docs/install.md");
+    let [install, look, status, rollouts, encrypt] = &blocks[..] else { panic!("{blocks:#?}") };
+    shell.follow(install);
+    let release =
+        Release { cluster: cluster(), namespace: "port53".to_owned(), helm: Helm::Four }.into_installed();
+    // What the notes of the chart say to try.
+    let notes = shell.run("helm get notes port53 -n port53");
+    let dig = notes.lines().map(str::trim).find(|line| line.starts_with("dig ")).expect("a question");
+    let example = dig.replace("www.example.com", "+short www.example.com A");
+    assert!(!shell.run(&example).trim().is_empty(), "{example}");
+    shell.follow(look);
+    shell.run("kubectl config set-context --current --namespace=port53");
+    shell.follow(status);
+    // A certificate of the reader, and a change that can be undone.
+    let pair = rcgen::generate_simple_self_signed(vec!["ns1.dns.example.net".to_owned()]).expect("a pair");
+    fs::write(shell.dir.path().join("tls.crt"), pair.cert.pem()).expect("a file");
+    fs::write(shell.dir.path().join("tls.key"), pair.signing_key.serialize_pem()).expect("a file");
+    shell.follow(encrypt);
+    release.comes_to("Ready=True RolledOut");
+    for (flag, port) in [("+tls", 853), ("+https", 443)] {
+        let asked = dig.replace("dig ", &format!("dig {flag} +short -p {port} "));
+        assert!(!shell.run(&asked).trim().is_empty(), "{asked}\n{}", release.seen());
+    }
+    shell.follow(rollouts);
+    release.comes_to("Ready=True RolledOut");
+}
