@@ -22,6 +22,8 @@ pub enum ConditionType {
     Reconciling,
     /// It is not, and does not go on by itself (kstatus). NameserverSets only.
     Stalled,
+    /// The world is told of the nameservers at the addresses that they have. NameserverSets only.
+    Delegated,
 }
 
 impl ConditionType {
@@ -34,6 +36,7 @@ impl ConditionType {
             Self::Transferable => "Transferable",
             Self::Reconciling => "Reconciling",
             Self::Stalled => "Stalled",
+            Self::Delegated => "Delegated",
         }
     }
 }
@@ -165,6 +168,12 @@ reasons! {
     Failing,
     /// Kubernetes does not take the workload or the Service.
     InvalidTemplate,
+    /// The zone above, or the hostnames, have the addresses of the Services.
+    AddressesMatch,
+    /// They have others.
+    AddressesDiffer,
+    /// What they have cannot be asked, or no Service has an address from outside.
+    NotAsked,
     /// A Secret with a key is not there, cannot be read, has no key, or one whose name is that of another's.
     KeyMissing,
 }

@@ -266,7 +266,7 @@ pub struct NameserverSetStatus {
     /// Why the last rollout did not pass. Gone with the next change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<RolloutFailure>,
-    /// Ready, Reconciling and Stalled.
+    /// Ready, Reconciling, Stalled and Delegated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::schema")]
     pub conditions: Vec<Condition>,

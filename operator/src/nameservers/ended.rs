@@ -41,6 +41,10 @@ impl Controller {
                     Err(error) => tracing::warn!(set = key.1, "the status cannot be written: {error}"),
                 }
             }
+            Ended::AskedAround(told, outside) => {
+                state.is_asking_around = false;
+                state.delegation = Some((told, Instant::now(), outside));
+            }
             Ended::Soaked { whose, form, result } => {
                 let asked = state.asked.get_mut(&whose).filter(|asked| asked.form == form);
                 if let Some(asked) = asked {

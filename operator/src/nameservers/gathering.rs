@@ -1,18 +1,27 @@
 //! What is known of a set, gathered for a look at it from what was told.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use kube::ResourceExt;
 use port53_crds::{
-    NameserverSet, PAUSE_ANNOTATION, PIN_ANNOTATION, RETRY_ANNOTATION, WorkloadKind, parse_duration,
+    Nameserver, NameserverSet, PAUSE_ANNOTATION, PIN_ANNOTATION, RETRY_ANNOTATION, WorkloadKind,
+    parse_duration,
 };
+use port53_zone::name;
 
-use super::Controller;
 use super::asking::Target;
+use super::delegation::{Asker, differences};
 use super::plan::{Member, Run, Wanted};
+use super::report::Delegation;
 use super::revision::Revision;
 use super::seen::{Pod, Role, Workload};
+use super::{Controller, Ended, Outside};
 use crate::index::Key;
+
+/// How often it is asked what the world is told.
+const ASK_AROUND: Duration = Duration::from_secs(300);
 
 impl Controller {
     /// The revision that is to run: that of the spec, or the one that a person has pinned.
@@ -128,5 +137,62 @@ impl Controller {
             pods.filter_map(Target::of).take(if one_of_each { 1 } else { usize::MAX })
         });
         targets.collect()
+    }
+
+    /// Asks what the world is told of the nameservers that are reached from outside: now and then, and when their
+    /// addresses change.
+    pub(super) fn ask_around(&mut self, key: &Key, set: &NameserverSet) {
+        let outside = self.outside(key, set);
+        let Some(state) = self.states.get_mut(key) else { return };
+        let is_known = state
+            .delegation
+            .as_ref()
+            .is_some_and(|(_, when, of)| *of == outside && when.elapsed() < ASK_AROUND);
+        if is_known || state.is_asking_around {
+            return;
+        }
+        state.is_asking_around = true;
+        let key = key.clone();
+        self.jobs.spawn(async move {
+            let told = told(&outside).await;
+            (key, Ended::AskedAround(told, outside))
+        });
+    }
+
+    fn outside(&self, key: &Key, set: &NameserverSet) -> Outside {
+        let of = |nameserver: &Nameserver| {
+            let own = self.services.iter().filter(|((namespace, _), service)| {
+                *namespace == key.0
+                    && service.set == key.1
+                    && service.nameserver == nameserver.name
+                    && service.is_outside
+            });
+            let addresses = own.flat_map(|(_, service)| service.addresses.iter());
+            let addresses: BTreeSet<IpAddr> = addresses.filter_map(|text| text.parse().ok()).collect();
+            (!addresses.is_empty()).then(|| (nameserver.hostname.clone(), addresses))
+        };
+        set.spec.nameservers.iter().filter_map(of).collect()
+    }
+}
+
+/// What the world is told of nameservers with these addresses.
+async fn told(outside: &Outside) -> Delegation {
+    if outside.is_empty() {
+        return Delegation::NotAsked("no Service has an address from outside".to_owned());
+    }
+    let Some(asker) = Asker::of_system() else {
+        return Delegation::NotAsked("the operator's pod has no nameserver in /etc/resolv.conf".to_owned());
+    };
+    let mut asked = Vec::new();
+    for (hostname, own) in outside {
+        let Ok(name) = name::parse_absolute(hostname) else { continue };
+        match asker.ask(&name).await {
+            Ok(told) => asked.push((hostname.clone(), own.clone(), told)),
+            Err(why) => return Delegation::NotAsked(why),
+        }
+    }
+    match differences(&asked) {
+        none if none.is_empty() => Delegation::Matches,
+        differences => Delegation::Differs(differences.join("; ")),
     }
 }

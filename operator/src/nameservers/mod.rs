@@ -19,6 +19,7 @@
 //! | [`seen`] | workloads, pods, Services, kept revisions, as they are told |
 //! | [`plan`] | which step is next. Pure |
 //! | [`objects`], `services` | the objects of a nameserver. Pure |
+//! | [`delegation`] | what the world is told of nameservers |
 //! | [`asking`], [`soak`] | questions to pods, and what they count |
 //! | [`report`] | the status of a set. Pure |
 //! | `gathering` | what is known of a set, for a look at it |
@@ -30,6 +31,7 @@
 //! | `writing` | requests to the API server |
 
 pub mod asking;
+pub mod delegation;
 mod ended;
 mod gathering;
 mod leaving;
@@ -45,7 +47,8 @@ pub mod soak;
 mod steps;
 mod writing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -119,6 +122,10 @@ struct State {
     refused: Option<String>,
     /// What could not be done, for a person.
     trouble: Option<String>,
+    /// What the world is told of the nameservers, when that was asked, and of which addresses.
+    delegation: Option<(report::Delegation, Instant, Outside)>,
+    /// It is being asked.
+    is_asking_around: bool,
     /// A status is on its way.
     is_writing: bool,
 }
@@ -133,6 +140,9 @@ struct Asked {
     soak: Option<(i32, AbortHandle)>,
 }
 
+/// Hostnames with the addresses of their Services from outside.
+type Outside = Vec<(String, BTreeSet<IpAddr>)>;
+
 /// An object as it was after it was applied: while it stays so nobody has changed it.
 #[derive(Clone, Debug, PartialEq)]
 struct Stamp {
@@ -146,6 +156,7 @@ enum Ended {
     Others(Result<(), String>),
     Proven { whose: (String, Role), form: String, proven: Result<asking::Proven, String> },
     Soaked { whose: (String, Role), form: String, result: Result<(), plan::Failure> },
+    AskedAround(report::Delegation, Outside),
     Reported(Result<Box<NameserverSetStatus>, String>),
     TrialOver(Result<(), String>),
     Removed(Result<(), String>),
@@ -337,12 +348,14 @@ impl Controller {
             leaving: self.leaving(key, &set),
             step: &step,
             failure: state.and_then(|state| state.failure.as_ref()),
+            delegation: state.and_then(|state| Some(&state.delegation.as_ref()?.0)),
             trouble: pin_trouble.as_deref().or_else(|| state.and_then(|state| state.trouble.as_deref())),
             now: Timestamp::now(),
         };
         let status = report::status(&seen, self.sets.status(key));
         let is_free = state
             .is_some_and(|state| !state.is_busy && state.not_before.is_none_or(|at| at <= Instant::now()));
+        self.ask_around(key, &set);
         self.measure(key, &status);
         self.report(key, &set, status);
         if is_free && set.metadata.deletion_timestamp.is_none() {

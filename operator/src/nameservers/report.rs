@@ -16,6 +16,17 @@ const LONGEST: usize = 1024;
 /// Addresses of one nameserver.
 const MOST_ADDRESSES: usize = 32;
 
+/// What the world is told of the nameservers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Delegation {
+    /// The addresses that they have.
+    Matches,
+    /// Others: which.
+    Differs(String),
+    /// That is not known: why.
+    NotAsked(String),
+}
+
 /// What the status is made of.
 #[derive(Debug)]
 pub struct Seen<'a> {
@@ -37,6 +48,8 @@ pub struct Seen<'a> {
     pub step: &'a Step,
     /// Why the last attempt did not pass.
     pub failure: Option<&'a RolloutFailure>,
+    /// What the world is told of them, once that was asked.
+    pub delegation: Option<&'a Delegation>,
     /// What could not be done.
     pub trouble: Option<&'a str>,
     /// The time.
@@ -52,7 +65,7 @@ pub fn status(seen: &Seen<'_>, before: Option<&NameserverSetStatus>) -> Nameserv
         failure.filter(|_| matches!(seen.step, Step::Stalled | Step::EndTrial(_)) || seen.is_putting_back());
     let updated = seen.members.iter().filter(|member| member.is_updated()).count();
     let mut conditions = before.map(|before| before.conditions.clone()).unwrap_or_default();
-    for (type_, status, reason, message) in seen.conditions(failure) {
+    for (type_, status, reason, message) in seen.conditions(failure).into_iter().chain([seen.delegated()]) {
         let generation = seen.set.metadata.generation.unwrap_or_default();
         set_condition(&mut conditions, condition(type_, status, reason, message, generation, seen.now));
     }
@@ -132,6 +145,20 @@ impl Seen<'_> {
             }
             step => of([no, yes, no], Reason::RollingOut, self.progress(step)),
         }
+    }
+
+    fn delegated(&self) -> Said {
+        let (status, reason, message) = match self.delegation {
+            None => (Status::Unknown, Reason::Pending, "it was not asked yet".to_owned()),
+            Some(Delegation::NotAsked(why)) => (Status::Unknown, Reason::NotAsked, why.clone()),
+            Some(Delegation::Matches) => (
+                Status::True,
+                Reason::AddressesMatch,
+                "the world is told of the addresses that the Services have".to_owned(),
+            ),
+            Some(Delegation::Differs(said)) => (Status::False, Reason::AddressesDiffer, said.clone()),
+        };
+        (ConditionType::Delegated, status, reason, message)
     }
 
     fn progress(&self, step: &Step) -> String {

@@ -186,6 +186,8 @@ pub struct Service {
     pub nameserver: String,
     /// Addresses at which it is reached: those of its load balancer, else those inside of the cluster.
     pub addresses: Vec<String>,
+    /// Whether these are reached from outside.
+    pub is_outside: bool,
     /// Changes with every change of it by anyone.
     pub version: String,
 }
@@ -390,7 +392,8 @@ impl Kept for Service {
         let balancer = service.status.and_then(|status| status.load_balancer?.ingress).unwrap_or_default();
         let mut addresses: Vec<String> =
             balancer.into_iter().filter_map(|ingress| ingress.ip.or(ingress.hostname)).collect();
-        if addresses.is_empty() {
+        let is_outside = !addresses.is_empty();
+        if !is_outside {
             let inside = service.spec.and_then(|spec| spec.cluster_ips).unwrap_or_default();
             addresses = inside.into_iter().filter(|address| address != "None").collect();
         }
@@ -398,6 +401,7 @@ impl Kept for Service {
             set: label(&service.metadata, SET),
             nameserver: label(&service.metadata, NAMESERVER),
             addresses,
+            is_outside,
             version: service.metadata.resource_version.clone().unwrap_or_default(),
         };
         Ok((seen, None))

@@ -112,23 +112,28 @@ fn operator_gone(stage: &Stage) {
 }
 
 fn record_changes(stage: &mut Stage, load: &Load) {
-    let release = stage.release();
-    let namespace = stage.domain.trim_end_matches(".example");
     for number in 1..=30 {
-        let address = Ipv4Addr::new(198, 18, 0, number);
-        let record = format!(
-            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\n\
-             metadata: {{name: {CHANGING}, namespace: {namespace}}}\n\
-             spec: {{zoneRef: {{name: zone}}, name: {CHANGING}, type: A, values: ['{address}']}}\n"
-        );
         let begun = Instant::now();
-        let done = stage.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &record);
-        assert!(done.success, "{done:?}");
-        release.object_comes_to("dnsrecord", namespace, CHANGING, "Ready=True Served");
+        let address = change(stage, number);
         // "A record says Serving when every pod of every nameserver was asked and answered it."
         load.is_at_least(address);
         sleep(Duration::from_secs(1).saturating_sub(begun.elapsed()));
     }
+}
+
+/// Gives the record that changes an address, and waits until that is served.
+pub(crate) fn change(stage: &Stage, number: u8) -> Ipv4Addr {
+    let namespace = stage.domain.trim_end_matches(".example");
+    let address = Ipv4Addr::new(198, 18, 0, number);
+    let record = format!(
+        "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\n\
+         metadata: {{name: {CHANGING}, namespace: {namespace}}}\n\
+         spec: {{zoneRef: {{name: zone}}, name: {CHANGING}, type: A, values: ['{address}']}}\n"
+    );
+    let done = stage.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &record);
+    assert!(done.success, "{done:?}");
+    stage.release().object_comes_to("dnsrecord", namespace, CHANGING, "Ready=True Served");
+    address
 }
 
 fn api_server_gone(stage: &mut Stage, meanwhile: fn(&str)) {

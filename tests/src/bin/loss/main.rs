@@ -86,6 +86,7 @@ fn set() -> Stage {
     release.comes_to("Ready=True RolledOut");
     let domain = release.zone();
     stage.domain = domain;
+    acts::change(&stage, 0);
     stage
 }
 
