@@ -10,13 +10,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 const ABOVE: Zone<'_> = Zone {
-    apex: "test.",
+    apex: "corp.",
     text: "$TTL 60\n@ SOA ns hostmaster 1 3600 600 604800 60\n@ NS ns\nns A 127.0.0.1\n\
            example NS ns1.example\nexample NS ns.elsewhere\nns1.example A 192.0.2.1\nns1.example AAAA 2001:db8::1\n\
            elsewhere NS ns.elsewhere\nns.elsewhere A 127.0.0.1\n",
 };
 const BELOW: Zone<'_> = Zone {
-    apex: "example.test.",
+    apex: "example.corp.",
     text: "$TTL 60\n@ SOA ns1 hostmaster 1 3600 600 604800 60\n@ NS ns1\nns1 A 192.0.2.7\nwww A 192.0.2.8\n",
 };
 
@@ -25,22 +25,22 @@ async fn glue_is_what_the_zone_above_says() {
     let program = env!("CARGO_BIN_EXE_port53-tested");
     let (above, below) = (Ours::start(program, &[ABOVE]), Ours::start(program, &[BELOW]));
     let stub = |apex, server: &Ours| Stub { apex, server: server.address(), anchor: None };
-    let unbound = Unbound::start(&[stub("test.", &above), stub("example.test.", &below)]);
+    let unbound = Unbound::start(&[stub("corp.", &above), stub("example.corp.", &below)]);
     let asker = Asker { recursive: unbound.address(), port: above.address().port() };
     let ask = async |hostname: &str| asker.ask(&name::parse_absolute(hostname).expect("a name")).await;
     let addresses = |all: &[&str]| -> BTreeSet<IpAddr> {
         all.iter().map(|text| text.parse().expect("an address")).collect()
     };
     // The zone itself says otherwise.
-    let told = ask("ns1.example.test").await.expect("it can be asked");
-    let glue = Told { addresses: addresses(&["192.0.2.1", "2001:db8::1"]), by: Some("test.".to_owned()) };
+    let told = ask("ns1.example.corp").await.expect("it can be asked");
+    let glue = Told { addresses: addresses(&["192.0.2.1", "2001:db8::1"]), by: Some("corp.".to_owned()) };
     assert_eq!(told, glue);
     // Nobody above says anything of it.
-    let told = ask("www.example.test").await.expect("it can be asked");
+    let told = ask("www.example.corp").await.expect("it can be asked");
     assert_eq!(told, Told { addresses: addresses(&["192.0.2.8"]), by: None });
-    assert_eq!(ask("no-such.example.test").await, Ok(Told::default()));
+    assert_eq!(ask("no-such.example.corp").await, Ok(Told::default()));
     // Nobody answers.
     let nobody = Asker { recursive: ([127, 0, 0, 1], 1).into(), port: 53 };
-    let error = nobody.ask(&name::parse_absolute("ns1.example.test").expect("a name")).await;
+    let error = nobody.ask(&name::parse_absolute("ns1.example.corp").expect("a name")).await;
     assert!(error.expect_err("nobody").contains("127.0.0.1:1"));
 }
