@@ -72,7 +72,9 @@ fn upgrade(stage: &Stage, values: &[&str]) {
 
 /// Waits until pods that leave have left: clients may still be led to them.
 fn are_gone(release: &Release<'_>) {
-    until("pods that leave", LEAVES, || pods(release).iter().all(|pod| !pod.is_leaving && pod.is_ready));
+    until(release, "pods that leave", LEAVES, || {
+        pods(release).iter().all(|pod| !pod.is_leaving && pod.is_ready)
+    });
 }
 
 fn bad_image(stage: &Stage) {
@@ -94,7 +96,7 @@ fn scaled(stage: &Stage) {
     let release = stage.release();
     for replicas in [3, 2] {
         release.upgrade(&[&VALUES[..], &[&format!("nameservers.replicas={replicas}")]].concat());
-        until("pods", PATIENCE, || {
+        until(&release, "pods", PATIENCE, || {
             let pods = pods(&release);
             pods.len() == 2 * replicas && pods.iter().all(|pod| pod.is_ready && !pod.is_leaving)
         });
@@ -191,10 +193,10 @@ fn pods(release: &Release<'_>) -> Vec<Pod> {
         .collect()
 }
 
-fn until(what: &str, patience: Duration, is_so: impl Fn() -> bool) {
+fn until(release: &Release<'_>, what: &str, patience: Duration, is_so: impl Fn() -> bool) {
     let until = Instant::now() + patience;
     while !is_so() {
-        assert!(Instant::now() < until, "{what}: not so after {patience:?}");
+        assert!(Instant::now() < until, "{what}: not so after {patience:?}\n{}", release.seen());
         sleep(POLL);
     }
 }
