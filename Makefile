@@ -111,7 +111,7 @@ lint: deny ## format, clippy, licenses and bans; that generated files are up to 
 	$(CARGO) deny check bans licenses sources
 
 .PHONY: generate
-generate: ## write what is generated: the CRDs, docs/rules.md and the chart's README.md
+generate: ## write what is generated: the CRDs, docs/api.md, docs/rules.md and the chart's README.md
 	$(CARGO) run --quiet --package port53-crds --bin generate
 	UPDATE=1 $(CARGO) test --quiet --package port53-zone the_document_is_the_table
 	UPDATE=1 $(CARGO) test --quiet --package port53-tests --test chart the_readme_lists_the_values
@@ -144,6 +144,7 @@ cluster-down: ## end that cluster; nothing of it stays
 .PHONY: e2e
 e2e: ALSO = --package port53-faulty
 e2e: PROFILE = image-of-tests
+e2e: OUT = target/images-of-tests
 e2e: cluster-programs images ## the chart in a cluster with a node of its own, and what clients get; as root
 	$(CARGO) test --package port53-tests --test e2e -- --test-threads=1
 
@@ -152,6 +153,7 @@ ONLY ?=
 .PHONY: e2e-loss
 e2e-loss: ALSO = --package port53-faulty
 e2e-loss: PROFILE = image-of-tests
+e2e-loss: OUT = target/images-of-tests
 e2e-loss: cluster-programs images ## what clients lose while all sorts of things are done to a cluster; as root; ONLY=
 	$(CARGO) build --release --package port53-tests --bin loss
 	$(CARGO) run --release --quiet --package port53-tests --bin loss -- \
@@ -160,9 +162,10 @@ e2e-loss: cluster-programs images ## what clients lose while all sorts of things
 # Architectures that images are made for, and cargo's profile.
 ARCHITECTURES ?= amd64
 PROFILE ?= image
+OUT ?= target/images
 .PHONY: images
 images: ## container images as archives in target/images; ARCHITECTURES="amd64 arm64"
-	ALSO='$(ALSO)' PROFILE=$(PROFILE) images/build $(ARCHITECTURES)
+	ALSO='$(ALSO)' PROFILE=$(PROFILE) OUT=$(OUT) images/build $(ARCHITECTURES)
 
 .PHONY: gungraun
 gungraun: # valgrind and what runs benchmarks under it, of the version of its library

@@ -105,6 +105,15 @@ impl Part {
     }
 }
 
+impl std::str::FromStr for Architecture {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|one| one.as_str() == text);
+        found.ok_or_else(|| format!("no architecture {text}: there are amd64 and arm64"))
+    }
+}
+
 /// Why an image was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

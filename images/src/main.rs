@@ -1,7 +1,7 @@
 //! `make images`: the images of Port53 from programs that are built.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -33,6 +33,9 @@ struct Arguments {
     /// Where cargo builds: TARGET/PROFILE/PROGRAM below it
     #[arg(long, default_value = "target")]
     built: PathBuf,
+    /// For which architecture; as often as needed
+    #[arg(long, required = true)]
+    architecture: Vec<Architecture>,
     /// The profile that they are built with
     #[arg(long, default_value = "image")]
     profile: String,
@@ -103,9 +106,9 @@ fn image(arguments: &Arguments, program: &str, what: &str) -> Result<Image, Erro
     let built = |architecture: &Architecture| {
         arguments.built.join(architecture.target()).join(&arguments.profile).join(program)
     };
-    let there: Vec<PathBuf> =
-        Architecture::ALL.iter().map(built).filter(|file: &PathBuf| Path::exists(file)).collect();
-    let parts = there.iter().map(|file| Part::of_program(file, &path)).collect::<Result<_, _>>()?;
+    let parts =
+        arguments.architecture.iter().map(|architecture| Part::of_program(&built(architecture), &path));
+    let parts = parts.collect::<Result<_, _>>()?;
     let label = |name: &str, value: &str| (format!("org.opencontainers.image.{name}"), value.to_owned());
     let mut labels = BTreeMap::from([
         label("title", program),

@@ -3,8 +3,8 @@
 use port53_images::{Image, Part};
 use std::path::{Path, PathBuf};
 
-/// Where `make images` puts what is installed.
-const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/images");
+/// Where `make e2e` puts what is installed.
+const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/images-of-tests");
 /// Where `make e2e` builds programs.
 const PROGRAMS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../target/x86_64-unknown-linux-musl/image-of-tests");
@@ -19,7 +19,7 @@ pub fn images() -> Vec<PathBuf> {
     let all = ["port53-operator", "port53-resolver", "port53"]
         .map(|name| Path::new(IMAGES).join(format!("{name}.tar")));
     for image in &all {
-        assert!(image.is_file(), "{} is not there: run make images", image.display());
+        assert!(image.is_file(), "{} is not there: run make e2e", image.display());
     }
     all.to_vec()
 }

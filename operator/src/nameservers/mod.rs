@@ -9,8 +9,9 @@
 //!                       engine ◀── hostnames of those that were found right ── report ◀──┘
 //! ```
 //!
-//! One task decides for all sets; what waits (writing, asking) is a job, one at a time for a set, and whatever ends or is
-//! told is followed by a look at what is next. What is applied is also noted as if the watch had told it, so that nothing
+//! One task decides for all sets; what waits (writing, asking) is a job: one step at a time for a set, and beside it the
+//! watching of a nameserver, the status, and what the world is told. Whatever ends or is told is followed by a look at
+//! what is next. What is applied is also noted as if the watch had told it, so that nothing
 //! is decided on what was before it.
 //!
 //! | room | what it does |

@@ -17,6 +17,9 @@
 //! The form that is wanted can change at any moment. The nameserver whose turn it is gets the new one at once: it was
 //! not proven, so nothing is lost by it, and at no time are two on their way.
 //!
+//! A nameserver of which no pod is ready is changed first, whatever the others do: else a set that is broken as a whole
+//! could never be mended.
+//!
 //! A nameserver that is not there yet is created whatever else goes on: nobody asks it before it is in the zones.
 
 use std::time::Duration;
@@ -171,13 +174,18 @@ pub fn next(wanted: &Wanted, members: &[Member<'_>], others: &Others, now: Times
     if let Some(place) = members.iter().position(|member| member.failed().is_some()) {
         return Step::Forget(place);
     }
-    let Some(place) = members.iter().position(Member::is_outdated) else {
+    // One that nobody is answered by comes first, and waits for nobody: changing it takes nothing away.
+    let down = members.iter().position(|member| member.is_outdated() && member.is_down());
+    let Some(place) = down.or_else(|| members.iter().position(Member::is_outdated)) else {
         let unready = members.iter().find_map(|member| Some((member, member.missing()?)));
         return match unready {
             Some((member, missing)) => Step::Wait(format!("{}: {missing}", member.name)),
             None => Step::Done,
         };
     };
+    if down.is_some() {
+        return of_trial(wanted, &members[place], place, now);
+    }
     let unavailable: Vec<String> = (0..)
         .zip(members)
         .filter(|(other, _)| *other != place)
@@ -336,6 +344,11 @@ impl<'a> Member<'a> {
     /// The attempt that failed on it.
     fn failed(&self) -> Option<&'a String> {
         self.workload().and_then(|workload| workload.failed.as_ref())
+    }
+
+    /// Whether none of its pods is ready.
+    fn is_down(&self) -> bool {
+        self.workload().is_some_and(|workload| workload.ready == 0)
     }
 
     /// What its pods lack.

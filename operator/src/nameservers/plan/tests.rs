@@ -339,6 +339,26 @@ fn nothing_is_changed_while_others_are_away_or_disagree() {
     assert_eq!(seen.next(&lenient), Step::Change(0));
 }
 
+/// Found by a reader: two nameservers that were both killed for their memory waited for each other, and more memory never
+/// reached either.
+#[test]
+fn what_is_down_waits_for_nobody() {
+    let mut seen = Seen::with_trials("a", 3);
+    for place in [1, 2] {
+        let workload = seen.workload(place);
+        workload.ready = 0;
+        workload.missing = Some("0 of 2 pods are available".to_owned());
+    }
+    assert_eq!(seen.next(&wanted("b")), Step::Try(1));
+    seen.do_it(&wanted("b"), &Step::Try(1));
+    seen.do_it(&wanted("b"), &Step::ProveTrial(1));
+    assert_eq!(seen.next(&wanted("b")), Step::Change(1));
+    // One of which a pod answers waits for the others.
+    seen.workload(1).ready = 1;
+    seen.workload(2).ready = 1;
+    assert!(matches!(seen.next(&wanted("b")), Step::Wait(_)));
+}
+
 #[test]
 fn pods_that_do_not_come_are_failures() {
     let pod = |form: &str, trouble: Option<Trouble>| Pod {

@@ -1,13 +1,13 @@
 //! What clients lose while Port53 is upgraded, broken and repaired in a real cluster: `make e2e-loss`, as root.
 //!
 //! ```text
-//! load ──2,000 a second over UDP, 50 connections over TCP, IPv4 and IPv6──▶ Services of both nameservers
+//! load ──2,000 a second over UDP, 50 connections a second over TCP, IPv4 and IPv6──▶ Services of both nameservers
 //! acts ──helm upgrade, pods killed, the API server gone, …──▶ the cluster
 //! report ◀── what was sent in each act, lost, wrong
 //! ```
 //!
 //! The load never asks twice: what is not answered within two seconds is lost. Half of it over UDP comes from one port
-//! for each Service, as that of a busy resolver behind NAT, which kube-proxy leads to one pod as long as that is there;
+//! for each of the four addresses, as that of a busy resolver behind NAT, which kube-proxy leads to one pod as long as that is there;
 //! the other half from a port of its own for each question. Each answer is looked at.
 //!
 //! | file | what it does |
