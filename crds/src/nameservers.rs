@@ -47,7 +47,10 @@ use crate::{bounds, conditions, template};
 #[x_kube(
     validation = Rule::new("self.workload != 'DaemonSet' || !has(self.replicas)")
         .message("a DaemonSet has a pod on each node that its nodeSelector takes: leave replicas out")
-        .field_path(".replicas")
+        .field_path(".replicas"),
+    validation = Rule::new("self.workload == oldSelf.workload")
+        .message("workload is immutable, as clients would reach pods that nobody has asked: create another NameserverSet with the other workload, and delete this one when its nameservers are in the zones")
+        .field_path(".workload")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct NameserverSetSpec {
@@ -58,7 +61,7 @@ pub struct NameserverSetSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub allowed_zones: Vec<ZoneGrant>,
-    /// What each nameserver is made of.
+    /// What each nameserver is made of. Immutable.
     #[serde(default)]
     pub workload: WorkloadKind,
     /// Pods of each nameserver. Left out, nobody says: an autoscaler does, or it is 2.

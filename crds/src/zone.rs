@@ -51,7 +51,7 @@ use crate::{bounds, conditions};
     )
 )]
 #[x_kube(
-    validation = Rule::new("(has(self.nameserverSetRef) ? (has(self.nameserverSetRef.__namespace__) ? self.nameserverSetRef.__namespace__ : '') : '*') == (has(oldSelf.nameserverSetRef) ? (has(oldSelf.nameserverSetRef.__namespace__) ? oldSelf.nameserverSetRef.__namespace__ : '') : '*')")
+    validation = Rule::new("(has(self.nameserverSetRef) && has(self.nameserverSetRef.__namespace__) ? self.nameserverSetRef.__namespace__ : '') == (has(oldSelf.nameserverSetRef) && has(oldSelf.nameserverSetRef.__namespace__) ? oldSelf.nameserverSetRef.__namespace__ : '')")
         .message("the namespace of nameserverSetRef is immutable, as others would answer from one moment to the next: create another Zone for the domain that names the other set, have the zone above delegate to its nameservers, then delete this one")
         .field_path(".nameserverSetRef")
 )]
@@ -105,7 +105,7 @@ pub struct NameserverSetRef {
     /// The name of the NameserverSet.
     #[schemars(schema_with = "bounds::object_name")]
     pub name: String,
-    /// Its namespace. That of the Zone when left out.
+    /// Its namespace. That of the operator which takes Zones that name none, when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::namespace_name")]
     pub namespace: Option<String>,

@@ -8,7 +8,7 @@ use kube::core::Selector;
 use port53_crds::parse_duration;
 use port53_zone::{Name, name};
 
-use crate::admission::Kept;
+use crate::admission::{Conflicts, Kept};
 use crate::cluster::confirm::Resolver;
 
 /// Checks what people write, publishes what is right, asks the nameservers whether they answer it, and reports.
@@ -77,6 +77,9 @@ pub struct Webhook {
     /// The ValidatingWebhookConfiguration that is to trust it
     #[arg(long, env = "PORT53_WEBHOOK_CONFIGURATION", value_name = "NAME", default_value = "port53")]
     pub webhook_configuration: String,
+    /// What becomes of what is wrong because of other objects
+    #[arg(long, env = "PORT53_WEBHOOK_CONFLICTS", value_enum, default_value_t)]
+    pub webhook_conflicts: Conflicts,
     /// A certificate in PEM that somebody else keeps, as cert-manager, and that the API server trusts already
     #[arg(long, env = "PORT53_WEBHOOK_CERTIFICATE", value_name = "FILE", requires = "webhook_key")]
     pub webhook_certificate: Option<PathBuf>,

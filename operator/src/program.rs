@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::admission::{self, Identity, Keeper, Kept};
+use crate::admission::{self, Identity, Keeper};
 use crate::cluster::endpoints::Endpoints;
 use crate::cluster::follow::{self, Watches};
 use crate::config::{Arguments, LogFormat};
@@ -100,23 +100,48 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
     };
     let metrics = Arc::new(Metrics::default());
     let mut links = Links::default();
-    let _controller = arguments
-        .nameserver_sets
-        .then(|| roll_out(&client, &watches, &standing, &stop, &metrics, &mut links));
-    let identity = match arguments.webhook.webhook_listen {
-        Some(address) => {
-            let listener = listen(address, "the webhook").await?;
-            Some(admit(&client, &namespace, listener, arguments.webhook.kept(), &metrics, &leave, &mut links))
-        }
-        None => None,
-    };
+    // What ends although it was not told to takes the whole process with it: half of an operator is worse than the next.
+    let mut beside: Vec<AbortOnDropHandle<()>> = Vec::new();
+    if arguments.nameserver_sets {
+        beside.push(roll_out(&client, &watches, &standing, &stop, &metrics, &mut links));
+    }
+    let mut identity = None;
+    if let Some(address) = arguments.webhook.webhook_listen {
+        let listener = listen(address, "the webhook").await?;
+        let used = Arc::new(Identity::default());
+        let keeper = Keeper {
+            client: client.clone(),
+            namespace: namespace.clone(),
+            kept: arguments.webhook.kept(),
+            identity: used.clone(),
+        };
+        let (worlds, asked) = mpsc::channel(1);
+        links.worlds = Some(asked);
+        beside.push(AbortOnDropHandle::new(tokio::spawn(keeper.run(leave.clone()))));
+        let conflicts = arguments.webhook.webhook_conflicts;
+        let serving =
+            admission::serve(listener, used.clone(), worlds, metrics.clone(), conflicts, leave.clone());
+        beside.push(AbortOnDropHandle::new(tokio::spawn(serving)));
+        identity = Some(used);
+    }
     if let Some(address) = arguments.health_listen {
         let listener = listen(address, "health").await?;
         let health = Health { metrics: metrics.clone(), identity };
         tokio::spawn(http::serve(listener, health, leave.clone()));
     }
     let endpoints = selector.map(Endpoints::new);
-    Engine::new(client, &namespace, endpoints, settings, metrics).run(received, links, standing, stop).await;
+    let engine = Engine::new(client, &namespace, endpoints, settings, metrics);
+    let working = engine.run(received, links, standing, stop.clone());
+    tokio::pin!(working);
+    tokio::select! {
+        () = &mut working => {}
+        () = any_ends(&mut beside) => {
+            if !stop.is_cancelled() && !leave.is_cancelled() {
+                return Err("a part of the operator has ended: its panic is above".into());
+            }
+            working.await;
+        }
+    }
     if let Some(election) = election {
         match election.await? {
             // Nothing is written any more.
@@ -155,24 +180,12 @@ fn roll_out(
     }))
 }
 
-/// Begins to answer the API server, also while another operator works.
-fn admit(
-    client: &Client,
-    namespace: &str,
-    listener: TcpListener,
-    kept: Kept,
-    metrics: &Arc<Metrics>,
-    leave: &CancellationToken,
-    links: &mut Links,
-) -> Arc<Identity> {
-    let (worlds, asked) = mpsc::channel(1);
-    links.worlds = Some(asked);
-    let identity = Arc::new(Identity::default());
-    let keeper =
-        Keeper { client: client.clone(), namespace: namespace.to_owned(), kept, identity: identity.clone() };
-    tokio::spawn(keeper.run(leave.clone()));
-    tokio::spawn(admission::serve(listener, identity.clone(), worlds, metrics.clone(), leave.clone()));
-    identity
+/// Until one of them ends. Where there is none, for ever.
+async fn any_ends(beside: &mut [AbortOnDropHandle<()>]) {
+    if beside.is_empty() {
+        return std::future::pending().await;
+    }
+    let _ = futures::future::select_all(beside.iter_mut()).await;
 }
 
 /// What tells this process from all others: the name of its pod or machine, and a number by chance.

@@ -33,12 +33,22 @@ async fn glue_is_what_the_zone_above_says() {
     };
     // The zone itself says otherwise.
     let told = ask("ns1.example.corp").await.expect("it can be asked");
-    let glue = Told { addresses: addresses(&["192.0.2.1", "2001:db8::1"]), by: Some("corp.".to_owned()) };
-    assert_eq!(told, glue);
+    let glue = Some(("corp.".to_owned(), addresses(&["192.0.2.1", "2001:db8::1"])));
+    assert_eq!(told, Told { glue, own: addresses(&["192.0.2.7"]) });
     // Nobody above says anything of it.
     let told = ask("www.example.corp").await.expect("it can be asked");
-    assert_eq!(told, Told { addresses: addresses(&["192.0.2.8"]), by: None });
+    assert_eq!(told, Told { glue: None, own: addresses(&["192.0.2.8"]) });
     assert_eq!(ask("no-such.example.corp").await, Ok(Told::default()));
+    // The zone above has the zone below, too: it answers itself, and delegates nothing.
+    let both = Ours::start(program, &[ABOVE, BELOW]);
+    let unbound = Unbound::start(&[stub("corp.", &both), stub("example.corp.", &both)]);
+    let asker = Asker { recursive: unbound.address(), port: both.address().port() };
+    let told = asker.ask(&name::parse_absolute("ns1.example.corp").expect("a name")).await;
+    assert_eq!(told, Ok(Told { glue: None, own: addresses(&["192.0.2.7"]) }));
+    // Nobody of the zone above answers: then it is not known.
+    let asker = Asker { recursive: unbound.address(), port: 1 };
+    let told = asker.ask(&name::parse_absolute("ns1.example.corp").expect("a name")).await;
+    assert!(told.expect_err("nobody listens there").contains("127.0.0.1:1"));
     // Nobody answers.
     let nobody = Asker { recursive: ([127, 0, 0, 1], 1).into(), port: 53 };
     let error = nobody.ask(&name::parse_absolute("ns1.example.corp").expect("a name")).await;

@@ -52,5 +52,16 @@ pub struct World {
     pub of_others: BTreeSet<Key>,
 }
 
+/// What becomes of what is wrong because of other objects: a name that is held, a grant that is missing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub enum Conflicts {
+    /// It is refused.
+    #[default]
+    Deny,
+    /// It is let through with a warning, and its status says the same: for tools that apply many objects in an order of
+    /// their own, and make new ones before they take away old ones.
+    Warn,
+}
+
 /// Asks the engine for the world as it is; nobody answers while it is not known.
 pub type Worlds = mpsc::Sender<oneshot::Sender<Option<World>>>;

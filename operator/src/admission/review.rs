@@ -8,9 +8,9 @@ use kube::core::{DynamicObject, Resource};
 use port53_crds::{DNSRecord, Reason, Zone};
 use serde::de::DeserializeOwned;
 
-use super::World;
-use crate::index::{Key, key};
-use crate::objects::ObjectRef;
+use super::{Conflicts, World};
+use crate::index::key;
+use crate::objects::{ObjectRef, zone_of};
 use crate::report;
 use crate::stages::{Inputs, judge};
 use crate::verdict::{Outcome, Verdict};
@@ -19,7 +19,11 @@ use crate::verdict::{Outcome, Verdict};
 const UNPROCESSABLE: u16 = 422;
 
 /// Answers a question, knowing the world. What is not about what people write of DNS is let through.
-pub(super) fn answer(request: &AdmissionRequest<DynamicObject>, mut world: World) -> AdmissionResponse {
+pub(super) fn answer(
+    request: &AdmissionRequest<DynamicObject>,
+    mut world: World,
+    conflicts: Conflicts,
+) -> AdmissionResponse {
     let response = AdmissionResponse::from(request);
     let verdict = match request.kind.kind.as_str() {
         "DNSRecord" => written::<DNSRecord>(request).and_then(|Written { new, old }| {
@@ -47,7 +51,7 @@ pub(super) fn answer(request: &AdmissionRequest<DynamicObject>, mut world: World
         _ => None,
     };
     match verdict {
-        Some(verdict) => judged(response, &verdict),
+        Some(verdict) => judged(response, &verdict, conflicts),
         None => response,
     }
 }
@@ -72,12 +76,6 @@ fn written<T: DeserializeOwned + Resource + HasSpec>(
     let is_going = new.meta().deletion_timestamp.is_some();
     let says_nothing_new = old.as_ref().is_some_and(|old| old.is_same_spec(&new));
     (!is_going && !says_nothing_new).then_some(Written { new, old })
-}
-
-/// The Zone that a record refers to, by namespace and name.
-fn zone_of(record: &DNSRecord) -> Key {
-    let own = record.metadata.namespace.clone().unwrap_or_default();
-    (record.spec.zone_ref.namespace.clone().unwrap_or(own), record.spec.zone_ref.name.clone())
 }
 
 trait HasSpec {
@@ -106,14 +104,14 @@ fn verdict(world: &World, object: &ObjectRef) -> Option<Verdict> {
     judge(&inputs, object)
 }
 
-fn judged(mut response: AdmissionResponse, verdict: &Verdict) -> AdmissionResponse {
+fn judged(mut response: AdmissionResponse, verdict: &Verdict, conflicts: Conflicts) -> AdmissionResponse {
     if verdict.outcome == Outcome::Accepted {
         let warnings: Vec<String> = verdict.complaints.iter().map(report::sentence).collect();
         response.warnings = (!warnings.is_empty()).then_some(warnings);
         return response;
     }
     let (reason, message) = report::refusal(verdict);
-    if may_become_right(reason) {
+    if may_become_right(reason) || conflicts == Conflicts::Warn && is_about_others(reason) {
         response.warnings = Some(vec![message]);
         return response;
     }
@@ -128,6 +126,18 @@ fn may_become_right(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::ZoneNotFound | Reason::ZoneNotAccepted | Reason::NameserverSetNotFound | Reason::Pending
+    )
+}
+
+/// Whether what is wrong depends on other objects, so that changing those mends it.
+fn is_about_others(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Conflicted
+            | Reason::NotPermitted
+            | Reason::RuleViolated
+            | Reason::QuotaExceeded
+            | Reason::Occluded
     )
 }
 
@@ -192,7 +202,7 @@ mod tests {
             "resource": {"group": "port53.dev", "version": "v1alpha1", "resource": "x"},
             "operation": operation, "userInfo": {}, "object": object, "oldObject": old, "dryRun": true,
         });
-        answer(&serde_json::from_value(request).expect("a request"), world())
+        answer(&serde_json::from_value(request).expect("a request"), world(), Conflicts::Deny)
     }
 
     #[test]
@@ -235,6 +245,23 @@ mod tests {
         going["metadata"]["deletionTimestamp"] = json!("2026-02-01T00:00:00Z");
         assert!(asked("DNSRecord", "UPDATE", going, wrong).allowed);
         assert!(asked("NameserverSet", "CREATE", json!({"metadata": {"name": "n"}}), Value::Null).allowed);
+    }
+
+    /// Helm makes what is new before it takes away what is old: a record that is renamed would never be let in.
+    #[test]
+    fn what_depends_on_others_is_only_warned_of_where_that_is_wanted() {
+        let of = |object: Value| {
+            let request = json!({
+                "uid": "u", "kind": {"group": "port53.dev", "version": "v1alpha1", "kind": "DNSRecord"},
+                "resource": {"group": "port53.dev", "version": "v1alpha1", "resource": "x"},
+                "operation": "CREATE", "userInfo": {}, "object": object,
+            });
+            answer(&serde_json::from_value(request).expect("a request"), world(), Conflicts::Warn)
+        };
+        let response = of(record("dns", "b", "www", json!(["192.0.2.2"])));
+        assert!(response.allowed, "{response:?}");
+        assert!(response.warnings.is_some_and(|all| all[0].contains("held by DNSRecord dns/www")));
+        assert!(!of(record("dns", "c", "c", json!(["192.0.2.300"]))).allowed, "its own fault");
     }
 
     /// Found by two releases in one cluster: each was asked about the zones of the other.

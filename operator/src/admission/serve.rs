@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::{Identity, Worlds, review};
+use super::{Conflicts, Identity, Worlds, review};
 use crate::metrics::Metrics;
 
 /// Where reviews come to.
@@ -40,6 +40,7 @@ struct Answers {
     worlds: Worlds,
     metrics: Arc<Metrics>,
     room: Arc<Semaphore>,
+    conflicts: Conflicts,
 }
 
 /// Answers until it is told to leave.
@@ -48,6 +49,7 @@ pub async fn serve(
     identity: Arc<Identity>,
     worlds: Worlds,
     metrics: Arc<Metrics>,
+    conflicts: Conflicts,
     leave: CancellationToken,
 ) {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -59,7 +61,7 @@ pub async fn serve(
         Err(error) => return tracing::error!("the webhook cannot speak TLS: {error}"),
     };
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let answers = Answers { worlds, metrics, room: Arc::new(Semaphore::new(JUDGED_AT_ONCE)) };
+    let answers = Answers { worlds, metrics, room: Arc::new(Semaphore::new(JUDGED_AT_ONCE)), conflicts };
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -131,7 +133,8 @@ impl Answers {
         };
         let Some(world) = world else { return AdmissionResponse::from(&review) };
         let lets_through = AdmissionResponse::from(&review);
-        let judged = tokio::task::spawn_blocking(move || review::answer(&review, world)).await;
+        let conflicts = self.conflicts;
+        let judged = tokio::task::spawn_blocking(move || review::answer(&review, world, conflicts)).await;
         judged.unwrap_or(lets_through)
     }
 }

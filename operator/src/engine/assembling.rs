@@ -89,6 +89,30 @@ impl Engine {
         }
     }
 
+    /// Takes up what another operator has published of a zone that is known. Nobody waits for it: until it is read the
+    /// version before counts.
+    pub(super) fn follow(&mut self, apex: &Name, found: Found) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let Ok(head) = &found.head else { return self.assemble(apex, found) };
+        // Most versions add to the checkpoint of the one before.
+        if let Some(stored) = &zone.stored
+            && head.state == HeadState::Serving
+            && stored.head.state == HeadState::Serving
+            && stored.head.checkpoint == head.checkpoint
+            && let Ok(content) = head.content(&stored.base)
+        {
+            let stored = Stored { head: head.clone(), content, base: stored.base.clone() };
+            zone.version = Some(found.version);
+            return self.is_assembled(apex, stored);
+        }
+        let source = Source::Head(Box::new(head.clone()));
+        self.attempt(
+            apex,
+            Assembly { version: Some(found.version), source, is_delayed: true },
+            Duration::ZERO,
+        );
+    }
+
     /// Whether a zone of which no head says that it serves, although its Zone was never deleted, is being read from its
     /// revisions: these are older than the Zone only if it is another than they were made for.
     pub(super) fn is_salvaged(&mut self, apex: &Name, zone: &Zone) -> bool {
@@ -176,7 +200,7 @@ impl Engine {
         zone.work = Work::Idle;
         zone.version = assembly.version;
         zone.is_stored_wrong = matches!(assembly.source, Source::Revisions { .. });
-        if assembly.is_delayed {
+        if assembly.is_delayed && self.leads {
             // What was not said of it is to be said.
             self.published.remove(&apex);
             self.statuses.look_at_all();
@@ -202,8 +226,9 @@ impl Engine {
     fn is_assembled(&mut self, apex: &Name, stored: Stored) {
         let Some(zone) = self.zones.get_mut(apex) else { return };
         let is_serving = stored.head.state == HeadState::Serving;
-        if is_serving {
-            self.published.insert(apex.clone(), planning::published(&stored));
+        match is_serving {
+            true => drop(self.published.insert(apex.clone(), planning::published(&stored))),
+            false => drop(self.published.remove(apex)),
         }
         zone.stored = Some(stored);
         if is_serving {

@@ -105,6 +105,8 @@ impl Engine {
             // It may be what is being written: that is known when the write has ended.
             Work::Publishing(_) | Work::Looking(_) | Work::Assembling(_) => zone.told = Some(object),
             Work::Idle if zone.stored.is_none() => self.assemble(&apex, Found::told(*object)),
+            // Another operator works, and this is what it publishes.
+            Work::Idle if !self.leads => self.follow(&apex, Found::told(*object)),
             Work::Idle => self.head_was_found(&apex, Some(Found::told(*object))),
         }
     }
@@ -113,6 +115,11 @@ impl Engine {
         let Some(zone) = self.zones.get_mut(apex) else { return };
         if !zone.is_idle() {
             zone.is_told_gone = true;
+            return;
+        }
+        if !self.leads {
+            (zone.version, zone.stored) = (None, None);
+            self.published.remove(apex);
             return;
         }
         if zone.version.take().is_some() && zone.stored.is_some() {

@@ -50,8 +50,12 @@ async fn changed<T: Clone>(receiver: &mut Option<watch::Receiver<T>>) -> Option<
 }
 
 impl Engine {
-    /// The zones as they are published. Contents are shared, not copied.
-    pub(super) fn snapshot(&self) -> Zones {
+    /// The zones as they are published, once all of them are known. Contents are shared, not copied.
+    pub(super) fn snapshot(&self) -> Option<Zones> {
+        (self.is_ready() && self.unknown_zones().is_empty()).then(|| self.all_published())
+    }
+
+    fn all_published(&self) -> Zones {
         Zones::new(
             self.published.values().map(|published| oracle::Zone {
                 content: published.content.clone(),

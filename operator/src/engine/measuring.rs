@@ -38,6 +38,12 @@ impl Engine {
     fn measure_all(&self) {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let metrics = &self.metrics;
+        // Only who works asks the nameservers, and holds removals.
+        if !self.leads {
+            metrics.zones_waiting.set(0);
+            metrics.zones_held.set(0);
+            return;
+        }
         let waiting = self.zones.values().filter(|zone| {
             zone.serving().is_some() && zone.confirming.last.as_ref().is_none_or(|last| !last.is_complete())
         });

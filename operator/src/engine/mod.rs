@@ -232,7 +232,8 @@ impl Engine {
                 Some(told) = self.transfers.hear() => self.secret_told(told),
                 linked = hear_links(&mut links) => match linked {
                     // Who asked may have left meanwhile.
-                    Linked::Snapshot(answer) => drop(answer.send(self.snapshot())),
+                    // Without an answer it is asked again.
+                    Linked::Snapshot(answer) => drop(self.snapshot().map(|zones| answer.send(zones))),
                     Linked::World(answer) => drop(answer.send(self.world())),
                     Linked::Sets(sets) => {
                         self.sets = sets;

@@ -251,8 +251,8 @@ impl Engine {
                 Service::Waiting { serial: *serial, confirmation }
             }
         };
-        // Only of an object that is there.
-        self.index.records().get(key)?;
+        // Only of an object that is there, and not of what another operator looks after by now.
+        self.index.records().get(key).filter(|record| self.index.looks_after(record))?;
         let status = record_status(&told.verdict, service, self.index.records().status(key), wall())?;
         Some(Status::Record(Box::new(status)))
     }

@@ -18,7 +18,7 @@ use port53_store::Revision;
 use port53_zone::Name;
 use port53_zone::content::Digest;
 
-use crate::objects::{Objects, Records};
+use crate::objects::{Objects, Records, zone_of};
 use port53_client::watch::What;
 pub(crate) use shelf::parse;
 pub use shelf::{Kept, Shelf, key};
@@ -46,18 +46,18 @@ pub enum Noted {
 pub struct Scope {
     /// Its namespace, that of its NameserverSets. Where it is empty every Zone counts.
     pub namespace: String,
-    /// Whether it leaves Zones that name no NameserverSet to another.
+    /// Whether it leaves Zones that name no namespace of a NameserverSet to another.
     pub only_named: bool,
 }
 
 impl Scope {
     /// Whether it has a Zone.
     pub fn has(&self, zone: &Zone) -> bool {
-        let own = zone.metadata.namespace.as_deref().unwrap_or_default();
-        match &zone.spec.nameserver_set_ref {
+        let named = zone.spec.nameserver_set_ref.as_ref().and_then(|named| named.namespace.as_deref());
+        match named {
             _ if self.namespace.is_empty() => true,
             None => !self.only_named,
-            Some(named) => named.namespace.as_deref().unwrap_or(own) == self.namespace,
+            Some(namespace) => namespace == self.namespace,
         }
     }
 }
@@ -68,6 +68,8 @@ pub struct Index {
     scope: Scope,
     /// Zones that others look after.
     of_others: BTreeSet<Key>,
+    /// While Zones are listed: those of the list.
+    listed_of_others: Option<BTreeSet<Key>>,
     /// Zones.
     pub zones: Shelf<Zone>,
     records: Shelf<DNSRecord>,
@@ -115,16 +117,30 @@ impl Index {
         &self.of_others
     }
 
+    /// Whether a record is of a Zone that is looked after here.
+    pub fn looks_after(&self, record: &DNSRecord) -> bool {
+        let zone = zone_of(record);
+        match self.scope.only_named {
+            true => self.zones.get(&zone).is_some(),
+            false => !self.of_others.contains(&zone),
+        }
+    }
+
     /// Takes note of what was told of Zones. One that others look after is not there.
     pub fn note_zone(&mut self, what: What) -> Noted {
         match what {
-            What::ListBegins => self.of_others.clear(),
+            What::ListBegins => self.listed_of_others = Some(BTreeSet::new()),
+            // Until its end those of the list before count.
+            What::Listed => self.of_others = self.listed_of_others.take().unwrap_or_default(),
             What::Object(ref object) => {
                 let key = key(&object.metadata);
                 // What cannot be read keeps its last version, and what it says is not known to be of others.
                 let is_of_others = parse::<Zone>((**object).clone()).is_ok_and(|zone| !self.scope.has(&zone));
                 match is_of_others {
                     true => {
+                        if let Some(listed) = &mut self.listed_of_others {
+                            listed.insert(key.clone());
+                        }
                         self.of_others.insert(key);
                         return self.zones.note(What::Deleted(object.clone()));
                     }

@@ -87,9 +87,8 @@ pub struct Proven {
 /// The zones as they are published now.
 pub(super) async fn published(snapshots: &Snapshots) -> Result<Zones, String> {
     let (answer, asked) = oneshot::channel();
-    let gone = || "the operator is leaving".to_owned();
-    snapshots.send(answer).await.map_err(|_| gone())?;
-    asked.await.map_err(|_| gone())
+    snapshots.send(answer).await.map_err(|_| "the operator is leaving".to_owned())?;
+    asked.await.map_err(|_| "what is published is not known of all zones yet".to_owned())
 }
 
 /// Whether each of these pods answers for the zones that are published, with a serial not older than that.
@@ -173,8 +172,7 @@ pub async fn prove_all(
             proven.failure = Some(Failure { reason: Reason::WrongAnswer, message });
             return Ok(proven);
         }
-        let few = &questions[..questions.len().min(EACH)];
-        if let Some(failure) = wrong_if_encrypted(pod, &zones, few).await {
+        if let Some(failure) = wrong_if_encrypted(&snapshots, pod, &others, &questions).await? {
             proven.failure = Some(failure);
             return Ok(proven);
         }
@@ -186,15 +184,43 @@ pub async fn prove_all(
     Ok(proven)
 }
 
-/// What a pod answers wrongly over the encrypted transports that are on. What is of another version by now says nothing.
-async fn wrong_if_encrypted(pod: &Target, zones: &Zones, questions: &[Question]) -> Option<Failure> {
+/// What a pod answers wrongly over an encrypted transport that is on, each time that it is asked, and others do not say
+/// too.
+async fn wrong_if_encrypted(
+    snapshots: &Snapshots,
+    pod: &Target,
+    others: &[Target],
+    questions: &[Question],
+) -> Result<Option<Failure>, String> {
+    let few = fastrand::choose_multiple(questions.iter().cloned(), EACH);
     for (transport, address) in &pod.encrypted {
-        let proof = prove_over(*transport, *address, zones, questions).await;
-        if let Some(mismatch) = proof.mismatches.first() {
-            return Some(Failure { reason: reason(mismatch), message: said(pod, mismatch) });
+        let mut waiting = few.clone();
+        let mut last = None;
+        for round in 0..SLOW.0 {
+            if round > 0 {
+                tokio::time::sleep(SLOW.1).await;
+            }
+            let zones = published(snapshots).await?;
+            let proof = prove_over(*transport, *address, &zones, &waiting).await;
+            let (_, mismatch) = not_excused(&proof, others, &zones).await;
+            last = mismatch.map(|mismatch| (reason(&mismatch), said(pod, &mismatch)));
+            if last.is_none() && !proof.stale.is_empty() {
+                let message = format!("{} answers another version over {}", pod.name, transport.as_str());
+                last = Some((Reason::WrongAnswer, message));
+            }
+            if last.is_none() {
+                break;
+            }
+            waiting = match proof.stale.is_empty() {
+                true => few.clone(),
+                false => proof.stale,
+            };
+        }
+        if let Some((reason, message)) = last {
+            return Ok(Some(Failure { reason, message }));
         }
     }
-    None
+    Ok(None)
 }
 
 fn reason(mismatch: &Mismatch) -> Reason {
@@ -298,6 +324,7 @@ pub async fn soak(
     pods: Vec<Target>,
     others: Vec<Target>,
     how_long: Duration,
+    most: usize,
 ) -> Result<(), Failure> {
     let begun = tokio::time::Instant::now();
     let before = (count(&pods).await, count(&others).await);
@@ -305,7 +332,7 @@ pub async fn soak(
     while begun.elapsed() < how_long {
         tokio::time::sleep(LOOK.min(how_long - begun.elapsed().min(how_long))).await;
         // The snapshot is of each moment: what is published meanwhile must be answered too.
-        let proven = prove_all(snapshots.clone(), pods.clone(), others.clone(), TIMED / 5, 0).await;
+        let proven = prove_all(snapshots.clone(), pods.clone(), others.clone(), TIMED / 5, most).await;
         match proven.ok().and_then(|proven| proven.failure) {
             None => unanswered = 0,
             // One whose container has ended is silent for a moment: Kubernetes tells that, and how it ended.

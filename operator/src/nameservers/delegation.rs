@@ -1,4 +1,4 @@
-//! What the world is told of nameservers: the addresses by which the zone above delegates to them, or, where it says none,
+//! What the world is told of nameservers: the addresses by which the zone above delegates to them, where it says any, and
 //! those that their hostnames have.
 //!
 //! ```text
@@ -22,6 +22,8 @@ use crate::proof::ask;
 /// How long an answer is waited for, and how often it is asked.
 const PATIENCE: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 2;
+/// What fits a datagram that is not fragmented (RFC 9715).
+const PAYLOAD: u16 = 1232;
 /// Nameservers of the zone above that are tried.
 const TRIED: usize = 3;
 /// Where the system says whom to ask.
@@ -39,10 +41,10 @@ pub struct Asker {
 /// What is told of a hostname.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Told {
-    /// Its addresses.
-    pub addresses: BTreeSet<IpAddr>,
-    /// The zone above that says so; nothing where they are those that the hostname has.
-    pub by: Option<String>,
+    /// The zone above that delegates to it, and the addresses that it says (glue); nothing where it needs to say none.
+    pub glue: Option<(String, BTreeSet<IpAddr>)>,
+    /// The addresses that its own zone says, which resolvers prefer (RFC 2181 §5.4.1).
+    pub own: BTreeSet<IpAddr>,
 }
 
 impl Asker {
@@ -68,32 +70,32 @@ impl Asker {
                 }
             }
         }
-        if let [_, above] = &cuts[..] {
-            let glue = self.glue(hostname, above).await?;
-            if !glue.is_empty() {
-                return Ok(Told { addresses: glue, by: Some(name::display(above)) });
-            }
-        }
-        Ok(Told { addresses: self.addresses(hostname).await?, by: None })
+        let glue = match &cuts[..] {
+            [_, above] => self.glue(hostname, above).await?.map(|glue| (name::display(above), glue)),
+            _ => None,
+        };
+        Ok(Told { glue, own: self.addresses(hostname).await? })
     }
 
-    /// What nameservers of `above` say of a hostname below a cut of theirs.
-    async fn glue(&self, hostname: &Name, above: &Name) -> Result<BTreeSet<IpAddr>, String> {
+    /// What a nameserver of `above` says of a hostname below a cut of theirs: nothing where it says so itself, as one that
+    /// has both zones does.
+    async fn glue(&self, hostname: &Name, above: &Name) -> Result<Option<BTreeSet<IpAddr>>, String> {
+        let mut last = format!("no nameserver of {} has an address", name::display(above));
         for server in self.nameservers(above).await?.iter().take(TRIED) {
             for address in self.addresses(server).await? {
                 let server = SocketAddr::new(address, self.port);
-                let mut found = BTreeSet::new();
-                for rtype in [Rtype::A, Rtype::AAAA] {
-                    if let Ok(answer) = ask(server, hostname, rtype, false).await {
-                        found.extend(addresses_of(&answer, hostname));
+                match ask(server, hostname, Rtype::A, false).await {
+                    Ok(answer) if is_referral(&answer, hostname) => {
+                        let glue = addresses_of(&answer, hostname);
+                        return Ok((!glue.is_empty()).then_some(glue));
                     }
-                }
-                if !found.is_empty() {
-                    return Ok(found);
+                    Ok(answer) if answer.header().rcode() == Rcode::NOERROR => return Ok(None),
+                    Ok(answer) => last = format!("{server} answers {}", answer.header().rcode()),
+                    Err(why) => last = why,
                 }
             }
         }
-        Ok(BTreeSet::new())
+        Err(last)
     }
 
     /// The NS of a name, where it is the apex of a zone. One that cannot be looked up is none: what is above or below may.
@@ -104,7 +106,11 @@ impl Asker {
         Ok(all.map(|record| record.data().nsdname().to_name()).collect())
     }
 
-    async fn addresses(&self, hostname: &Name) -> Result<BTreeSet<IpAddr>, String> {
+    /// The addresses of a hostname.
+    ///
+    /// # Errors
+    /// In words, when it cannot be asked.
+    pub async fn addresses(&self, hostname: &Name) -> Result<BTreeSet<IpAddr>, String> {
         let mut all = BTreeSet::new();
         for rtype in [Rtype::A, Rtype::AAAA] {
             let answer = ask(self.recursive, hostname, rtype, true).await?;
@@ -120,7 +126,7 @@ impl Asker {
     }
 }
 
-/// Asks one question.
+/// Asks one question, once more over TCP where the answer is cut: a referral must not leave glue out in silence (RFC 9471).
 async fn ask(
     server: SocketAddr,
     name: &Name,
@@ -133,18 +139,44 @@ async fn ask(
     let mut query = query.question();
     // A vector takes whatever it is given.
     let _ = query.push((name, rtype, Class::IN));
+    let mut query = query.additional();
+    let _ = query.opt(|opt| {
+        opt.set_udp_payload_size(PAYLOAD);
+        Ok(())
+    });
     let query = query.finish();
     let mut last = format!("{server} does not answer");
     for _ in 0..ATTEMPTS {
         match timeout(PATIENCE, ask::exchange(server, &query)).await {
             Ok(Ok(octets)) => {
-                return Message::from_octets(Bytes::from(octets)).map_err(|error| error.to_string());
+                let answer = Message::from_octets(Bytes::from(octets)).map_err(|error| error.to_string())?;
+                if !answer.header().tc() {
+                    return Ok(answer);
+                }
+                let whole = timeout(PATIENCE, ask::exchange_over_tcp(server, &query)).await;
+                return match whole {
+                    Ok(Ok(octets)) => {
+                        Message::from_octets(Bytes::from(octets)).map_err(|error| error.to_string())
+                    }
+                    Ok(Err(why)) => Err(format!("{server} over TCP: {why}")),
+                    Err(_) => Err(format!("{server} does not answer over TCP")),
+                };
             }
             Ok(Err(error)) => last = format!("{server} cannot be asked: {error}"),
             Err(_) => {}
         }
     }
     Err(last)
+}
+
+/// Whether an answer leads to a zone below that holds a name (RFC 1034 §4.3.2 step 3b).
+fn is_referral(answer: &Message<Bytes>, hostname: &Name) -> bool {
+    let has_answers = answer.header_counts().ancount() > 0;
+    let leads_below = answer.authority().is_ok_and(|authority| {
+        let mut cuts = authority.limit_to::<Ns<_>>().filter_map(Result::ok);
+        cuts.any(|record| hostname.ends_with(record.owner()))
+    });
+    !answer.header().aa() && !has_answers && leads_below
 }
 
 /// The addresses that a message has of a name, in whichever section.
@@ -174,24 +206,26 @@ pub fn differences(asked: &[(String, BTreeSet<IpAddr>, Told)]) -> Vec<String> {
         true => "no address".to_owned(),
         false => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
     };
-    let one = |(hostname, own, told): &(String, BTreeSet<IpAddr>, Told)| {
-        let by = match &told.by {
-            Some(above) => format!("the zone {above} delegates to {hostname} at"),
-            None => format!("{hostname} has"),
-        };
-        let where_ = match &told.by {
-            Some(_) => "the glue there",
-            None => "its records",
-        };
-        (told.addresses != *own).then(|| {
-            format!(
-                "{by} {}, and its Service has {}: correct {where_}, or give the Service that address",
-                list(&told.addresses),
+    let mut all = Vec::new();
+    for (hostname, own, told) in asked {
+        if let Some((above, glue)) = told.glue.as_ref().filter(|(_, glue)| glue != own) {
+            all.push(format!(
+                "the zone {above} delegates to {hostname} at {}, and its Service has {}: correct the glue there, or give \
+                 the Service that address",
+                list(glue),
                 list(own)
-            )
-        })
-    };
-    asked.iter().filter_map(one).collect()
+            ));
+        }
+        if told.own != *own {
+            all.push(format!(
+                "{hostname} has {}, and its Service has {}: correct its records of type A and AAAA, or give the Service \
+                 that address",
+                list(&told.own),
+                list(own)
+            ));
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -204,20 +238,22 @@ mod tests {
 
     #[test]
     fn what_differs_is_said() {
-        let told =
-            |all: &[&str], by: Option<&str>| Told { addresses: addresses(all), by: by.map(str::to_owned) };
+        let told = |own: &[&str], glue: Option<&[&str]>| Told {
+            own: addresses(own),
+            glue: glue.map(|glue| ("net.".to_owned(), addresses(glue))),
+        };
         let one = |own: &[&str], told| ("ns1.example.net".to_owned(), addresses(own), told);
         assert_eq!(
             differences(&[
                 one(&["192.0.2.1", "2001:db8::1"], told(&["192.0.2.1", "2001:db8::1"], None)),
-                one(&["192.0.2.1"], told(&["192.0.2.7"], Some("net."))),
+                one(&["192.0.2.1"], told(&["192.0.2.1"], Some(&["192.0.2.7"]))),
                 one(&["192.0.2.1"], told(&[], None)),
             ]),
             [
                 "the zone net. delegates to ns1.example.net at 192.0.2.7, and its Service has 192.0.2.1: correct the glue \
                  there, or give the Service that address",
-                "ns1.example.net has no address, and its Service has 192.0.2.1: correct its records, or give the Service \
-                 that address",
+                "ns1.example.net has no address, and its Service has 192.0.2.1: correct its records of type A and AAAA, or \
+                 give the Service that address",
             ]
         );
     }

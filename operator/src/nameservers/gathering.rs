@@ -12,11 +12,11 @@ use port53_crds::{
 use port53_zone::name;
 
 use super::asking::Target;
-use super::delegation::{Asker, differences};
+use super::delegation::{Asker, Told, differences};
 use super::plan::{Member, Run, Wanted};
 use super::report::Delegation;
 use super::revision::Revision;
-use super::seen::{Pod, Role, Workload};
+use super::seen::{Pod, Role, Service, Workload};
 use super::{Controller, Ended, Outside};
 use crate::index::Key;
 
@@ -72,7 +72,8 @@ impl Controller {
                 name: &nameserver.name,
                 form,
                 has_trials: set.spec.workload == WorkloadKind::Deployment
-                    && serving.as_ref().is_some_and(is_deployment),
+                    && serving.as_ref().is_some_and(is_deployment)
+                    && !takes_ports_of_nodes(&set.spec.template),
                 serving,
                 trial: self.run_of(key, &nameserver.name, Role::Trial),
             }
@@ -162,37 +163,69 @@ impl Controller {
     fn outside(&self, key: &Key, set: &NameserverSet) -> Outside {
         let of = |nameserver: &Nameserver| {
             let own = self.services.iter().filter(|((namespace, _), service)| {
-                *namespace == key.0
-                    && service.set == key.1
-                    && service.nameserver == nameserver.name
-                    && service.is_outside
+                *namespace == key.0 && service.set == key.1 && service.nameserver == nameserver.name
             });
-            let addresses = own.flat_map(|(_, service)| service.addresses.iter());
-            let addresses: BTreeSet<IpAddr> = addresses.filter_map(|text| text.parse().ok()).collect();
-            (!addresses.is_empty()).then(|| (nameserver.hostname.clone(), addresses))
+            let own: Vec<&Service> = own.map(|(_, service)| service.as_ref()).collect();
+            let addresses = own.iter().filter(|service| service.is_outside);
+            let addresses = addresses.flat_map(|service| service.addresses.iter().cloned()).collect();
+            let is_to_have_some = own.iter().any(|service| service.is_balanced);
+            is_to_have_some.then(|| (nameserver.hostname.clone(), addresses))
         };
         set.spec.nameservers.iter().filter_map(of).collect()
     }
 }
 
-/// What the world is told of nameservers with these addresses.
+/// Whether pods of a template are reached by ports of their nodes: a second one would have no place, or be reached.
+fn takes_ports_of_nodes(template: &serde_json::Value) -> bool {
+    let containers = template["spec"]["containers"].as_array().into_iter().flatten();
+    let mut ports = containers.flat_map(|container| container["ports"].as_array().into_iter().flatten());
+    template["spec"]["hostNetwork"] == true || ports.any(|port| port.get("hostPort").is_some())
+}
+
+/// What the world is told of nameservers whose Services have these addresses, or names of load balancers.
 async fn told(outside: &Outside) -> Delegation {
     if outside.is_empty() {
-        return Delegation::NotAsked("no Service has an address from outside".to_owned());
+        return Delegation::NotAsked("no Service is of a load balancer".to_owned());
     }
     let Some(asker) = Asker::of_system() else {
         return Delegation::NotAsked("the operator's pod has no nameserver in /etc/resolv.conf".to_owned());
     };
-    let mut asked = Vec::new();
-    for (hostname, own) in outside {
-        let Ok(name) = name::parse_absolute(hostname) else { continue };
-        match asker.ask(&name).await {
-            Ok(told) => asked.push((hostname.clone(), own.clone(), told)),
-            Err(why) => return Delegation::NotAsked(why),
+    let (mut asked, mut unknown) = (Vec::new(), Vec::new());
+    for (hostname, balancers) in outside {
+        if balancers.is_empty() {
+            unknown.push(format!("the Service of {hostname} has no address from outside yet"));
+            continue;
+        }
+        match told_of(&asker, hostname, balancers).await {
+            Ok((own, told)) => asked.push((hostname.clone(), own, told)),
+            Err(why) => unknown.push(format!("{hostname}: {why}")),
         }
     }
-    match differences(&asked) {
-        none if none.is_empty() => Delegation::Matches,
-        differences => Delegation::Differs(differences.join("; ")),
+    match (differences(&asked), unknown) {
+        (none, all) if none.is_empty() && all.is_empty() => Delegation::Matches,
+        (none, unknown) if none.is_empty() => Delegation::NotAsked(unknown.join("; ")),
+        (differences, unknown) => {
+            Delegation::Differs(differences.into_iter().chain(unknown).collect::<Vec<_>>().join("; "))
+        }
     }
+}
+
+/// The addresses of a Service, and what is told of the hostname.
+async fn told_of(
+    asker: &Asker,
+    hostname: &str,
+    balancers: &BTreeSet<String>,
+) -> Result<(BTreeSet<IpAddr>, Told), String> {
+    let read = |text: &str| name::parse_absolute(text).map_err(|error| error.to_string());
+    let mut own = BTreeSet::new();
+    for balancer in balancers {
+        match balancer.parse() {
+            Ok(address) => {
+                own.insert(address);
+            }
+            // A cloud gives a name.
+            Err(_) => own.extend(asker.addresses(&read(balancer)?).await?),
+        }
+    }
+    Ok((own, asker.ask(&read(hostname)?).await?))
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
-use port53_crds::NameserverSet;
-use port53_zone::{Name, Rtype, name};
+use port53_crds::{Nameserver, NameserverSet, Protocols};
+use port53_zone::{Name, Rdata, Rtype, name};
+use serde_json::json;
 
 use super::objects::{self, Kind};
-use super::seen::{LEAVING, Role, Workload};
+use super::seen::{LEAVING, LEAVING_TTL, Role, Workload};
 use super::{Controller, Ended, asking, writing};
 use crate::cluster::store::WriteError;
 use crate::index::Key;
@@ -38,20 +39,60 @@ impl Controller {
             return true;
         }
         let (client, namespace, snapshots) = (self.client.clone(), key.0.clone(), self.snapshots.clone());
-        let name = objects::name(&key.1, &workload.nameserver);
+        let (name, kind) = (objects::name(&key.1, &workload.nameserver), Kind::of(workload.kind));
+        let known = (workload.leaving, workload.leaving_ttl);
         self.begin(key, async move {
             Ended::Removed(
-                match workload.leaving {
-                    None => {
-                        writing::annotate(&client, &namespace, Kind::of(workload.kind), &name, LEAVING).await
+                match memory_of(&snapshots, &workload.hostname, known).await {
+                    Ok(Memory::Named { ttl }) => {
+                        let now =
+                            json!({LEAVING: Timestamp::now().to_string(), LEAVING_TTL: ttl.to_string()});
+                        writing::annotate(&client, &namespace, kind, &name, now).await
                     }
-                    Some(since) => match is_forgotten(&snapshots, &workload.hostname, since).await {
-                        true => remove(&client, &namespace, Kind::of(workload.kind), &name).await,
-                        false => Ok(()),
-                    },
+                    Ok(Memory::Fading) => Ok(()),
+                    Ok(Memory::Gone) => remove(&client, &namespace, kind, &name).await,
+                    Err(why) => Err(WriteError::Unsure(why)),
                 }
                 .map_err(|error| error.to_string()),
             )
+        });
+        true
+    }
+
+    /// Takes the mark off a nameserver that is in the spec again. Says whether there was one.
+    pub(super) fn stay(&mut self, key: &Key, set: &NameserverSet) -> bool {
+        let mut back = set.spec.nameservers.iter().filter_map(|one| self.workload(key, &one.name));
+        let Some(workload) = back.find(|workload| workload.leaving.is_some()) else { return false };
+        let (client, namespace) = (self.client.clone(), key.0.clone());
+        let (name, kind) = (objects::name(&key.1, &workload.nameserver), Kind::of(workload.kind));
+        self.begin(key, async move {
+            let none = json!({LEAVING: null, LEAVING_TTL: null});
+            let written = writing::annotate(&client, &namespace, kind, &name, none).await;
+            Ended::Removed(written.map_err(|error| error.to_string()))
+        });
+        true
+    }
+
+    /// Deletes a Service that a nameserver of the spec does not have any more. Says whether there was one.
+    pub(super) fn end_stray_service(&mut self, key: &Key, set: &NameserverSet) -> bool {
+        let has_second = |nameserver: &Nameserver| {
+            let own = nameserver.service.as_ref().and_then(|own| own.protocols);
+            own.or(set.spec.service.protocols) == Some(Protocols::Apart)
+        };
+        let mut alone = set.spec.nameservers.iter().filter(|nameserver| !has_second(nameserver));
+        let stray = alone.find_map(|nameserver| {
+            // While a change is on its way the other may still be what runs.
+            let workload = self.workload(key, &nameserver.name)?;
+            let name = format!("{}-tcp", objects::name(&key.1, &nameserver.name));
+            let service = self.services.get(&(key.0.clone(), name.clone()))?;
+            let is_ours = service.set == key.1 && service.nameserver == nameserver.name;
+            (is_ours && workload.verified.as_ref() == Some(&workload.form)).then_some(name)
+        });
+        let Some(name) = stray else { return false };
+        let (client, namespace) = (self.client.clone(), key.0.clone());
+        self.begin(key, async move {
+            let deleted = writing::delete(&client, &namespace, Kind::Service, &name).await;
+            Ended::Removed(deleted.map_err(|error| error.to_string()))
         });
         true
     }
@@ -76,27 +117,49 @@ impl Controller {
     }
 }
 
-/// Whether nobody can remember a nameserver from the zones any more: none names it, and the longest TTL of their NS has
-/// passed since it left.
-async fn is_forgotten(snapshots: &asking::Snapshots, hostname: &str, since: Timestamp) -> bool {
-    let published = asking::published(snapshots).await;
-    let (Ok(zones), Ok(hostname)) = (published, name::parse_absolute(hostname)) else { return false };
-    let mut longest = 0;
-    for zone in zones.iter() {
-        let Some(ns) = zone.content.get(zone.content.apex(), Rtype::NS) else { continue };
-        let names =
-            |value: &port53_zone::Rdata| Name::from_octets(value.shared()).is_ok_and(|name| name == hostname);
-        if ns.values().iter().any(names) {
-            return false;
-        }
-        longest = longest.max(ns.ttl);
-    }
-    Timestamp::now().duration_since(since).as_secs() > i64::from(longest)
+/// What is remembered of a nameserver that is no longer in the spec.
+enum Memory {
+    /// Zones name it, with NS of this TTL at the most, now or when it was looked at before.
+    Named { ttl: u32 },
+    /// None does, and not so long ago that no resolver could remember.
+    Fading,
+    /// Nobody can remember it.
+    Gone,
 }
 
+/// Looks through all that is published. `known` is when a zone was last seen to name it, and the longest TTL of its NS.
+async fn memory_of(
+    snapshots: &asking::Snapshots,
+    hostname: &str,
+    known: (Option<Timestamp>, Option<u32>),
+) -> Result<Memory, String> {
+    let zones = asking::published(snapshots).await?;
+    let hostname = name::parse_absolute(hostname).map_err(|error| error.to_string())?;
+    let names = |value: &Rdata| Name::from_octets(value.shared()).is_ok_and(|name| name == hostname);
+    let (mut longest, mut is_named) = (known.1.unwrap_or_default(), false);
+    for zone in zones.iter() {
+        // At the apex, and where a zone delegates.
+        for (rrset, _) in zone.content.iter().filter(|(rrset, _)| rrset.rtype == Rtype::NS) {
+            let is_here = rrset.values().iter().any(names);
+            is_named |= is_here;
+            // Where it was not seen yet, it may have been in any of these a moment ago.
+            if is_here || known.0.is_none() {
+                longest = longest.max(rrset.ttl);
+            }
+        }
+    }
+    let elapsed = known.0.map(|since| Timestamp::now().duration_since(since).as_secs());
+    Ok(match (is_named, elapsed) {
+        (true, _) | (false, None) => Memory::Named { ttl: longest },
+        (false, Some(elapsed)) if elapsed <= i64::from(longest) => Memory::Fading,
+        (false, Some(_)) => Memory::Gone,
+    })
+}
+
+/// The workload goes last: while it is there the others are looked for.
 async fn remove(client: &Client, namespace: &str, kind: Kind, name: &str) -> Result<(), WriteError> {
-    writing::delete(client, namespace, kind, name).await?;
     writing::delete(client, namespace, Kind::Service, name).await?;
     writing::delete(client, namespace, Kind::Service, &format!("{name}-tcp")).await?;
-    writing::delete(client, namespace, Kind::PodDisruptionBudget, name).await
+    writing::delete(client, namespace, Kind::PodDisruptionBudget, name).await?;
+    writing::delete(client, namespace, kind, name).await
 }

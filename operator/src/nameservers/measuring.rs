@@ -1,5 +1,7 @@
 //! What is counted of a set: what its status says, as numbers.
 
+use std::collections::BTreeSet;
+
 use port53_crds::{NameserverPhase, NameserverSetStatus};
 
 use super::Controller;
@@ -36,8 +38,23 @@ impl Controller {
         }
     }
 
-    /// Takes away what is told of sets and nameservers that are gone.
-    pub(super) fn measure_anew(&self) {
+    /// Takes away what is told of sets and nameservers when one of them is gone.
+    pub(super) fn measure_anew(&mut self) {
+        let now: BTreeSet<(Key, String)> = self
+            .sets
+            .iter()
+            .flat_map(|(key, set)| {
+                set.spec.nameservers.iter().map(move |one| (key.clone(), one.name.clone()))
+            })
+            .chain(self.deployments.iter().map(|((namespace, _), workload)| {
+                ((namespace.clone(), workload.set.clone()), workload.nameserver.clone())
+            }))
+            .collect();
+        let is_less = self.measured.iter().any(|before| !now.contains(before));
+        self.measured = now;
+        if !is_less {
+            return;
+        }
         let metrics = &self.metrics;
         for gauges in [
             &metrics.conditions,

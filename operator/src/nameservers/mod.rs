@@ -49,7 +49,6 @@ mod steps;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -104,6 +103,8 @@ pub struct Controller {
     lost: BTreeMap<Kind, String>,
     states: BTreeMap<Key, State>,
     jobs: JoinSet<(Key, Ended)>,
+    /// Nameservers that are told of in the metrics.
+    measured: BTreeSet<(Key, String)>,
 }
 
 /// What is remembered of a set. All of it can be found again.
@@ -137,12 +138,29 @@ struct Asked {
     form: String,
     evidence: Evidence,
     counts: (usize, usize),
-    /// While it is watched: how often its containers had begun again before, and the job.
-    soak: Option<(i32, AbortHandle)>,
+    soak: Option<Watched>,
 }
 
-/// Hostnames with the addresses of their Services from outside.
-type Outside = Vec<(String, BTreeSet<IpAddr>)>;
+/// A nameserver that is being watched.
+#[derive(Debug)]
+struct Watched {
+    /// How often its containers had begun again before.
+    restarts: i32,
+    /// Its pods. With others it is begun anew: one that was moved away is not one that does not answer.
+    pods: BTreeSet<String>,
+    job: AbortHandle,
+}
+
+/// Hostnames with the addresses, or names, of their load balancers.
+type Outside = Vec<(String, BTreeSet<String>)>;
+
+/// What is known of the pods of a form.
+struct Pods {
+    names: BTreeSet<String>,
+    restarts: i32,
+    /// How one of their containers ended last.
+    ended: Option<String>,
+}
 
 /// An object as it was after it was applied: while it stays so nobody has changed it.
 #[derive(Clone, Debug, PartialEq)]
@@ -187,6 +205,7 @@ impl Controller {
             lost: BTreeMap::new(),
             states: BTreeMap::new(),
             jobs: JoinSet::new(),
+            measured: BTreeSet::new(),
         }
     }
 
@@ -371,37 +390,43 @@ impl Controller {
             .workloads(key)
             .map(|workload| ((workload.nameserver.clone(), workload.role), workload.form.clone()))
             .collect();
-        let pods: BTreeMap<(String, Role), (i32, Option<String>)> = forms
+        let pods: BTreeMap<(String, Role), Pods> = forms
             .iter()
             .map(|(whose, form)| {
                 let all = self.pods_of(key, &whose.0, whose.1).into_iter();
                 let current = all.filter(|pod| pod.form == *form && !pod.is_leaving);
-                let restarts = current.clone().map(|pod| pod.restarts).sum();
-                let ended = current
-                    .clone()
-                    .find_map(|pod| Some(format!("pod {}: {}", pod.name, pod.ended.as_ref()?)));
-                (whose.clone(), (restarts, ended))
+                let pods = Pods {
+                    names: current.clone().map(|pod| pod.name.clone()).collect(),
+                    restarts: current.clone().map(|pod| pod.restarts).sum(),
+                    ended: current
+                        .clone()
+                        .find_map(|pod| Some(format!("pod {}: {}", pod.name, pod.ended.as_ref()?))),
+                };
+                (whose.clone(), pods)
             })
             .collect();
         let Some(state) = self.states.get_mut(key) else { return };
         state.asked.retain(|whose, asked| {
             let stays = forms.get(whose) == Some(&asked.form);
-            if let (false, Some((_, job))) = (stays, &asked.soak) {
-                job.abort();
+            if let (false, Some(watched)) = (stays, &asked.soak) {
+                watched.job.abort();
             }
             stays
         });
         for (whose, asked) in &mut state.asked {
-            let Some((restarts, ended)) = pods.get(whose) else { continue };
-            let Some((before, job)) = &asked.soak else { continue };
-            if restarts > before {
-                job.abort();
-                let how = ended.clone().unwrap_or_else(|| "a container ended and began again".to_owned());
+            let (Some(now), Some(watched)) = (pods.get(whose), &asked.soak) else { continue };
+            let has_restarted = now.names == watched.pods && now.restarts > watched.restarts;
+            if now.names == watched.pods && !has_restarted {
+                continue;
+            }
+            watched.job.abort();
+            asked.soak = None;
+            if has_restarted {
+                let how = now.ended.clone().unwrap_or_else(|| "a container ended and began again".to_owned());
                 asked.evidence = Evidence::Failed(plan::Failure {
                     reason: port53_crds::Reason::CrashLoop,
                     message: format!("while it was watched, {how}"),
                 });
-                asked.soak = None;
             }
         }
     }

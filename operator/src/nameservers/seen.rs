@@ -34,8 +34,10 @@ pub const FAILED: &str = "port53.dev/failed";
 pub const CHANGED: &str = "port53.dev/changed";
 /// On a workload: what its nameserver is called in the world.
 pub const HOSTNAME: &str = "port53.dev/hostname";
-/// On a workload: since when its nameserver is no longer in the spec, in RFC 3339.
+/// On a workload whose nameserver is no longer in the spec: when a zone was last seen to name it, in RFC 3339.
 pub const LEAVING: &str = "port53.dev/leaving-since";
+/// On the same: the longest TTL of NS that were seen to name it, in seconds.
+pub const LEAVING_TTL: &str = "port53.dev/leaving-ttl";
 
 /// A kind that is watched for the sets, all of it in the operator's namespace.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -127,6 +129,8 @@ pub struct Workload {
     pub hostname: String,
     /// See [`LEAVING`].
     pub leaving: Option<Timestamp>,
+    /// See [`LEAVING_TTL`].
+    pub leaving_ttl: Option<u32>,
     /// Pods that there are to be.
     pub wanted: i32,
     /// Pods that are ready.
@@ -188,6 +192,8 @@ pub struct Service {
     pub addresses: Vec<String>,
     /// Whether these are reached from outside.
     pub is_outside: bool,
+    /// Whether it is to have a load balancer.
+    pub is_balanced: bool,
     /// Changes with every change of it by anyone.
     pub version: String,
 }
@@ -307,6 +313,7 @@ fn of_metadata(metadata: &ObjectMeta, kind: WorkloadKind) -> Workload {
         changed: time(CHANGED),
         hostname: annotation(HOSTNAME).unwrap_or_default(),
         leaving: time(LEAVING),
+        leaving_ttl: annotation(LEAVING_TTL).and_then(|text| text.parse().ok()),
         generation: metadata.generation.unwrap_or_default(),
         ..Workload::default()
     }
@@ -393,6 +400,8 @@ impl Kept for Service {
         let mut addresses: Vec<String> =
             balancer.into_iter().filter_map(|ingress| ingress.ip.or(ingress.hostname)).collect();
         let is_outside = !addresses.is_empty();
+        let is_balanced =
+            service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer");
         if !is_outside {
             let inside = service.spec.and_then(|spec| spec.cluster_ips).unwrap_or_default();
             addresses = inside.into_iter().filter(|address| address != "None").collect();
@@ -402,6 +411,7 @@ impl Kept for Service {
             nameserver: label(&service.metadata, NAMESERVER),
             addresses,
             is_outside,
+            is_balanced,
             version: service.metadata.resource_version.clone().unwrap_or_default(),
         };
         Ok((seen, None))

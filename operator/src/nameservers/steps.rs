@@ -13,7 +13,7 @@ use super::objects::{self, Kind, Marks, Object, Place};
 use super::plan::{Failure, Step};
 use super::revision::{Form, Revision};
 use super::seen::{Role, Workload};
-use super::{AGAIN, Controller, Ended, Stamp, writing};
+use super::{AGAIN, Controller, Ended, Stamp, Watched, writing};
 use crate::cluster::store::WriteError;
 use crate::election::Fence;
 use crate::index::Key;
@@ -116,7 +116,12 @@ impl Controller {
             Step::ProveTrial(place) => self.prove(key, set, &nameserver(place), Role::Trial),
             Step::Soak(place) => self.soak(key, set, &nameserver(place)),
             Step::Wait(_) | Step::Paused | Step::Stalled | Step::Done => {
-                if !self.repair(key, set) && !self.end_lost_trial(key, set) && !self.let_leave(key, set) {
+                let is_at_work = self.repair(key, set)
+                    || self.end_lost_trial(key, set)
+                    || self.end_stray_service(key, set)
+                    || self.stay(key, set)
+                    || self.let_leave(key, set);
+                if !is_at_work {
                     self.prune(key, &revision.name());
                 }
             }
@@ -276,8 +281,11 @@ impl Controller {
     fn soak(&mut self, key: &Key, set: &Arc<NameserverSet>, nameserver: &str) {
         let pods = self.targets(key, nameserver, Role::Serving);
         let others = self.other_targets(key, set, nameserver, false);
-        let restarts = self.pods_of(key, nameserver, Role::Serving).iter().map(|pod| pod.restarts).sum();
+        let Some(run) = self.run_of(key, nameserver, Role::Serving) else { return };
+        let restarts = run.current_pods().map(|pod| pod.restarts).sum();
+        let names = run.current_pods().map(|pod| pod.name.clone()).collect();
         let how_long = parse_duration(&set.spec.rollout.soak).unwrap_or_default();
+        let most = set.spec.rollout.max_mismatches as usize;
         let snapshots = self.snapshots.clone();
         let whose = (nameserver.to_owned(), Role::Serving);
         let Some(asked) = self.states.get_mut(key).and_then(|state| state.asked.get_mut(&whose)) else {
@@ -288,10 +296,10 @@ impl Controller {
         }
         let (form, key) = (asked.form.clone(), key.clone());
         let job = self.jobs.spawn(async move {
-            let result = asking::soak(snapshots, pods, others, how_long).await;
+            let result = asking::soak(snapshots, pods, others, how_long, most).await;
             (key, Ended::Soaked { whose, form, result })
         });
-        asked.soak = Some((restarts, job));
+        asked.soak = Some(Watched { restarts, pods: names, job });
     }
 
     /// Applies again what somebody else has changed, or what the spec says otherwise beside the form. Says whether there

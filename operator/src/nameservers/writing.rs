@@ -29,20 +29,19 @@ pub(super) async fn apply(
         .await
 }
 
-/// Puts an annotation on an object that says this moment, in RFC 3339.
+/// Puts annotations on an object; a null takes one off.
 ///
 /// # Errors
-/// When it was not written, or that is not known.
+/// When they were not written, or that is not known.
 pub(super) async fn annotate(
     client: &Client,
     namespace: &str,
     kind: Kind,
     name: &str,
-    annotation: &str,
+    annotations: serde_json::Value,
 ) -> Result<(), WriteError> {
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let patch =
-        Patch::Merge(json!({"metadata": {"annotations": {annotation: Timestamp::now().to_string()}}}));
+    let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
     in_time(api(client, namespace, kind).patch_metadata(name, &params, &patch)).await.map(drop)
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use port53_crds::{DNSRecord, Zone};
 use port53_zone::master::{Located, Position};
 use port53_zone::{Name, Record, Soa};
+pub(crate) use records::zone_of;
 pub use records::{OfZone, Records};
 
 /// Everything that people wrote, in any order. An object that changes is replaced by another pointer:

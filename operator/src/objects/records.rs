@@ -21,7 +21,7 @@ pub struct Records {
 impl Records {
     /// Adds a record, or puts it in the place of the one with its namespace and name that refers to the same Zone.
     pub fn put(&mut self, record: Arc<DNSRecord>) {
-        let list = Arc::make_mut(self.of_zones.entry(owned(zone_of(&record))).or_default());
+        let list = Arc::make_mut(self.of_zones.entry(zone_of(&record)).or_default());
         match place(list, &record) {
             Ok(place) => list[place] = record,
             Err(place) => list.insert(place, record),
@@ -30,7 +30,7 @@ impl Records {
 
     /// Takes a record away, found by its namespace and name and the Zone that it refers to.
     pub fn remove(&mut self, record: &DNSRecord) {
-        let zone = owned(zone_of(record));
+        let zone = zone_of(record);
         let Some(list) = self.of_zones.get_mut(&zone) else { return };
         if let Ok(place) = place(list, record) {
             Arc::make_mut(list).remove(place);
@@ -77,14 +77,19 @@ impl FromIterator<Arc<DNSRecord>> for Records {
         }
         let sorted = of_zones.into_iter().map(|(zone, mut list)| {
             list.sort_by(|a, b| namespaced(&a.metadata).cmp(&namespaced(&b.metadata)));
-            (owned(zone), Arc::new(list))
+            (zone, Arc::new(list))
         });
         Records { of_zones: sorted.collect() }
     }
 }
 
 /// Namespace and name of the Zone that a record refers to.
-fn zone_of(record: &DNSRecord) -> (&str, &str) {
+/// The Zone that a record refers to, by namespace and name.
+pub(crate) fn zone_of(record: &DNSRecord) -> (String, String) {
+    owned(borrowed_zone_of(record))
+}
+
+fn borrowed_zone_of(record: &DNSRecord) -> (&str, &str) {
     let to = &record.spec.zone_ref;
     let (of_record, _) = namespaced(&record.metadata);
     (to.namespace.as_deref().unwrap_or(of_record), &to.name)

@@ -168,6 +168,17 @@ pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
     Ok(stream)
 }
 
+/// Sends a query over a connection of its own and waits for the answer, for as long as the caller likes.
+///
+/// # Errors
+/// In words, when there is none.
+pub(crate) async fn exchange_over_tcp(address: SocketAddr, query: &[u8]) -> Result<Vec<u8>, String> {
+    let mut stream = connect(address).await?;
+    let length = (query.len() as u16).to_be_bytes();
+    stream.write_all(&[&length[..], query].concat()).await.map_err(|error| error.to_string())?;
+    message(&mut stream).await.map_err(|error| error.to_string())
+}
+
 /// All the questions over one connection, without waiting for one answer before the next question.
 async fn converse(stream: impl AsyncRead + AsyncWrite, questions: &[Question]) -> Vec<Replied> {
     let mut replies = nothing(questions, "does not answer");

@@ -22,6 +22,7 @@ use super::ask::{CONNECTION, connect};
 
 /// More than any message (RFC 1035 §4.2.2).
 const LARGEST: usize = 65_537;
+const DNS_MESSAGE: &str = "application/dns-message";
 
 type Replies = Result<Vec<(Vec<u8>, Duration)>, String>;
 
@@ -56,7 +57,13 @@ pub(super) async fn quic(address: SocketAddr, queries: &[Vec<u8>]) -> Replies {
             to.write_all(&[&length[..], query].concat()).await.map_err(text)?;
             to.finish().map_err(text)?;
             let reply = from.read_to_end(LARGEST).await.map_err(text)?;
-            let reply = reply.get(2..).ok_or("ends the stream without an answer")?;
+            let (length, reply) = reply.split_first_chunk().ok_or("ends the stream without an answer")?;
+            if usize::from(u16::from_be_bytes(*length)) != reply.len() {
+                return Err("answers another length than it says (RFC 9250 section 4.2)".to_owned());
+            }
+            if reply.first_chunk() != Some(&[0, 0]) {
+                return Err("answers with an ID (RFC 9250 section 4.2.1)".to_owned());
+            }
             replies.push((reply.to_vec(), begun.elapsed()));
         }
         // DOQ_NO_ERROR (RFC 9250 §8.4).
@@ -80,13 +87,16 @@ pub(super) async fn https(address: SocketAddr, queries: &[Vec<u8>]) -> Replies {
         for query in queries {
             let begun = Instant::now();
             let request = http::Request::post(format!("https://{address}/dns-query"))
-                .header(http::header::CONTENT_TYPE, "application/dns-message")
-                .header(http::header::ACCEPT, "application/dns-message")
+                .header(http::header::CONTENT_TYPE, DNS_MESSAGE)
+                .header(http::header::ACCEPT, DNS_MESSAGE)
                 .body(Full::new(Bytes::from(query.clone())))
                 .map_err(text)?;
             let response = sender.send_request(request).await.map_err(text)?;
             if !response.status().is_success() {
                 return Err(format!("answers {}", response.status()));
+            }
+            if response.headers().get(http::header::CONTENT_TYPE).is_none_or(|kind| kind != DNS_MESSAGE) {
+                return Err(format!("answers no {DNS_MESSAGE} (RFC 8484 section 4.2.1)"));
             }
             let body = Limited::new(response.into_body(), LARGEST).collect().await;
             let body = body.map_err(|error| error.to_string())?.to_bytes();

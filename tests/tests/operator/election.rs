@@ -99,3 +99,40 @@ fn one_that_leaves_hands_over() {
     assert!(another.output().contains("\"leading\""), "{}", another.output());
     assert_eq!(serial(&platform, &domain), before + 1);
 }
+
+/// Found by a reader: one that stood by knew of each zone what was published when it began to watch, took all that the other
+/// published for a change by somebody else, and went on from there.
+#[test]
+fn one_that_takes_over_goes_on_from_what_the_other_published() {
+    let mut platform = platform();
+    let (namespace, domain) = platform.place("followed");
+    platform.apply(&zone(&namespace, &domain));
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"] {
+        platform.apply(&record(&namespace, name));
+    }
+    platform.comes_to("dnsrecord", &namespace, "l", "Ready=True Served");
+    let dir = TempDir::new().expect("a directory");
+    let another = platform.start_another_operator(dir.path());
+    eventually("the other watches", || match another.output().contains("\"operating\"") {
+        true => Ok(()),
+        false => Err(another.output()),
+    });
+    // The one that works adds, and takes away what the guard lets go.
+    platform.apply(&record(&namespace, "new"));
+    platform.comes_to("dnsrecord", &namespace, "new", "Ready=True Served");
+    platform.kubectl(&format!("delete dnsrecord a -n {namespace}"));
+    platform.come_to_say(&format!("a.{domain} A"), "NXDomain");
+    let before = serial(&platform, &domain);
+    platform.end_operator();
+    platform.apply(&record(&namespace, "after"));
+    platform.comes_to("dnsrecord", &namespace, "after", "Ready=True Served");
+    assert_eq!(
+        serial(&platform, &domain),
+        before + 1,
+        "nothing but the record was published\n{}",
+        another.output()
+    );
+    platform.say(&format!("a.{domain} A"), "NXDomain");
+    platform.say(&format!("new.{domain} A"), "NoError 192.0.2.1");
+    assert!(!another.output().contains("changed by another"), "{}", another.output());
+}

@@ -44,8 +44,8 @@ fn set<'s>(
         Some(named) => {
             let found: Vec<&SetTerms> = sets.iter().filter(|set| set.name == named.name).collect();
             if found.is_empty() {
-                let whose = named.namespace.as_deref().unwrap_or(namespace);
-                let message = format!("there is no NameserverSet {whose}/{}", named.name);
+                let whose = named.namespace.as_ref().map(|whose| format!("{whose}/")).unwrap_or_default();
+                let message = format!("there is no NameserverSet {whose}{}", named.name);
                 let fix = "name one that is there: kubectl get nameserversets -A";
                 let reason = Reason::NameserverSetNotFound;
                 return Err(Box::new(Complaint::error(reason, "spec.nameserverSetRef", message, fix)));

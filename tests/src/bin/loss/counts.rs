@@ -95,6 +95,8 @@ impl Counts {
         let at =
             |share: usize| took.get(took.len() * share / 1000).map_or(0.0, |it| it.as_secs_f64() * 1000.0);
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let judged = took.len() as u64 + count(&self.lost) + count(&self.wrong);
+        assert_eq!(count(&self.sent), judged, "{act}: what was sent was answered, lost or answered wrongly");
         format!(
             "| {act} | {:.0} | {} | {} | {} | {} | {:.2} | {:.1} |",
             self.ended.lock().expect("nobody panics").unwrap_or_default().as_secs_f64(),
@@ -121,7 +123,9 @@ impl Counts {
 pub(crate) fn head(machine: &str) -> String {
     format!(
         "# What clients lose\n\n\
-         `make e2e-loss`: {machine} Everything (control plane, node, nameservers, load) is on this machine.\n\n\
+         `make e2e-loss`: {machine} Everything (control plane, node, nameservers, load) is on this machine. Clients ask the addresses of the Services inside of \
+         the cluster; load balancers and `externalTrafficPolicy: Local` are not on the way. Each act is counted on for ten \
+         seconds.\n\n\
          | what was done | seconds | sent | of them TCP | lost | wrong | p50 ms | p99 ms |\n\
          |---|---|---|---|---|---|---|---|"
     )

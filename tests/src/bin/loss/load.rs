@@ -57,15 +57,6 @@ impl Load {
         counts
     }
 
-    /// Ends counting, and waits until nothing of it can be answered any more.
-    pub(crate) fn end(&self, counts: Arc<Counts>) -> Arc<Counts> {
-        counts.over();
-        let _ = self.next();
-        // Nothing to wait for: it is the time that an answer may take.
-        std::thread::sleep(PATIENCE + Duration::from_secs(1));
-        counts
-    }
-
     /// From now on the address that changes is this one or a later one.
     pub(crate) fn is_at_least(&self, address: Ipv4Addr) {
         self.changing.store(address.into(), Ordering::Release);

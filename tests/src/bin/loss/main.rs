@@ -58,18 +58,32 @@ fn main() {
     let mut stage = set();
     let load = load::start(&stage);
     println!("{}", counts::head(&machine::describe(&arguments.commit)));
+    let mut last: Option<(&str, std::sync::Arc<counts::Counts>)> = None;
     for act in acts::ALL.iter().filter(|act| act.name.contains(&arguments.only)) {
         let counts = load.next();
         (act.play)(&mut stage, &load);
-        // What was sent last is answered or lost by then.
-        let counts = load.end(counts);
-        println!("{}", counts.row(act.name));
-        let detail = counts.detail();
-        if !detail.is_empty() {
-            eprint!("{}:\n{detail}", act.name);
+        // What it leaves behind may still cost clients something.
+        std::thread::sleep(AFTERWARDS);
+        counts.over();
+        if let Some((name, counts)) = last.replace((act.name, counts)) {
+            tell(name, &counts);
         }
     }
+    let _ = load.next();
+    // What was sent last is answered or lost by then.
+    std::thread::sleep(PATIENCE * 2);
+    if let Some((name, counts)) = last {
+        tell(name, &counts);
+    }
     load.stop();
+}
+
+fn tell(act: &str, counts: &counts::Counts) {
+    println!("{}", counts.row(act));
+    let detail = counts.detail();
+    if !detail.is_empty() {
+        eprint!("{act}:\n{detail}");
+    }
 }
 
 /// A cluster with a release and a zone.
@@ -90,5 +104,7 @@ fn set() -> Stage {
     stage
 }
 
+/// How long an act is counted on.
+const AFTERWARDS: Duration = Duration::from_secs(10);
 /// After this an answer counts for nothing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
