@@ -15,8 +15,11 @@ fn list(names: &[&str]) -> String {
     format!("nameservers.list=[{}]", all.collect::<Vec<_>>().join(","))
 }
 
+/// Zones of other tests have the same hostnames, and longer TTLs: this takes its own alone.
+const ALONE: &str = "operator.takesUnnamedZones=false";
+
 fn upgrade(release: &Release<'_>, names: &[&str]) {
-    release.upgrade(&[&VALUES[..], &[&list(names)]].concat());
+    release.upgrade(&[&VALUES[..], &[&list(names), ALONE]].concat());
 }
 
 /// The names in the NS of a zone, as a nameserver answers them.
@@ -38,12 +41,12 @@ fn is_there(release: &Release<'_>, name: &str) -> bool {
 /// goes after the NS TTL."
 #[test]
 fn nameservers_come_and_go() {
-    let release = Release::install(cluster(), Helm::Four, &VALUES);
+    let release = Release::install(cluster(), Helm::Four, &[&VALUES[..], &[ALONE]].concat());
     release.comes_to("Ready=True RolledOut");
-    let domain = release.zone();
+    let domain = release.zone_of(Some(&release.namespace));
     // The NS have the TTL that the zone gives to what states none.
     let namespace = domain.trim_end_matches(".example");
-    let ttl = r#"{"spec":{"defaultTTL":10}}"#;
+    let ttl = r#"{"spec":{"defaultTTL":5}}"#;
     let done = cluster().kubectl(&["patch", "zone", "zone", "-n", namespace, "--type=merge", "-p", ttl]);
     assert!(done.success, "{done:?}");
 
@@ -95,7 +98,7 @@ fn nameservers_come_and_go() {
     release.comes_to("Ready=True RolledOut");
 
     // Pods of each.
-    release.upgrade(&[&VALUES[..], &[&list(&["ns8"]), "nameservers.replicas=3"]].concat());
+    release.upgrade(&[&VALUES[..], &[&list(&["ns8"]), ALONE, "nameservers.replicas=3"]].concat());
     eventually("three pods", || match &release.set()["status"]["nameservers"][0]["ready"] {
         Value::String(ready) if ready == "3/3" => Ok(()),
         other => Err(format!("{other}")),
