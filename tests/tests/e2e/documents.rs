@@ -97,8 +97,8 @@ fn installing_is_as_its_document_says() {
     // What the notes of the chart say to try: commands stand alone, or with what they are given below.
     let notes = shell.run("helm get notes port53 -n port53");
     let notes = notes.replace("\n  ", "\n");
-    let apply = notes.split("kubectl apply").nth(1).and_then(|text| text.split("YAML\n").nth(1));
-    let objects = apply.expect("objects").to_owned();
+    let objects = notes.split("<<'YAML'\n").nth(1).and_then(|text| text.split("YAML\n").next());
+    let objects = objects.expect("objects");
     fs::write(shell.dir.path().join("notes.yaml"), objects).expect("a file");
     shell.run("kubectl apply -f notes.yaml");
     for command in notes.lines().filter(|line| line.starts_with("kubectl") && !line.contains("<<")) {
