@@ -1,6 +1,8 @@
 //! How long a plan takes when one record of one zone changed: `make bench-plan`, or
 //! `cargo bench -p port53-operator --bench plan -- ZONES RECORDS PLANS`.
 //!
+//! And how long the webhook takes to judge one record that is written, with all that is published around it.
+//!
 //! Every plan is carried out before the next, as it is in a cluster: a plan that finds the change, and one that
 //! finds it published. Prints microseconds of each; the processor and the commit are for who keeps the figures.
 
@@ -9,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use port53_crds::{DNSRecord, Zone};
-use port53_operator::objects::Objects;
-use port53_operator::stages::{Inputs, MissingZone, Planner, Published, Settings};
+use port53_operator::objects::{ObjectRef, Objects};
+use port53_operator::stages::{Inputs, MissingZone, Planner, Published, Settings, judge};
 use port53_zone::Name;
 use port53_zone::rules::Limits;
 use serde_json::{Value, json};
@@ -36,7 +38,12 @@ fn measure(zones: usize, records: usize, plans: usize) {
         changed.push(bench.plan());
         settled.push(bench.plan());
     }
-    for (what, mut times) in [("with one record changed", changed), ("with nothing changed", settled)] {
+    let judged = (0..plans).map(|number| bench.judge(number * 37 % records, number)).collect();
+    for (what, mut times) in [
+        ("with one record changed", changed),
+        ("with nothing changed", settled),
+        ("one record judged for the webhook", judged),
+    ] {
         times.sort_unstable();
         let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_micros();
         println!("{what}: p50 {} µs, p99 {} µs of {plans} plans", at(50), at(99));
@@ -66,16 +73,24 @@ impl Bench {
         self.objects.records.put(Arc::new(record(number, number % self.zones, value + 1)));
     }
 
+    /// Judges an edit of a record, in the world as it is copied for a review.
+    fn judge(&self, number: usize, value: usize) -> Duration {
+        let settings = settings();
+        let serials = BTreeMap::new();
+        let began = Instant::now();
+        let (mut objects, published) = (self.objects.clone(), self.published.clone());
+        let record = record(number, number % self.zones, value + 7);
+        let asked = ObjectRef::of_record(&record);
+        objects.records.put(Arc::new(record));
+        let inputs =
+            Inputs { objects: &objects, published: &published, serials: &serials, settings: &settings };
+        assert!(judge(&inputs, &asked).is_some());
+        began.elapsed()
+    }
+
     /// Plans, and publishes what came of it.
     fn plan(&mut self) -> Duration {
-        let settings = Settings {
-            now: 1_795_536_000,
-            salt: [1; 16],
-            limits: Limits::default(),
-            nameservers: Vec::new(),
-            sets: None,
-            missing_zone: MissingZone::Keep,
-        };
+        let settings = settings();
         let serials = BTreeMap::new();
         let inputs = Inputs {
             objects: &self.objects,
@@ -95,6 +110,17 @@ impl Bench {
             self.published.insert(zone.apex.clone(), published);
         }
         took
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        now: 1_795_536_000,
+        salt: [1; 16],
+        limits: Limits::default(),
+        nameservers: Vec::new(),
+        sets: None,
+        missing_zone: MissingZone::Keep,
     }
 }
 
