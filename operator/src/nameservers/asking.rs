@@ -27,6 +27,8 @@ const ENCRYPTED: [(&str, Transport); 3] =
 const EACH: usize = 10;
 /// Zones of which the others are asked before one is changed.
 const ZONES: usize = 200;
+/// How often it is asked what is published, and how long is waited before.
+const KNOWN: (usize, Duration) = (100, Duration::from_millis(100));
 /// How often a version that is not the published one is asked for again, and how long is waited before.
 const STALE: (usize, Duration) = (20, Duration::from_millis(250));
 /// Questions whose times are compared with those of the others.
@@ -84,11 +86,17 @@ pub struct Proven {
     pub failure: Option<Failure>,
 }
 
-/// The zones as they are published now.
+/// The zones as they are published now. At the start that is waited for until it is known of all.
 pub(super) async fn published(snapshots: &Snapshots) -> Result<Zones, String> {
-    let (answer, asked) = oneshot::channel();
-    snapshots.send(answer).await.map_err(|_| "the operator is leaving".to_owned())?;
-    asked.await.map_err(|_| "what is published is not known of all zones yet".to_owned())
+    for _ in 0..KNOWN.0 {
+        let (answer, asked) = oneshot::channel();
+        snapshots.send(answer).await.map_err(|_| "the operator is leaving".to_owned())?;
+        match asked.await {
+            Ok(zones) => return Ok(zones),
+            Err(_) => tokio::time::sleep(KNOWN.1).await,
+        }
+    }
+    Err("what is published is not known of all zones yet".to_owned())
 }
 
 /// Whether each of these pods answers for the zones that are published, with a serial not older than that.
