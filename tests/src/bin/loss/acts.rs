@@ -19,8 +19,6 @@ pub(crate) const VALUES: [&str; 2] = [r#"image.pullPolicy="Never""#, r#"nameserv
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(200);
-/// How long pods that leave may still be there.
-const LEAVES: Duration = Duration::from_secs(60);
 
 /// One act.
 pub(crate) struct Act {
@@ -72,7 +70,7 @@ fn upgrade(stage: &Stage, values: &[&str]) {
 
 /// Waits until pods that leave have left: clients may still be led to them.
 fn are_gone(release: &Release<'_>) {
-    until(release, "pods that leave", LEAVES, || {
+    until(release, "pods that leave", PATIENCE, || {
         pods(release).iter().all(|pod| !pod.is_leaving && pod.is_ready)
     });
 }
