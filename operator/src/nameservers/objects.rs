@@ -200,17 +200,7 @@ fn template(place: &Place<'_>, form: &Form, form_name: &str) -> Value {
         merge(&mut spec["nodeSelector"], json!(form.node_selector));
     }
     if spec.get("topologySpreadConstraints").is_none() && form.workload == WorkloadKind::Deployment {
-        let over = |key: &str| {
-            json!({
-                "maxSkew": 1,
-                "topologyKey": key,
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": selector(place)},
-                "matchLabelKeys": ["pod-template-hash"],
-            })
-        };
-        spec["topologySpreadConstraints"] =
-            json!([over("topology.kubernetes.io/zone"), over("kubernetes.io/hostname")]);
+        spread(spec, &selector(place));
     }
     let containers = spec["containers"].as_array_mut().into_iter().flatten();
     for container in containers.filter(|container| container["name"] == CONTAINER) {
@@ -224,6 +214,30 @@ fn template(place: &Place<'_>, form: &Form, form_name: &str) -> Value {
         }
     }
     template
+}
+
+/// Spreads the pods of one revision over nodes, and over zones where nodes are in any.
+///
+/// Zones are a preference of affinity and not a second constraint: a node that lacks the label of one constraint is not
+/// scored for the others either, so that where nodes have no zones, all pods could be on one node.
+fn spread(spec: &mut Value, selector: &Value) {
+    spec["topologySpreadConstraints"] = json!([{
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector},
+        "matchLabelKeys": ["pod-template-hash"],
+    }]);
+    if spec["affinity"].get("podAntiAffinity").is_none() {
+        spec["affinity"]["podAntiAffinity"] = json!({"preferredDuringSchedulingIgnoredDuringExecution": [{
+            "weight": 100,
+            "podAffinityTerm": {
+                "topologyKey": "topology.kubernetes.io/zone",
+                "labelSelector": {"matchLabels": selector},
+                "matchLabelKeys": ["pod-template-hash"],
+            },
+        }]});
+    }
 }
 
 /// Which server it is, a pod says when it is asked (RFC 5001): its name.
@@ -367,7 +381,6 @@ mod tests {
         for (label, value) in deployment["spec"]["selector"]["matchLabels"].as_object().expect("labels") {
             assert_eq!(&pods["metadata"]["labels"][label], value);
         }
-        assert_eq!(pods["spec"]["topologySpreadConstraints"].as_array().map(Vec::len), Some(2));
         assert_eq!(pods["spec"]["containers"][0]["env"][0]["name"], "PORT53_NSID");
         assert!(pods["spec"]["containers"][1].get("env").is_none());
         let service = &all[1].value["spec"];
@@ -404,6 +417,28 @@ mod tests {
         assert_eq!((services[0].0, services[1].0), ("public-ns1", "public-ns1-tcp"));
         assert_eq!(services[1].1[0]["protocol"], "TCP");
         assert_eq!(services[1].1[0]["nodePort"], 30053);
+    }
+
+    /// Of two constraints, the scheduler scores a node for neither when it lacks the label of one
+    /// (`initPreScoreState` of its plugin PodTopologySpread): both pods of a nameserver were on one node.
+    #[test]
+    fn pods_are_spread_over_nodes_that_are_in_no_zone() {
+        let of = |template: &Value| {
+            let nameservers = json!([{"name": "ns1", "hostname": "ns1.example.net"}]);
+            let all = objects(&set(json!({"nameservers": nameservers, "template": template})));
+            all[0].value["spec"]["template"]["spec"].clone()
+        };
+        let pods = of(&template());
+        let constraints = pods["topologySpreadConstraints"].as_array().expect("constraints");
+        let keys: Vec<&Value> = constraints.iter().map(|one| &one["topologyKey"]).collect();
+        assert_eq!(keys, ["kubernetes.io/hostname"]);
+        let preferred =
+            &pods["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
+        assert_eq!(preferred[0]["podAffinityTerm"]["topologyKey"], "topology.kubernetes.io/zone");
+
+        let mut says_itself = template();
+        says_itself["spec"]["affinity"] = json!({"podAntiAffinity": {}, "nodeAffinity": {"of": "its own"}});
+        assert_eq!(of(&says_itself)["affinity"], says_itself["spec"]["affinity"]);
     }
 
     #[test]
