@@ -10,7 +10,7 @@ use port53_zone::{Rtype, name, serial};
 use tokio::sync::{mpsc, oneshot};
 
 use super::plan::Failure;
-use super::soak::{self, Counted};
+use super::soak::{self, Counts, Watch};
 use crate::proof::ask::Transport;
 use crate::proof::judge::Reply;
 use crate::proof::oracle::Zones;
@@ -335,7 +335,7 @@ pub async fn soak(
     most: usize,
 ) -> Result<(), Failure> {
     let begun = tokio::time::Instant::now();
-    let before = (count(&pods).await, count(&others).await);
+    let mut watch = Watch::begin(count(&pods).await, count(&others).await);
     let mut unanswered = 0;
     while begun.elapsed() < how_long {
         tokio::time::sleep(LOOK.min(how_long - begun.elapsed().min(how_long))).await;
@@ -347,22 +347,12 @@ pub async fn soak(
             Some(failure) if failure.reason == Reason::NoAnswer && unanswered < SILENT => unanswered += 1,
             Some(failure) => return Err(failure),
         }
+        watch.look(count(&pods).await, count(&others).await);
     }
-    let after = (count(&pods).await, count(&others).await);
-    soak::compare(&since(&after.0, &before.0), &since(&after.1, &before.1))
+    watch.end(count(&pods).await, count(&others).await)
 }
 
 /// What each pod has counted. One that does not say counts for nothing: whether it answers is asked by itself.
-async fn count(pods: &[Target]) -> Vec<Option<Counted>> {
+async fn count(pods: &[Target]) -> Counts {
     join_all(pods.iter().map(|pod| async { soak::counted(pod.health).await.ok() })).await
-}
-
-fn since(after: &[Option<Counted>], before: &[Option<Counted>]) -> Counted {
-    let mut all = Counted::default();
-    for (after, before) in after.iter().zip(before) {
-        if let (Some(after), Some(before)) = (after, before) {
-            all.add(&after.since(before));
-        }
-    }
-    all
 }
