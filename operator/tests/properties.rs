@@ -3,9 +3,10 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use port53_operator::objects::{ObjectRef, Records};
-use port53_operator::stages::{Plan, Planner};
+use port53_operator::stages::{Inputs, Plan, Planner, judge};
 use port53_zone::{Name, name, rdata};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -42,13 +43,16 @@ const OWNERS: [&str; 14] = [
     "www.example.org.",
 ];
 const RTYPES: [&str; 9] = ["A", "AAAA", "CNAME", "DNAME", "NS", "TXT", "MX", "SOA", "A A"];
-const VALUES: [&str; 8] = [
+const VALUES: [&str; 11] = [
     "192.0.2.1",
     "192.0.2.2",
     "::1",
     "www.example.com.",
     "x.example.net",
     "10 www.example.com",
+    "10 a.www.example.com.",
+    "ns.labs.example.com.",
+    "10 www.",
     "192.0.2",
     "\"open",
 ];
@@ -65,6 +69,22 @@ fn written() -> impl Strategy<Value = Written> {
             values,
             second,
         })
+}
+
+/// Records that have much to do with each other, by cuts, aliases, wildcards and what they name.
+fn tangled() -> impl Strategy<Value = Written> {
+    let owners = select(&["@", "www", "a.www", "*", "b"][..]);
+    let rtypes = select(&["A", "NS", "MX", "CNAME", "DNAME"][..]);
+    let names =
+        ["192.0.2.1", "a.www.example.com.", "10 a.www.example.com.", "10 nowhere.example.com.", "10 www."];
+    (owners, rtypes, vec(select(names.to_vec()), 1..2)).prop_map(|(owner, rtype, values)| Written {
+        namespace: "dns",
+        zone: "example-com",
+        owner,
+        rtype,
+        values,
+        second: None,
+    })
 }
 
 /// A parent that grants some of its names to namespace shop, a child here and a child there, a second Zone of
@@ -196,6 +216,38 @@ proptest! {
         let plan = add(published, &format!("r{which}"), &broken).plan();
         prop_assert_eq!(lines(&plan), lines(&before));
         prop_assert_eq!(serials(&plan), serials(&before));
+    }
+
+    /// The webhook looks at what of a zone can have a part in a verdict, and says what a plan says that looks at all of it.
+    #[test]
+    fn what_is_judged_alone_is_judged_as_among_all(
+        before in vec(prop_oneof![written(), tangled()], 0..8),
+        records in prop_oneof![vec(prop_oneof![written(), tangled()], 1..12), vec(tangled(), 2..6)],
+        has_limit in any::<bool>(),
+    ) {
+        let mut cluster = with_all(&before);
+        if !has_limit {
+            let zones = cluster.objects.zones.iter_mut().map(Arc::make_mut);
+            zones.flat_map(|zone| &mut zone.spec.records).for_each(|grant| grant.limit = None);
+        }
+        // Zones below stay as they are published: a plan looks at what they become.
+        let mut cluster = cluster.publish().publish();
+        let of_parent = ("dns".to_owned(), "example-com".to_owned());
+        cluster.objects.records.retain(|zone| *zone != of_parent);
+        let cluster = records.iter().enumerate().fold(cluster, |cluster, (i, record)| {
+            add(cluster, &format!("r{i}"), &Written { zone: "example-com", ..record.clone() })
+        });
+        let plan = cluster.plan();
+        let inputs = Inputs {
+            objects: &cluster.objects,
+            published: &cluster.published,
+            serials: &cluster.serials,
+            settings: &cluster.settings,
+        };
+        for verdict in plan.verdicts().filter(|verdict| matches!(verdict.object, ObjectRef::Record { .. })) {
+            let alone = judge(&inputs, &verdict.object);
+            prop_assert_eq!(format!("{:#?}", alone), format!("{:#?}", Some(verdict)));
+        }
     }
 
     /// A planner that remembers says what one says that sees everything for the first time.

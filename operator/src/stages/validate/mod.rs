@@ -4,6 +4,7 @@
 //! with ([`clash`]). What is wrong with one takes nothing from another. In service stays the last good
 //! version of what became wrong; what lost its grant goes.
 
+mod around;
 mod below;
 mod candidate;
 mod clash;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use port53_crds::Reason;
 use port53_zone::RRset;
 
+pub(super) use self::around::around;
 use self::candidate::{Candidate, Rank, Version};
 use self::clash::{Objection, Settled, Told};
 use super::before::Before;
