@@ -90,7 +90,7 @@ impl ObjectRef {
     pub fn owner(&self) -> Arc<str> {
         match self {
             ObjectRef::Zone { namespace, name } => format!("zone:{namespace}/{name}").into(),
-            ObjectRef::Record { namespace, name } => format!("{namespace}/{name}").into(),
+            ObjectRef::Record { namespace, name } => owner_of_record(namespace, name).into(),
             ObjectRef::MasterFile(file) | ObjectRef::MasterRecord { file, .. } => {
                 format!("file:{file}").into()
             }
@@ -118,6 +118,11 @@ impl fmt::Display for ObjectRef {
 }
 
 type Metadata = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+/// Who owns the RRset of a DNSRecord, see [`ObjectRef::owner`].
+pub(crate) fn owner_of_record(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
 
 /// Namespace and name; `default` where no namespace is written, as `kubectl` has it.
 pub(crate) fn namespaced(metadata: &Metadata) -> (&str, &str) {

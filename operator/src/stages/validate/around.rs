@@ -10,17 +10,19 @@
 //! in one and published in another, and grants that have a limit.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use port53_crds::{DNSRecord, Zone};
 use port53_zone::{Name, RRset, Rdata, Rtype, name, rdata};
 
-use crate::objects::{ObjectRef, OfZone, namespaced};
+use crate::objects::{ObjectRef, OfZone, namespaced, owner_of_record};
 use crate::stages::before::Before;
 use crate::stages::gather::{Held, Source};
 
-/// The label next below the apex, in lower case; of the apex itself nothing.
-type Branch = Option<Vec<u8>>;
+/// A hash of the label next below the apex, in lower case; of the apex itself nothing. Of two branches with the same hash
+/// both are looked at.
+type Branch = Option<u64>;
 
 /// The records that can have a part in the verdict on `object`, it among them.
 pub(in crate::stages) fn around(held: &Held<'_>, object: &ObjectRef, before: &Before) -> OfZone {
@@ -36,22 +38,22 @@ fn some(held: &Held<'_>, object: &ObjectRef, before: &Before) -> Option<Vec<Arc<
     let is_it = |placed: &Placed<'_>| namespaced(&placed.record.metadata) == (namespace, name);
     let it = placed.iter().find(|placed| is_it(placed))?;
     let is_at_apex = |placed: &Placed<'_>| placed.branches().any(|branch| branch.is_none());
-    if placed.iter().any(|placed| placed.is_of(Rtype::DNAME) && is_at_apex(placed)) {
+    if placed.iter().any(|placed| is_at_apex(placed) && placed.is_of(Rtype::DNAME)) {
         return None;
     }
-    let mut branches = BTreeSet::from([Some(b"*".to_vec())]);
+    let mut branches = BTreeSet::from([Some(branch(b"*"))]);
     branches.extend(it.branches());
     let own = branches.clone();
     branches.extend(it.names().iter().filter_map(|target| branch_of_target(target, &held.apex)));
-    let cuts = || placed.iter().filter(|placed| placed.is_of(Rtype::NS));
     let is_in = |placed: &Placed<'_>, branches: &BTreeSet<Branch>| {
         placed.branches().any(|branch| branch.is_none() || branches.contains(&branch))
     };
-    if cuts().any(|cut| is_in(cut, &own)) {
+    if placed.iter().any(|placed| is_in(placed, &own) && placed.is_of(Rtype::NS)) {
+        let cuts = placed.iter().filter(|placed| placed.is_of(Rtype::NS));
         let names_it = |cut: &&Placed<'_>| {
             cut.names().iter().any(|target| own.contains(&branch_of(target, &held.apex).flatten()))
         };
-        branches.extend(cuts().filter(names_it).flat_map(Placed::branches).collect::<Vec<_>>());
+        branches.extend(cuts.filter(names_it).flat_map(Placed::branches).collect::<Vec<_>>());
     }
     let near: Vec<&Placed<'_>> =
         placed.iter().filter(|placed| is_it(placed) || is_in(placed, &branches)).collect();
@@ -69,15 +71,16 @@ struct Placed<'a> {
 
 impl<'a> Placed<'a> {
     fn find(record: &'a Arc<DNSRecord>, apex: &Name, before: &'a Before) -> Self {
-        let published = before.of_owner(&ObjectRef::of_record(record).owner());
+        let (namespace, name) = namespaced(&record.metadata);
+        let published = before.of_owner(&owner_of_record(namespace, name));
         let published = published.and_then(|rrset| Some((branch_of(&rrset.name, apex)?, rrset)));
         let written = name::parse(&record.spec.name, apex).ok().and_then(|name| branch_of(&name, apex));
         Placed { record, written, published }
     }
 
     fn branches(&self) -> impl Iterator<Item = Branch> + use<> {
-        let published = self.published.as_ref().map(|(branch, _)| branch.clone());
-        self.written.clone().into_iter().chain(published)
+        let published = self.published.map(|(branch, _)| branch);
+        self.written.into_iter().chain(published)
     }
 
     fn is_moved(&self) -> bool {
@@ -117,7 +120,13 @@ fn branch_of(name: &Name, apex: &Name) -> Option<Branch> {
     }
     let below = name.label_count() - apex.label_count();
     let label = below.checked_sub(1).and_then(|place| name.iter().nth(place));
-    Some(label.map(|label| label.as_slice().to_ascii_lowercase()))
+    Some(label.map(|label| branch(label.as_slice())))
+}
+
+fn branch(label: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    label.iter().for_each(|octet| hasher.write_u8(octet.to_ascii_lowercase()));
+    hasher.finish()
 }
 
 /// Where a name leads that a value has; one that is outside of the zone is also looked for as if its last dot were too
@@ -125,7 +134,7 @@ fn branch_of(name: &Name, apex: &Name) -> Option<Branch> {
 fn branch_of_target(target: &Name, apex: &Name) -> Option<Branch> {
     branch_of(target, apex).or_else(|| {
         let last = target.label_count().checked_sub(2)?;
-        Some(Some(target.iter().nth(last)?.as_slice().to_ascii_lowercase()))
+        Some(Some(branch(target.iter().nth(last)?.as_slice())))
     })
 }
 
