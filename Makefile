@@ -124,11 +124,14 @@ peers: # the nameservers and tools that tests compare with
 control-plane: # etcd, kube-apiserver and kubectl for the tests against a real API server; built once
 	@tests/install-control-plane >/dev/null
 
+.PHONY: helm
+helm: # Helm 3 and 4 for the tests of the chart; built once
+	@tests/install-helm >/dev/null
+
 .PHONY: cluster-programs
-cluster-programs: # what a cluster with nodes is made of, and Helm; built once
+cluster-programs: helm # what a cluster with nodes is made of, and Helm; built once
 	@tests/install-peers --cluster
 	@PORT53_KUBERNETES=node tests/install-control-plane >/dev/null
-	@tests/install-helm >/dev/null
 
 # How many nodes `make cluster` has.
 NODES ?= 1
@@ -141,12 +144,16 @@ cluster: cluster-programs ## a Kubernetes cluster with nodes on this machine, in
 cluster-down: ## end that cluster; nothing of it stays
 	@$(BUILT)/cluster down
 
+# Files with colons between them, each from the root on.
+absolute = $(subst $(space),:,$(abspath $(subst :, ,$(1))))
+space = $() $()
+
 .PHONY: e2e
 e2e: ALSO = --package port53-faulty
 e2e: PROFILE = image-of-tests
 e2e: OUT = target/images-of-tests
-e2e: cluster-programs images ## the chart in a cluster with a node of its own, and what clients get; as root
-	$(CARGO) test --package port53-tests --test e2e -- --test-threads=1
+e2e: $(if $(KUBECONFIG),peers control-plane helm,cluster-programs) images ## the chart in a cluster made for it, as root, and what clients get; or in that of KUBECONFIG=
+	KUBECONFIG='$(call absolute,$(KUBECONFIG))' $(CARGO) test --package port53-tests --test e2e -- --test-threads=1
 
 # Some acts alone, by a part of their names.
 ONLY ?=

@@ -88,6 +88,23 @@ impl Question {
         self.read(&query, &answer)
     }
 
+    /// Asks through something else, which is given the octets that go to the server and gives those that come from it.
+    ///
+    /// # Errors
+    /// As [`Question::ask`].
+    pub fn ask_through(
+        &self,
+        transport: Transport,
+        exchange: impl FnOnce(&[u8]) -> io::Result<Vec<u8>>,
+    ) -> io::Result<Message> {
+        let query = self.message.to_vec().map_err(io::Error::other)?;
+        let answer = match transport {
+            Transport::Udp => exchange(&query)?,
+            Transport::Tcp => read_framed(&mut &exchange(&framed(&query)?)?[..])?,
+        };
+        self.read(&query, &answer)
+    }
+
     /// The query with another ID.
     fn query(&self, id: u16) -> io::Result<Vec<u8>> {
         let mut query = self.message.to_vec().map_err(io::Error::other)?;
@@ -166,7 +183,7 @@ impl Client {
             for _ in 0..count {
                 let answer = match transport {
                     Transport::Udp => receive_udp(&self.udp),
-                    Transport::Tcp => receive_tcp(&mut self.tcp),
+                    Transport::Tcp => read_framed(&mut self.tcp),
                 };
                 let Ok(answer) = answer else {
                     // Datagrams were lost, or an idle connection was closed.
@@ -237,7 +254,7 @@ fn exchange_udp(socket: &UdpSocket, query: &[u8]) -> io::Result<Vec<u8>> {
 
 fn exchange_tcp(stream: &mut TcpStream, query: &[u8]) -> io::Result<Vec<u8>> {
     stream.write_all(&framed(query)?)?;
-    receive_tcp(stream)
+    read_framed(stream)
 }
 
 fn framed(query: &[u8]) -> io::Result<Vec<u8>> {
@@ -253,7 +270,7 @@ fn receive_udp(socket: &UdpSocket) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-fn receive_tcp(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn read_framed(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut length = [0; 2];
     stream.read_exact(&mut length)?;
     let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];

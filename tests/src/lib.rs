@@ -16,7 +16,8 @@
 //! | [`machine`] | the machine, and what processes use of it |
 //! | [`platform`] | a cluster with the operator and two resolvers at work |
 //! | [`images`] | images that `make e2e` has built, and others of the same programs |
-//! | [`release`] | Port53 installed by its chart in a cluster with nodes |
+//! | [`site`] | a cluster with nodes, of the tests' own or one that was there before |
+//! | [`release`] | Port53 installed by its chart in it |
 //! | [`read`] | master files, and what Port53 reads in them |
 
 pub mod ask;
@@ -34,6 +35,7 @@ pub mod process;
 pub mod read;
 pub mod release;
 pub mod resolver;
+pub mod site;
 pub mod unbound;
 
 use port53_zone::{Name, Soa, name};

@@ -2,9 +2,10 @@
 
 use crate::PATIENCE;
 use crate::ask::{Question, Transport};
-use crate::cluster::Cluster;
+use crate::images;
 use crate::platform::condition;
 use crate::process::Finished;
+use crate::site::Site;
 use hickory_proto::op::Message;
 use serde_json::Value;
 use std::io;
@@ -17,8 +18,6 @@ use std::time::{Duration, Instant};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/port53");
 const INSTALLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/install-helm");
-/// How long a question waits for its answer.
-const ANSWER: Duration = Duration::from_secs(2);
 /// How long a rollout over all nameservers may take on a machine that has other things to do.
 const ROLLOUT: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(200);
@@ -55,7 +54,7 @@ impl Helm {
 /// A release of the chart.
 pub struct Release<'a> {
     /// Where it is installed.
-    pub cluster: &'a Cluster,
+    pub site: &'a Site,
     /// The namespace, which is the name of the release too.
     pub namespace: String,
     /// With what.
@@ -67,8 +66,8 @@ impl<'a> Release<'a> {
     ///
     /// # Panics
     /// With what Helm says when it does not.
-    pub fn install(cluster: &'a Cluster, helm: Helm, values: &[&str]) -> Installed<'a> {
-        Self::install_into(cluster, helm, values, &[("pod-security.kubernetes.io/enforce", "restricted")])
+    pub fn install(site: &'a Site, helm: Helm, values: &[&str]) -> Installed<'a> {
+        Self::install_into(site, helm, values, &[("pod-security.kubernetes.io/enforce", "restricted")])
     }
 
     /// The same into a namespace with these labels.
@@ -76,13 +75,13 @@ impl<'a> Release<'a> {
     /// # Panics
     /// With what Helm says when it does not.
     pub fn install_into(
-        cluster: &'a Cluster,
+        site: &'a Site,
         helm: Helm,
         values: &[&str],
         labels: &[(&str, &str)],
     ) -> Installed<'a> {
-        let namespace = cluster.create_labelled_namespace("port53", labels);
-        let release = Release { cluster, namespace, helm };
+        let namespace = site.create_labelled_namespace("port53", labels);
+        let release = Release { site, namespace, helm };
         let done = release.helm("install", values);
         assert!(done.success, "{done:?}");
         Installed(release)
@@ -104,8 +103,12 @@ impl<'a> Release<'a> {
 
     /// Runs Helm with these values over the chart.
     pub fn helm(&self, verb: &str, values: &[&str]) -> Finished {
+        let images = [
+            format!("image.registry=\"{}\"", images::registry()),
+            format!("image.pullPolicy=\"{}\"", images::pull_policy()),
+        ];
         let mut arguments = vec![verb, &self.namespace, CHART];
-        for value in values {
+        for value in images.iter().map(String::as_str).chain(values.iter().copied()) {
             arguments.extend(["--set-json", value]);
         }
         self.helm_with(&arguments)
@@ -113,21 +116,16 @@ impl<'a> Release<'a> {
 
     /// Runs Helm in the namespace.
     pub fn helm_with(&self, arguments: &[&str]) -> Finished {
-        let home = self.cluster.dir().join("helm");
+        let home = self.site.dir().join("helm");
         let output = Command::new(self.helm.program())
             .args(arguments)
             .args(["--namespace", &self.namespace])
-            .env("KUBECONFIG", self.cluster.kubeconfig())
+            .env("KUBECONFIG", self.site.kubeconfig())
             .envs(["CACHE", "CONFIG", "DATA"].map(|kind| (format!("HELM_{kind}_HOME"), home.join(kind))))
             .stdin(Stdio::null())
             .output()
             .expect("Helm can be run");
-        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-        Finished {
-            success: output.status.success(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+        output.into()
     }
 
     /// Runs `kubectl` in the namespace, with arguments separated by spaces.
@@ -138,14 +136,14 @@ impl<'a> Release<'a> {
     pub fn kubectl(&self, arguments: &str) -> String {
         let mut all: Vec<&str> = vec!["--namespace", &self.namespace];
         all.extend(arguments.split_whitespace());
-        let done = self.cluster.kubectl(&all);
+        let done = self.site.kubectl(&all);
         assert!(done.success, "kubectl {arguments}: {}", done.stderr);
         done.stdout
     }
 
     /// An object of the namespace.
     pub fn get(&self, kind: &str, name: &str) -> Option<Value> {
-        let done = self.cluster.kubectl(&["get", kind, name, "-n", &self.namespace, "-o", "json"]);
+        let done = self.site.kubectl(&["get", kind, name, "-n", &self.namespace, "-o", "json"]);
         done.success.then(|| serde_json::from_str(&done.stdout).expect("JSON"))
     }
 
@@ -181,7 +179,7 @@ impl<'a> Release<'a> {
         let get = |what: &str| {
             let mut arguments: Vec<&str> = what.split(' ').collect();
             arguments.extend(["-n", &self.namespace]);
-            let done = self.cluster.kubectl(&arguments);
+            let done = self.site.kubectl(&arguments);
             format!("$ kubectl {what}\n{}{}\n", done.stdout, done.stderr)
         };
         [
@@ -211,7 +209,7 @@ impl<'a> Release<'a> {
     /// # Errors
     /// When there is no answer.
     pub fn ask(&self, address: SocketAddr, question: &str, transport: Transport) -> io::Result<Message> {
-        self.cluster.within(|| Question::new(question, Some(1232)).ask(address, transport, ANSWER))
+        self.site.ask(address, &Question::new(question, Some(1232)), transport)
     }
 
     /// The response code and the values of the answer, as `NOERROR 192.0.2.1`.
@@ -240,7 +238,7 @@ impl<'a> Release<'a> {
     pub fn zone_of(&self, set: Option<&str>) -> String {
         let named = set.map(|set| format!(", nameserverSetRef: {{name: {set}, namespace: {set}}}"));
         let named = named.unwrap_or_default();
-        let namespace = self.cluster.create_namespace("dns");
+        let namespace = self.site.create_namespace("dns");
         let domain = format!("{namespace}.example");
         let mut objects = format!(
             "
@@ -275,7 +273,7 @@ spec: {{zoneRef: {{name: zone}}, name: \"{owner}\", type: {rtype}, values: ['{va
                 &format!("198.51.100.{}", number % 256),
             );
         }
-        let done = self.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &objects);
+        let done = self.site.kubectl_with(&["apply", "--server-side", "-f", "-"], &objects);
         assert!(done.success, "{done:?}");
         self.object_comes_to("dnsrecord", &namespace, "www", "Ready=True Served");
         self.object_comes_to("dnsrecord", &namespace, "h299", "Ready=True Served");
@@ -291,7 +289,7 @@ spec: {{zoneRef: {{name: zone}}, name: \"{owner}\", type: {rtype}, values: ['{va
         let (type_, state) = expected.split_once('=').expect("TYPE=STATUS REASON");
         let until = Instant::now() + PATIENCE * 2;
         loop {
-            let done = self.cluster.kubectl(&["get", kind, name, "-n", namespace, "-o", "json"]);
+            let done = self.site.kubectl(&["get", kind, name, "-n", namespace, "-o", "json"]);
             let object: Value = serde_json::from_str(&done.stdout).unwrap_or_default();
             let (said, message) = condition(&object, type_);
             if said == state {

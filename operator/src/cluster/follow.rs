@@ -5,6 +5,7 @@ use std::fmt;
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::ApiResource;
 use kube::{Api, Client, Resource};
 use port53_client::watch::{Follower, Part, Told};
@@ -99,6 +100,7 @@ pub fn start_nameservers(
             Of::DaemonSet => resource::<DaemonSet>(),
             Of::Pod => resource::<Pod>(),
             Of::Service => resource::<Service>(),
+            Of::Budget => resource::<PodDisruptionBudget>(),
             Of::Revision => resource::<ControllerRevision>(),
         };
         let api = Api::namespaced_with(client.clone(), &watches.namespace, &resource);

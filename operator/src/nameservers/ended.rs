@@ -86,7 +86,10 @@ impl Controller {
     fn applied(&mut self, key: &Key, Applied { what, done, error }: Applied) {
         for (object, now) in done {
             let version = match object.kind {
-                Kind::Deployment | Kind::DaemonSet => now.metadata.generation.unwrap_or_default().to_string(),
+                // Of these the status changes, too.
+                Kind::Deployment | Kind::DaemonSet | Kind::PodDisruptionBudget => {
+                    now.metadata.generation.unwrap_or_default().to_string()
+                }
                 _ => now.resource_version().unwrap_or_default(),
             };
             self.note(object.kind, now);

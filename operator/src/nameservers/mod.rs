@@ -17,7 +17,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`revision`] | what nameservers run, and its names. Pure |
-//! | [`seen`] | workloads, pods, Services, kept revisions, as they are told |
+//! | [`seen`] | workloads, pods, Services, budgets, kept revisions, as they are told |
 //! | [`plan`] | which step is next. Pure |
 //! | [`objects`], `services` | the objects of a nameserver. Pure |
 //! | [`delegation`] | what the world is told of nameservers |
@@ -71,7 +71,7 @@ use asking::Snapshots;
 use newest::Newest;
 use plan::{Evidence, Others, Step};
 pub use seen::Kind;
-use seen::{KeptRevision, Pod, Role, Service, Workload};
+use seen::{Budget, KeptRevision, Pod, Role, Service, Workload};
 
 /// How often it is looked at what only time changes.
 const TICK: Duration = Duration::from_secs(1);
@@ -96,6 +96,7 @@ pub struct Controller {
     daemon_sets: Shelf<Workload>,
     pods: Shelf<Pod>,
     services: Shelf<Service>,
+    budgets: Shelf<Budget>,
     revisions: Shelf<KeptRevision>,
     newest: Newest,
     fence: Fence,
@@ -199,6 +200,7 @@ impl Controller {
             daemon_sets: Shelf::default(),
             pods: Shelf::default(),
             services: Shelf::default(),
+            budgets: Shelf::default(),
             revisions: Shelf::default(),
             newest: Newest::default(),
             fence: Fence::open(),
@@ -264,6 +266,7 @@ impl Controller {
             Kind::DaemonSet => drop(self.daemon_sets.note(what)),
             Kind::Pod => drop(self.pods.note(what)),
             Kind::Service => drop(self.services.note(what)),
+            Kind::Budget => drop(self.budgets.note(what)),
             Kind::Revision => drop(self.revisions.note(what)),
         }
     }
@@ -274,6 +277,7 @@ impl Controller {
             Kind::Deployment => objects::Kind::Deployment,
             Kind::DaemonSet => objects::Kind::DaemonSet,
             Kind::Service => objects::Kind::Service,
+            Kind::Budget => objects::Kind::PodDisruptionBudget,
             Kind::Set | Kind::Pod | Kind::Revision => return false,
         };
         match what {
@@ -290,6 +294,7 @@ impl Controller {
             && self.daemon_sets.is_whole()
             && self.pods.is_whole()
             && self.services.is_whole()
+            && self.budgets.is_whole()
             && self.revisions.is_whole()
     }
 
@@ -442,7 +447,7 @@ impl Controller {
             objects::Kind::DaemonSet => drop(self.daemon_sets.note(what)),
             objects::Kind::Service => drop(self.services.note(what)),
             objects::Kind::ControllerRevision => drop(self.revisions.note(what)),
-            objects::Kind::PodDisruptionBudget => {}
+            objects::Kind::PodDisruptionBudget => drop(self.budgets.note(what)),
         }
     }
 }

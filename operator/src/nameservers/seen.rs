@@ -52,14 +52,23 @@ pub enum Kind {
     Pod,
     /// Service.
     Service,
+    /// PodDisruptionBudget.
+    Budget,
     /// ControllerRevision.
     Revision,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 6] =
-        [Kind::Set, Kind::Deployment, Kind::DaemonSet, Kind::Pod, Kind::Service, Kind::Revision];
+    pub const ALL: [Kind; 7] = [
+        Kind::Set,
+        Kind::Deployment,
+        Kind::DaemonSet,
+        Kind::Pod,
+        Kind::Service,
+        Kind::Budget,
+        Kind::Revision,
+    ];
 
     /// As roles name it.
     pub fn resource(self) -> &'static str {
@@ -69,6 +78,7 @@ impl Kind {
             Kind::DaemonSet => "daemonsets",
             Kind::Pod => "pods",
             Kind::Service => "services",
+            Kind::Budget => "poddisruptionbudgets",
             Kind::Revision => "controllerrevisions",
         }
     }
@@ -196,6 +206,13 @@ pub struct Service {
     pub is_balanced: bool,
     /// Changes with every change of it by anyone.
     pub version: String,
+}
+
+/// A PodDisruptionBudget.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// Changes with what anyone changes of its spec.
+    pub generation: i64,
 }
 
 /// A revision that is kept.
@@ -415,6 +432,14 @@ impl Kept for Service {
             version: service.metadata.resource_version.clone().unwrap_or_default(),
         };
         Ok((seen, None))
+    }
+}
+
+impl Kept for Budget {
+    type Status = ();
+
+    fn read(object: DynamicObject) -> Result<(Self, Option<()>), String> {
+        Ok((Budget { generation: object.metadata.generation.unwrap_or_default() }, None))
     }
 }
 

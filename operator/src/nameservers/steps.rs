@@ -329,7 +329,8 @@ impl Controller {
             Kind::Deployment => self.deployments.get(&own).map(|workload| workload.generation.to_string()),
             Kind::DaemonSet => self.daemon_sets.get(&own).map(|workload| workload.generation.to_string()),
             Kind::Service => self.services.get(&own).map(|service| service.version.clone()),
-            Kind::PodDisruptionBudget | Kind::ControllerRevision => Some(version.clone()),
+            Kind::PodDisruptionBudget => self.budgets.get(&own).map(|budget| budget.generation.to_string()),
+            Kind::ControllerRevision => Some(version.clone()),
         };
         *value == object.value && now.as_ref() == Some(version)
     }

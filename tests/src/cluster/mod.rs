@@ -32,9 +32,12 @@ pub use inner::{BALANCERS, Inner};
 pub use netns::Netns;
 pub use node::Node;
 
-/// The address of node `number`, from 1, of IPv4.
-pub fn node_address(number: u8) -> std::net::IpAddr {
-    node::addresses(number)[0].parse().expect("an address")
+/// `kubectl` of the version that tests against an API server have, for a cluster that was there before.
+///
+/// # Panics
+/// With the way to get it when it is not there.
+pub fn kubectl() -> PathBuf {
+    programs::directory(Set::ControlPlane).join("kubectl")
 }
 
 use crate::process::Process;

@@ -1,7 +1,7 @@
 //! What tests put into a cluster: the definitions of Port53, namespaces, and whatever `kubectl` takes.
 
 use super::{Cluster, POLL};
-use crate::process::Finished;
+use crate::process::{Finished, run_with};
 use crate::{PATIENCE, cluster::programs};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -11,9 +11,8 @@ use kube::discovery::ApiResource;
 use kube::{Api, Client, Error, ResourceExt};
 use port53_cli::yaml;
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::Instant;
 
@@ -86,26 +85,7 @@ impl Cluster {
 
     /// `kubectl` with these arguments, `input` and all rights: `["apply", "--server-side", "-f", "-"]`.
     pub fn kubectl_with(&self, arguments: &[&str], input: &str) -> Finished {
-        let mut child = self
-            .kubectl_command()
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("kubectl can be run");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        let output = std::thread::scope(|scope| {
-            // It may end before it has read everything; what it says then is what counts.
-            scope.spawn(move || stdin.write_all(input.as_bytes()));
-            child.wait_with_output().expect("kubectl ends")
-        });
-        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-        Finished {
-            success: output.status.success(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+        run_with(self.kubectl_command().args(arguments), input.as_bytes()).into()
     }
 
     /// `kubectl`, to be given arguments, with all rights and its caches in the cluster's directory.

@@ -1,7 +1,7 @@
 //! "Commands in documents are run by a test": what docs/install.md says, as it says it, in a cluster.
 
-use crate::cluster;
-use port53_tests::process::find;
+use crate::site;
+use port53_tests::images::registry;
 use port53_tests::release::{Helm, Release};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -23,16 +23,13 @@ impl Shell {
         fs::create_dir(&bin).expect("a directory");
         let link = |name: &str, program: &Path| symlink(program, bin.join(name)).expect("a link");
         link("helm", &Helm::Four.program());
-        link("kubectl", &cluster().programs().join("kubectl"));
+        link("kubectl", &site().kubectl_program());
         link("kubectl-port53", Path::new(env!("CARGO_BIN_EXE_port53-tested")));
         for part in ["charts", "examples", "crds"] {
             symlink(Path::new(ROOT).join(part), dir.path().join(part)).expect("a link");
         }
-        // Services are reached from the network of the cluster.
-        let netns = cluster().inner().expect("nodes").netns().name().to_owned();
-        let dig =
-            format!("#!/bin/sh\nexec nsenter --net=/run/netns/{netns} {} \"$@\"\n", find("dig").display());
-        fs::write(bin.join("dig"), dig).expect("a script");
+        // Services are reached from within the cluster.
+        fs::write(bin.join("dig"), site().dig()).expect("a script");
         fs::set_permissions(bin.join("dig"), fs::Permissions::from_mode(0o755)).expect("a mode");
         Shell { dir }
     }
@@ -44,7 +41,7 @@ impl Shell {
             .args(["-ec", command])
             .current_dir(self.dir.path())
             .env("PATH", format!("{}:{path}", self.dir.path().join("bin").display()))
-            .env("KUBECONFIG", cluster().kubeconfig())
+            .env("KUBECONFIG", site().kubeconfig())
             .env("HOME", self.dir.path())
             .output()
             .expect("a shell");
@@ -54,11 +51,14 @@ impl Shell {
         said
     }
 
-    /// Runs the commands of a block.
+    /// Runs the commands of a block. A namespace that they make goes with the tests.
     fn follow(&self, block: &[String]) {
         for command in block {
             println!("$ {command}");
             self.run(command);
+            if let Some(name) = command.strip_prefix("kubectl create namespace ") {
+                site().takes_away("namespace", name);
+            }
         }
     }
 }
@@ -67,7 +67,7 @@ impl Shell {
 /// of his own is that of the tests.
 fn blocks(document: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(Path::new(ROOT).join(document)).expect("a document");
-    let text = text.replace("registry.example.net/port53", "localhost/port53");
+    let text = text.replace("registry.example.net/port53", &registry());
     let parts = text.split("```console\n").skip(1).map(|part| part.split("```").next().unwrap_or_default());
     let commands = |block: &str| {
         let mut all: Vec<String> = Vec::new();
@@ -91,9 +91,12 @@ fn installing_is_as_its_document_says() {
     let shell = Shell::open();
     let blocks = blocks("docs/install.md");
     let [install, look, status, rollouts, encrypt] = &blocks[..] else { panic!("{blocks:#?}") };
+    let there = site().kubectl(&["get", "namespace", "port53"]);
+    assert!(!there.success, "namespace port53 is there, and this test takes that name");
+    shell.run("kubectl create namespace port53");
+    site().takes_away("namespace", "port53");
     shell.follow(install);
-    let release =
-        Release { cluster: cluster(), namespace: "port53".to_owned(), helm: Helm::Four }.into_installed();
+    let release = Release { site: site(), namespace: "port53".to_owned(), helm: Helm::Four }.into_installed();
     // What the notes of the chart say to try: commands stand alone, or with what they are given below.
     let notes = shell.run("helm get notes port53 -n port53");
     let notes = notes.replace("\n  ", "\n");

@@ -1,10 +1,10 @@
 //! "Seeded faults prove the gate": each is caught at the first nameserver, put back, and named. All but a leak are caught
 //! by a trial, before anybody could ask.
 
-use crate::cluster;
 use crate::install::VALUES;
+use crate::site;
 use port53_tests::ask::Transport;
-use port53_tests::images::faulty;
+use port53_tests::images::{faulty, registry};
 use port53_tests::release::{Helm, Release};
 
 /// Rolls out a change that has a fault, and gives what is said of it once it was put back. What is found in a trial has
@@ -43,13 +43,13 @@ enum Found {
 
 #[test]
 fn what_does_not_run_is_put_back() {
-    let release = Release::install(cluster(), Helm::Three, &VALUES);
+    let release = Release::install(site(), Helm::Three, &VALUES);
     release.comes_to("Ready=True RolledOut");
     let domain = release.zone();
     let said = is_put_back(
         &release,
         "ImageNotPulled",
-        &[r#"nameservers.image="localhost/port53/no-such:1""#],
+        &[&format!(r#"nameservers.image="{}/no-such:1""#, registry())],
         Found::InTrial,
     );
     assert!(said.contains("no-such"), "{said}");
@@ -75,7 +75,7 @@ fn what_does_not_run_is_put_back() {
 
 #[test]
 fn what_answers_wrongly_is_put_back() {
-    let release = Release::install(cluster(), Helm::Three, &VALUES);
+    let release = Release::install(site(), Helm::Three, &VALUES);
     release.comes_to("Ready=True RolledOut");
     release.zone();
     for (fault, reason) in [
@@ -96,7 +96,7 @@ fn what_answers_wrongly_is_put_back() {
 /// It answers rightly until it is killed, which is seen because it is watched for a while.
 #[test]
 fn what_leaks_memory_is_put_back() {
-    let release = Release::install(cluster(), Helm::Three, &VALUES);
+    let release = Release::install(site(), Helm::Three, &VALUES);
     release.comes_to("Ready=True RolledOut");
     release.zone();
     let [listen, image] = faulty("leak");

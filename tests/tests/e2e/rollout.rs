@@ -1,7 +1,7 @@
 //! A change goes to one nameserver after the other, and goes on wherever the operator was killed.
 
-use crate::cluster;
 use crate::install::VALUES;
+use crate::site;
 use port53_tests::ask::Transport;
 use port53_tests::release::{Helm, Release};
 use std::time::{Duration, Instant};
@@ -17,11 +17,11 @@ fn forms(release: &Release<'_>) -> [String; 2] {
 
 #[test]
 fn an_upgrade_goes_to_one_after_the_other_and_back() {
-    let release = Release::install(cluster(), Helm::Four, &VALUES);
+    let release = Release::install(site(), Helm::Four, &VALUES);
     release.comes_to("Ready=True RolledOut");
     let domain = release.zone();
     let before = forms(&release);
-    let change = [VALUES[0], VALUES[1], r#"nameservers.config={"nsid":"new"}"#];
+    let change = [VALUES[0], r#"nameservers.config={"nsid":"new"}"#];
     release.upgrade(&change);
     // At no time have both the new form before the first was found right.
     let until = Instant::now() + Duration::from_secs(240);
@@ -56,10 +56,10 @@ fn an_upgrade_goes_to_one_after_the_other_and_back() {
 
 #[test]
 fn an_operator_that_is_killed_goes_on_where_it_was() {
-    let release = Release::install(cluster(), Helm::Three, &VALUES);
+    let release = Release::install(site(), Helm::Three, &VALUES);
     release.comes_to("Ready=True RolledOut");
     release.zone();
-    release.upgrade(&[VALUES[0], VALUES[1], r#"nameservers.config={"nsid":"new"}"#]);
+    release.upgrade(&[VALUES[0], r#"nameservers.config={"nsid":"new"}"#]);
     let before = forms(&release);
     // Whatever it is doing, several times over.
     let until = Instant::now() + Duration::from_secs(240);

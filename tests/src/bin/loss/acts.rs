@@ -3,7 +3,7 @@
 use crate::Stage;
 use crate::load::Load;
 use crate::questions::CHANGING;
-use port53_tests::images::{OTHER, faulty};
+use port53_tests::images::{faulty, other};
 use port53_tests::machine::Running;
 use port53_tests::release::Release;
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,7 +14,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Values of the release.
-pub(crate) const VALUES: [&str; 2] = [r#"image.pullPolicy="Never""#, r#"nameservers.rollout.soak="10s""#];
+pub(crate) const VALUES: [&str; 1] = [r#"nameservers.rollout.soak="10s""#];
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -35,7 +35,7 @@ pub(crate) const ALL: [Act; 15] = [
     },
     Act {
         name: "`helm upgrade`: an image",
-        play: |stage, _| upgrade(stage, &[&format!(r#"nameservers.image="{OTHER}""#)]),
+        play: |stage, _| upgrade(stage, &[&format!(r#"nameservers.image="{}""#, other())]),
     },
     Act {
         name: "`helm upgrade`: resources",
@@ -46,7 +46,7 @@ pub(crate) const ALL: [Act; 15] = [
     Act { name: "pods: 2 → 3 → 2 each", play: |stage, _| scaled(stage) },
     Act { name: "the operator is gone for 20 s", play: |stage, _| operator_gone(stage) },
     Act { name: "a record changes every second", play: record_changes },
-    Act { name: "etcd is restarted", play: |stage, _| stage.cluster.restart_etcd() },
+    Act { name: "etcd is restarted", play: |stage, _| stage.cluster().restart_etcd() },
     Act { name: "the API server is gone for a minute", play: |stage, _| api_server_gone(stage, |_| {}) },
     Act {
         name: "the same, and a resolver ends and begins again (SIGTERM)",
@@ -130,7 +130,7 @@ pub(crate) fn change(stage: &Stage, number: u8) -> Ipv4Addr {
          metadata: {{name: {CHANGING}, namespace: {namespace}}}\n\
          spec: {{zoneRef: {{name: zone}}, name: {CHANGING}, type: A, values: ['{address}']}}\n"
     );
-    let done = stage.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &record);
+    let done = stage.site.kubectl_with(&["apply", "--server-side", "-f", "-"], &record);
     assert!(done.success, "{done:?}");
     stage.release().object_comes_to("dnsrecord", namespace, CHANGING, "Ready=True Served");
     address
@@ -138,11 +138,11 @@ pub(crate) fn change(stage: &Stage, number: u8) -> Ipv4Addr {
 
 fn api_server_gone(stage: &mut Stage, meanwhile: fn(&str)) {
     let pod = pods(&stage.release())[0].name.clone();
-    stage.cluster.stop_api_server();
+    stage.cluster().stop_api_server();
     sleep(Duration::from_secs(5));
     meanwhile(&pod);
     sleep(Duration::from_secs(55));
-    stage.cluster.start_api_server();
+    stage.cluster().start_api_server();
     are_gone(&stage.release());
     stage.release().comes_to("Ready=True RolledOut");
 }

@@ -30,7 +30,7 @@ pub(crate) struct Load {
 }
 
 /// Begins, in the network of the cluster.
-pub(crate) fn start(stage: &Stage) -> Load {
+pub(crate) fn start(stage: &mut Stage) -> Load {
     let release = stage.release();
     let addresses: Vec<SocketAddr> = ["ns1", "ns2"].iter().flat_map(|name| release.addresses(name)).collect();
     assert_eq!(addresses.len(), 4, "two nameservers, two families");
@@ -40,7 +40,7 @@ pub(crate) fn start(stage: &Stage) -> Load {
     let is_over = Arc::new(AtomicBool::new(false));
     let asking = (counts.clone(), is_over.clone());
     // A thread that is made by one in a network namespace is in it, too.
-    let thread = stage.cluster.within(|| {
+    let thread = stage.cluster().within(|| {
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(ask(&addresses, &questions, &asking.0, &asking.1));

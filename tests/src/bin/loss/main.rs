@@ -23,10 +23,11 @@ mod load;
 mod questions;
 
 use clap::Parser;
-use port53_tests::cluster::{Cluster, Settings};
+use port53_tests::cluster::Cluster;
 use port53_tests::images::{faulty_images, images, other_image};
 use port53_tests::machine;
 use port53_tests::release::{Helm, Release};
+use port53_tests::site::Site;
 use std::time::Duration;
 
 /// What clients lose while things are done to a cluster
@@ -42,21 +43,29 @@ struct Arguments {
 
 /// The cluster, and the release in it.
 pub(crate) struct Stage {
-    pub(crate) cluster: Cluster,
+    pub(crate) site: Site,
     pub(crate) namespace: String,
     pub(crate) domain: String,
 }
 
 impl Stage {
     pub(crate) fn release(&self) -> Release<'_> {
-        Release { cluster: &self.cluster, namespace: self.namespace.clone(), helm: Helm::Four }
+        Release { site: &self.site, namespace: self.namespace.clone(), helm: Helm::Four }
+    }
+
+    /// What is done to it can be done to one of one's own alone.
+    pub(crate) fn cluster(&mut self) -> &mut Cluster {
+        match &mut self.site {
+            Site::Own(cluster) => cluster,
+            Site::Given(_) => unreachable!("it is made"),
+        }
     }
 }
 
 fn main() {
     let arguments = Arguments::parse();
     let mut stage = set();
-    let load = load::start(&stage);
+    let load = load::start(&mut stage);
     println!("{}", counts::head(&machine::describe(&arguments.commit)));
     let mut last: Option<(&str, std::sync::Arc<counts::Counts>)> = None;
     for act in acts::ALL.iter().filter(|act| act.name.contains(&arguments.only)) {
@@ -90,10 +99,10 @@ fn tell(act: &str, counts: &counts::Counts) {
 fn set() -> Stage {
     let dir = tempfile::TempDir::new().expect("a directory");
     let others = faulty_images(&["wildcard"], dir.path()).into_iter().chain([other_image(dir.path())]);
-    let images = images().into_iter().chain(others).collect();
-    let cluster = Cluster::start(Settings { nodes: 1, images, ..Settings::default() });
-    let namespace = cluster.create_namespace("port53");
-    let mut stage = Stage { cluster, namespace, domain: String::new() };
+    let images: Vec<_> = images().into_iter().chain(others).collect();
+    let site = Site::make(1, &images);
+    let namespace = site.create_namespace("port53");
+    let mut stage = Stage { site, namespace, domain: String::new() };
     let release = stage.release();
     let done = release.helm("install", &acts::VALUES);
     assert!(done.success, "{done:?}");
