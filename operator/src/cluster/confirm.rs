@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use domain::base::iana::{Class, Rcode, Rtype};
-use domain::base::{Message, MessageBuilder};
+use domain::base::Message;
+use domain::base::iana::{Rcode, Rtype};
 use domain::rdata::Soa;
 use futures::future::join_all;
 use port53_zone::{Name, serial};
@@ -261,18 +261,15 @@ pub async fn ask(address: SocketAddr, apex: &Name) -> Result<Answer, String> {
 }
 
 async fn exchange(address: SocketAddr, apex: &Name) -> std::io::Result<Vec<u8>> {
-    let mut query = MessageBuilder::new_vec();
-    query.header_mut().set_id(RandomState::new().hash_one(apex) as u16);
-    let mut query = query.question();
-    query.push((apex, Rtype::SOA, Class::IN)).map_err(std::io::Error::other)?;
-    proof::ask::exchange(address, &query.finish()).await
+    let id = RandomState::new().hash_one(apex) as u16;
+    proof::ask::exchange(address, &proof::ask::message_of(apex, Rtype::SOA, id, false, &[])).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::base::iana::Rcode;
-    use domain::base::{Serial, Ttl};
+    use domain::base::iana::Class;
+    use domain::base::{MessageBuilder, Serial, Ttl};
     use port53_zone::name;
     use std::net::Ipv4Addr;
     use tokio::net::UdpSocket;

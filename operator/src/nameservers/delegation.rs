@@ -11,19 +11,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::base::iana::{Class, Rcode};
-use domain::base::{Message, MessageBuilder, ToName};
+use domain::base::iana::Rcode;
+use domain::base::{Message, ToName};
 use domain::rdata::{A, Aaaa, Ns};
 use port53_zone::{Name, Rtype, name};
 use tokio::time::timeout;
 
+use super::Outside;
+use super::report::Delegation;
 use crate::proof::ask;
 
 /// How long an answer is waited for, and how often it is asked.
 const PATIENCE: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 2;
-/// What fits a datagram that is not fragmented (RFC 9715).
-const PAYLOAD: u16 = 1232;
 /// Nameservers of the zone above that are tried.
 const TRIED: usize = 3;
 /// Where the system says whom to ask.
@@ -45,6 +45,54 @@ pub struct Told {
     pub glue: Option<(String, BTreeSet<IpAddr>)>,
     /// The addresses that its own zone says, which resolvers prefer (RFC 2181 §5.4.1).
     pub own: BTreeSet<IpAddr>,
+}
+
+/// What the world is told of nameservers whose Services have these addresses, or names of load balancers.
+pub(super) async fn told(outside: &Outside) -> Delegation {
+    if outside.is_empty() {
+        return Delegation::NotAsked("no Service is of a load balancer".to_owned());
+    }
+    let Some(asker) = Asker::of_system() else {
+        return Delegation::NotAsked("the operator's pod has no nameserver in /etc/resolv.conf".to_owned());
+    };
+    let (mut asked, mut unknown) = (Vec::new(), Vec::new());
+    for (hostname, balancers) in outside {
+        if balancers.is_empty() {
+            unknown.push(format!("the Service of {hostname} has no address from outside yet"));
+            continue;
+        }
+        match told_of(&asker, hostname, balancers).await {
+            Ok((own, told)) => asked.push((hostname.clone(), own, told)),
+            Err(why) => unknown.push(format!("{hostname}: {why}")),
+        }
+    }
+    match (differences(&asked), unknown) {
+        (none, all) if none.is_empty() && all.is_empty() => Delegation::Matches,
+        (none, unknown) if none.is_empty() => Delegation::NotAsked(unknown.join("; ")),
+        (differences, unknown) => {
+            Delegation::Differs(differences.into_iter().chain(unknown).collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+/// The addresses of a Service, and what is told of the hostname.
+async fn told_of(
+    asker: &Asker,
+    hostname: &str,
+    balancers: &BTreeSet<String>,
+) -> Result<(BTreeSet<IpAddr>, Told), String> {
+    let read = |text: &str| name::parse_absolute(text).map_err(|error| error.to_string());
+    let mut own = BTreeSet::new();
+    for balancer in balancers {
+        match balancer.parse() {
+            Ok(address) => {
+                own.insert(address);
+            }
+            // A cloud gives a name.
+            Err(_) => own.extend(asker.addresses(&read(balancer)?).await?),
+        }
+    }
+    Ok((own, asker.ask(&read(hostname)?).await?))
 }
 
 impl Asker {
@@ -133,18 +181,7 @@ async fn ask(
     rtype: Rtype,
     is_recursive: bool,
 ) -> Result<Message<Bytes>, String> {
-    let mut query = MessageBuilder::new_vec();
-    query.header_mut().set_id(fastrand::u16(..));
-    query.header_mut().set_rd(is_recursive);
-    let mut query = query.question();
-    // A vector takes whatever it is given.
-    let _ = query.push((name, rtype, Class::IN));
-    let mut query = query.additional();
-    let _ = query.opt(|opt| {
-        opt.set_udp_payload_size(PAYLOAD);
-        Ok(())
-    });
-    let query = query.finish();
+    let query = ask::message_of(name, rtype, fastrand::u16(..), is_recursive, &[]);
     let mut last = format!("{server} does not answer");
     for _ in 0..ATTEMPTS {
         match timeout(PATIENCE, ask::exchange(server, &query)).await {

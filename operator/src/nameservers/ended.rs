@@ -61,15 +61,15 @@ impl Controller {
                 state.is_busy = false;
                 state.proven(&key, whose, form, proven);
             }
-            Ended::TrialOver(result) => {
+            Ended::Deleted(result) => {
                 state.is_busy = false;
                 let pause = if result.is_ok() { SOON } else { AGAIN };
                 state.not_before = Some(Instant::now() + pause);
                 if let Err(error) = result {
-                    tracing::warn!(set = key.1, "a trial cannot be ended yet: {error}");
+                    tracing::warn!(set = key.1, "an object cannot be deleted yet: {error}");
                 }
             }
-            Ended::Removed(result) => {
+            Ended::Left(result) => {
                 state.is_busy = false;
                 state.not_before = Some(Instant::now() + AGAIN);
                 if let Err(error) = result {
@@ -105,10 +105,8 @@ impl Controller {
         let Some(state) = self.states.get_mut(key) else { return };
         if let Some(error) = error {
             state.not_before = Some(Instant::now() + AGAIN);
-            if let (
-                WriteError::Refused(why),
-                What::Change { nameserver, attempt, revision } | What::Try { nameserver, attempt, revision },
-            ) = (&error, &what)
+            if let (WriteError::Refused(why), What::Change { nameserver, attempt, revision, .. }) =
+                (&error, &what)
             {
                 tracing::error!(set = key.1, nameserver, revision, "Kubernetes refuses it: {why}");
                 state.refused = Some(attempt.clone());
@@ -125,16 +123,16 @@ impl Controller {
         }
         state.trouble = None;
         match what {
-            What::Change { nameserver, revision, .. } => {
-                state.asked.remove(&(nameserver.clone(), Role::Serving));
-                state.others = None;
+            What::Change { role, nameserver, revision, .. } => {
+                state.asked.remove(&(nameserver.clone(), role));
                 state.refused = None;
-                tracing::info!(set = key.1, nameserver, revision, "a nameserver is changed");
-            }
-            What::Try { nameserver, revision, .. } => {
-                state.asked.remove(&(nameserver.clone(), Role::Trial));
-                state.refused = None;
-                tracing::info!(set = key.1, nameserver, revision, "a change is tried");
+                match role {
+                    Role::Serving => {
+                        state.others = None;
+                        tracing::info!(set = key.1, nameserver, revision, "a nameserver is changed");
+                    }
+                    Role::Trial => tracing::info!(set = key.1, nameserver, revision, "a change is tried"),
+                }
             }
             What::Failed(failure) => {
                 let RolloutFailure { revision, nameserver, reason, message } = &failure;
@@ -160,22 +158,20 @@ impl Controller {
 /// What a person should notice of what was applied, or was not.
 fn news(what: &What, error: Option<&WriteError>) -> Option<News> {
     let (is_warning, reason, note) = match (what, error) {
-        (
-            What::Change { nameserver, revision, .. } | What::Try { nameserver, revision, .. },
-            Some(WriteError::Refused(why)),
-        ) => (
+        (What::Change { nameserver, revision, .. }, Some(WriteError::Refused(why))) => (
             true,
             Reason::InvalidTemplate.as_str(),
             format!("revision {revision} cannot be applied to {nameserver}: {why}"),
         ),
         (_, Some(_)) | (What::Upkeep, None) => return None,
-        (What::Try { nameserver, revision, .. }, None) => (
-            false,
-            Reason::RollingOut.as_str(),
-            format!("revision {revision} is tried for {nameserver}, where no client comes"),
-        ),
-        (What::Change { nameserver, revision, .. }, None) => {
-            (false, Reason::RollingOut.as_str(), format!("{nameserver} is changed to revision {revision}"))
+        (What::Change { role, nameserver, revision, .. }, None) => {
+            let note = match role {
+                Role::Trial => {
+                    format!("revision {revision} is tried for {nameserver}, where no client comes")
+                }
+                Role::Serving => format!("{nameserver} is changed to revision {revision}"),
+            };
+            (false, Reason::RollingOut.as_str(), note)
         }
         (What::Passed { nameserver, revision }, None) => (
             false,

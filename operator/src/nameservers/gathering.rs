@@ -1,7 +1,5 @@
 //! What is known of a set, gathered for a look at it from what was told.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use kube::ResourceExt;
@@ -9,12 +7,10 @@ use port53_crds::{
     Nameserver, NameserverSet, PAUSE_ANNOTATION, PIN_ANNOTATION, RETRY_ANNOTATION, WorkloadKind,
     parse_duration,
 };
-use port53_zone::name;
 
 use super::asking::Target;
-use super::delegation::{Asker, Told, differences};
+use super::delegation::told;
 use super::plan::{Member, Run, Wanted};
-use super::report::Delegation;
 use super::revision::Revision;
 use super::seen::{Pod, Role, Service, Workload};
 use super::{Controller, Ended, Outside};
@@ -180,52 +176,4 @@ fn takes_ports_of_nodes(template: &serde_json::Value) -> bool {
     let containers = template["spec"]["containers"].as_array().into_iter().flatten();
     let mut ports = containers.flat_map(|container| container["ports"].as_array().into_iter().flatten());
     template["spec"]["hostNetwork"] == true || ports.any(|port| port.get("hostPort").is_some())
-}
-
-/// What the world is told of nameservers whose Services have these addresses, or names of load balancers.
-async fn told(outside: &Outside) -> Delegation {
-    if outside.is_empty() {
-        return Delegation::NotAsked("no Service is of a load balancer".to_owned());
-    }
-    let Some(asker) = Asker::of_system() else {
-        return Delegation::NotAsked("the operator's pod has no nameserver in /etc/resolv.conf".to_owned());
-    };
-    let (mut asked, mut unknown) = (Vec::new(), Vec::new());
-    for (hostname, balancers) in outside {
-        if balancers.is_empty() {
-            unknown.push(format!("the Service of {hostname} has no address from outside yet"));
-            continue;
-        }
-        match told_of(&asker, hostname, balancers).await {
-            Ok((own, told)) => asked.push((hostname.clone(), own, told)),
-            Err(why) => unknown.push(format!("{hostname}: {why}")),
-        }
-    }
-    match (differences(&asked), unknown) {
-        (none, all) if none.is_empty() && all.is_empty() => Delegation::Matches,
-        (none, unknown) if none.is_empty() => Delegation::NotAsked(unknown.join("; ")),
-        (differences, unknown) => {
-            Delegation::Differs(differences.into_iter().chain(unknown).collect::<Vec<_>>().join("; "))
-        }
-    }
-}
-
-/// The addresses of a Service, and what is told of the hostname.
-async fn told_of(
-    asker: &Asker,
-    hostname: &str,
-    balancers: &BTreeSet<String>,
-) -> Result<(BTreeSet<IpAddr>, Told), String> {
-    let read = |text: &str| name::parse_absolute(text).map_err(|error| error.to_string());
-    let mut own = BTreeSet::new();
-    for balancer in balancers {
-        match balancer.parse() {
-            Ok(address) => {
-                own.insert(address);
-            }
-            // A cloud gives a name.
-            Err(_) => own.extend(asker.addresses(&read(balancer)?).await?),
-        }
-    }
-    Ok((own, asker.ask(&read(hostname)?).await?))
 }

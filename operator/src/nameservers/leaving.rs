@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::objects::{self, Kind};
 use super::seen::{LEAVING, LEAVING_TTL, Role, Workload};
-use super::{Controller, Ended, asking, writing};
+use super::{Controller, Ended, asking, services, writing};
 use crate::cluster::store::WriteError;
 use crate::index::Key;
 
@@ -42,7 +42,7 @@ impl Controller {
         let (name, kind) = (objects::name(&key.1, &workload.nameserver), Kind::of(workload.kind));
         let known = (workload.leaving, workload.leaving_ttl);
         self.begin(key, async move {
-            Ended::Removed(
+            Ended::Left(
                 match memory_of(&snapshots, &workload.hostname, known).await {
                     Ok(Memory::Named { ttl }) => {
                         let now =
@@ -68,7 +68,7 @@ impl Controller {
         self.begin(key, async move {
             let none = json!({LEAVING: null, LEAVING_TTL: null});
             let written = writing::annotate(&client, &namespace, kind, &name, none).await;
-            Ended::Removed(written.map_err(|error| error.to_string()))
+            Ended::Left(written.map_err(|error| error.to_string()))
         });
         true
     }
@@ -83,27 +83,27 @@ impl Controller {
         let stray = alone.find_map(|nameserver| {
             // While a change is on its way the other may still be what runs.
             let workload = self.workload(key, &nameserver.name)?;
-            let name = format!("{}-tcp", objects::name(&key.1, &nameserver.name));
+            let name = services::second(&objects::name(&key.1, &nameserver.name));
             let service = self.services.get(&(key.0.clone(), name.clone()))?;
             let is_ours = service.set == key.1 && service.nameserver == nameserver.name;
             (is_ours && workload.verified.as_ref() == Some(&workload.form)).then_some(name)
         });
         let Some(name) = stray else { return false };
-        let (client, namespace) = (self.client.clone(), key.0.clone());
-        self.begin(key, async move {
-            let deleted = writing::delete(&client, &namespace, Kind::Service, &name).await;
-            Ended::Removed(deleted.map_err(|error| error.to_string()))
-        });
+        self.begin_to_delete(key, Kind::Service, name);
         true
     }
 
     /// Ends what is tried for a nameserver.
     pub(super) fn end_trial(&mut self, key: &Key, nameserver: &str) {
+        self.begin_to_delete(key, Kind::Deployment, objects::trial_name(&key.1, nameserver));
+    }
+
+    /// Deletes an object of a set.
+    pub(super) fn begin_to_delete(&mut self, key: &Key, kind: Kind, name: String) {
         let (client, namespace) = (self.client.clone(), key.0.clone());
-        let name = objects::trial_name(&key.1, nameserver);
         self.begin(key, async move {
-            let deleted = writing::delete(&client, &namespace, Kind::Deployment, &name).await;
-            Ended::TrialOver(deleted.map_err(|error| error.to_string()))
+            let deleted = writing::delete(&client, &namespace, kind, &name).await;
+            Ended::Deleted(deleted.map_err(|error| error.to_string()))
         });
     }
 
@@ -159,7 +159,7 @@ async fn memory_of(
 /// The workload goes last: while it is there the others are looked for.
 async fn remove(client: &Client, namespace: &str, kind: Kind, name: &str) -> Result<(), WriteError> {
     writing::delete(client, namespace, Kind::Service, name).await?;
-    writing::delete(client, namespace, Kind::Service, &format!("{name}-tcp")).await?;
+    writing::delete(client, namespace, Kind::Service, &services::second(name)).await?;
     writing::delete(client, namespace, Kind::PodDisruptionBudget, name).await?;
     writing::delete(client, namespace, kind, name).await
 }

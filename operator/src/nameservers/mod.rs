@@ -174,12 +174,21 @@ struct Stamp {
 enum Ended {
     Applied(steps::Applied),
     Others(Result<(), String>),
-    Proven { whose: (String, Role), form: String, proven: Result<asking::Proven, String> },
-    Soaked { whose: (String, Role), form: String, result: Result<(), plan::Failure> },
+    Proven {
+        whose: (String, Role),
+        form: String,
+        proven: Result<asking::Proven, String>,
+    },
+    Soaked {
+        whose: (String, Role),
+        form: String,
+        result: Result<(), plan::Failure>,
+    },
     AskedAround(report::Delegation, Outside),
     Reported(Result<Box<NameserverSetStatus>, String>),
-    TrialOver(Result<(), String>),
-    Removed(Result<(), String>),
+    Deleted(Result<(), String>),
+    /// Another step of a nameserver that leaves, or comes back.
+    Left(Result<(), String>),
 }
 
 impl Controller {

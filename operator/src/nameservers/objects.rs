@@ -125,17 +125,18 @@ impl Marks {
     }
 }
 
-/// What a nameserver is made of for a trial: one pod that no Service leads to.
-pub fn trial(place: &Place<'_>, form: &Form, marks: &Marks) -> Object {
-    workload(place, Some(1), form, marks)
-}
-
-/// All objects of a nameserver but the workload that it is not made of.
+/// All objects of a nameserver but the workload that it is not made of; what is tried for it is one pod, and nothing leads
+/// there.
 pub fn all(place: &Place<'_>, set: &NameserverSet, form: &Form, marks: &Marks) -> Vec<Object> {
-    let mut objects = vec![workload(place, set.spec.replicas, form, marks)];
-    objects.extend(services::services(place, form));
-    objects.push(budget(place));
-    objects
+    match place.role {
+        Role::Trial => vec![workload(place, Some(1), form, marks)],
+        Role::Serving => {
+            let mut objects = vec![workload(place, set.spec.replicas, form, marks)];
+            objects.extend(services::services(place, form));
+            objects.push(budget(place));
+            objects
+        }
+    }
 }
 
 /// The name of a nameserver's objects.

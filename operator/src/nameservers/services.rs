@@ -78,7 +78,7 @@ pub(super) fn services(place: &Place<'_>, form: &Form) -> Vec<Object> {
     match service.protocols.unwrap_or(Protocols::Together) {
         Protocols::Together => vec![one(name, ports(&["UDP", "TCP"]))],
         Protocols::Apart => {
-            vec![one(name.clone(), ports(&["UDP"])), one(format!("{name}-tcp"), ports(&["TCP"]))]
+            vec![one(name.clone(), ports(&["UDP"])), one(second(&name), ports(&["TCP"]))]
         }
     }
 }
@@ -96,4 +96,9 @@ fn encrypted(form: &Form) -> Vec<Value> {
             json!({"name": name, "port": port, "protocol": protocol, "targetPort": name})
         })
         .collect()
+}
+
+/// The name of the Service of TCP beside one of UDP.
+pub(super) fn second(name: &str) -> String {
+    format!("{name}-tcp")
 }

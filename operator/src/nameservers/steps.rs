@@ -31,10 +31,8 @@ pub(super) struct Applied {
 /// What objects were applied for.
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    /// A form, for this attempt.
-    Change { nameserver: String, attempt: String, revision: String },
-    /// The same, where no client comes.
-    Try { nameserver: String, attempt: String, revision: String },
+    /// A form, for this attempt; in a trial no client comes to it.
+    Change { role: Role, nameserver: String, attempt: String, revision: String },
     /// To put a nameserver back, or leave it as it is, after it did not pass.
     Failed(RolloutFailure),
     /// That it passed.
@@ -66,23 +64,15 @@ impl Controller {
                     leaving: None,
                     ..Marks::of(&before)
                 };
-                let what = What::Change {
-                    nameserver: nameserver(place),
-                    attempt: attempt.to_owned(),
-                    revision: revision.name(),
-                };
-                let form = revision.of(&nameserver(place));
-                self.apply(key, set, place, &form, &marks, Some(revision), what);
+                self.change(key, set, place, revision, attempt, (Role::Serving, marks));
             }
             Step::Try(place) => {
-                let nameserver = nameserver(place);
                 let marks = Marks {
                     revision: revision.name(),
                     changed: Timestamp::now().to_string(),
                     ..Marks::default()
                 };
-                let what = What::Try { nameserver, attempt: attempt.to_owned(), revision: revision.name() };
-                self.apply_trial(key, set, place, revision, &marks, what);
+                self.change(key, set, place, revision, attempt, (Role::Trial, marks));
             }
             Step::EndTrial(place) => self.end_trial(key, &nameserver(place)),
             Step::Accept(place) => {
@@ -136,7 +126,30 @@ impl Controller {
         self.jobs.spawn(async move { (key, job.await) });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each says another thing of what is applied")]
+    /// Gives a nameserver, or its trial, the form of a revision, which is kept first.
+    fn change(
+        &mut self,
+        key: &Key,
+        set: &Arc<NameserverSet>,
+        place: usize,
+        revision: &Revision,
+        attempt: &str,
+        (role, marks): (Role, Marks),
+    ) {
+        let uid = set.uid().unwrap_or_default();
+        let at = at(key, set, &uid, place, role);
+        let mut objects = Vec::from_iter(self.to_keep(key, &uid, revision));
+        objects.extend(objects::all(&at, set, &revision.of(at.nameserver), &marks));
+        let what = What::Change {
+            role,
+            nameserver: at.nameserver.to_owned(),
+            attempt: attempt.to_owned(),
+            revision: revision.name(),
+        };
+        self.begin_to_apply(key, objects, what);
+    }
+
+    /// Applies what clients come to, in a form that is kept.
     fn apply(
         &mut self,
         key: &Key,
@@ -144,15 +157,11 @@ impl Controller {
         place: usize,
         form: &Form,
         marks: &Marks,
-        keep: Option<&Revision>,
         what: What,
     ) {
         let uid = set.uid().unwrap_or_default();
         let at = at(key, set, &uid, place, Role::Serving);
-        let mut objects = Vec::new();
-        objects.extend(keep.and_then(|revision| self.to_keep(key, &uid, revision)));
-        objects.extend(objects::all(&at, set, form, marks));
-        self.begin_to_apply(key, objects, what);
+        self.begin_to_apply(key, objects::all(&at, set, form, marks), what);
     }
 
     fn begin_to_apply(&mut self, key: &Key, objects: Vec<Object>, what: What) {
@@ -160,23 +169,6 @@ impl Controller {
         self.begin(key, async move {
             Ended::Applied(apply_all(&client, &namespace, objects, what, &fence).await)
         });
-    }
-
-    fn apply_trial(
-        &mut self,
-        key: &Key,
-        set: &Arc<NameserverSet>,
-        place: usize,
-        revision: &Revision,
-        marks: &Marks,
-        what: What,
-    ) {
-        let uid = set.uid().unwrap_or_default();
-        let at = at(key, set, &uid, place, Role::Trial);
-        let mut objects = Vec::new();
-        objects.extend(self.to_keep(key, &uid, revision));
-        objects.push(objects::trial(&at, &revision.of(at.nameserver), marks));
-        self.begin_to_apply(key, objects, what);
     }
 
     /// Applies the objects of a nameserver in the form that it has.
@@ -191,7 +183,7 @@ impl Controller {
         let nameserver = &set.spec.nameservers[place].name;
         let form = self.workload(key, nameserver).and_then(|workload| self.form_of(key, set, workload));
         match form {
-            Some(form) => self.apply(key, set, place, &form, marks, None, what),
+            Some(form) => self.apply(key, set, place, &form, marks, what),
             None => self.is_in_trouble(key, &format!(
                 "the revision that {nameserver} runs is not kept any more, so nothing of it can be written down: change \
                  spec.template, which makes another"
@@ -230,7 +222,7 @@ impl Controller {
             ..Marks::of(&before)
         };
         match self.form_of(key, set, &before) {
-            Some(form) => self.apply(key, set, place, &form, &marks, None, What::Failed(failure)),
+            Some(form) => self.apply(key, set, place, &form, &marks, What::Failed(failure)),
             // Somebody deleted it. Then it stays as it is, and says so.
             None => {
                 let marks = Marks { failed: Some(attempt.to_owned()), ..Marks::of(&workload) };
@@ -313,7 +305,7 @@ impl Controller {
             let marks = Marks { leaving: None, ..Marks::of(workload) };
             let all = objects::all(&at, set, &form, &marks);
             if all.iter().any(|object| !self.is_as_applied(key, object)) {
-                self.apply(key, set, place, &form, &marks, None, What::Upkeep);
+                self.apply(key, set, place, &form, &marks, What::Upkeep);
                 return true;
             }
         }
@@ -352,11 +344,7 @@ impl Controller {
             return;
         }
         let (_, oldest) = spare.swap_remove(0);
-        let (client, namespace) = (self.client.clone(), key.0.clone());
-        self.begin(key, async move {
-            let deleted = writing::delete(&client, &namespace, Kind::ControllerRevision, &oldest).await;
-            Ended::Removed(deleted.map_err(|error| error.to_string()))
-        });
+        self.begin_to_delete(key, Kind::ControllerRevision, oldest);
     }
 
     pub(super) fn is_in_trouble(&mut self, key: &Key, why: &str) {

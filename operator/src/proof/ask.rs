@@ -9,8 +9,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use domain::base::MessageBuilder;
-use domain::base::iana::Class;
+use domain::base::iana::{Class, OptionCode};
 use futures::StreamExt;
+use port53_zone::{Name, Rtype};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
@@ -89,15 +90,27 @@ pub async fn all(address: SocketAddr, transport: Transport, questions: &[Questio
 
 /// A query without RD, that asks which version the answer is of.
 fn query(question: &Question, id: u16) -> Vec<u8> {
+    message_of(&question.name, question.rtype, id, false, &[ZONEVERSION])
+}
+
+/// The octets of a query, with an OPT that has these options without values in it.
+pub(crate) fn message_of(
+    name: &Name,
+    rtype: Rtype,
+    id: u16,
+    is_recursion_desired: bool,
+    options: &[OptionCode],
+) -> Vec<u8> {
     let mut query = MessageBuilder::new_vec();
     query.header_mut().set_id(id);
+    query.header_mut().set_rd(is_recursion_desired);
     let mut query = query.question();
     // A vector takes whatever it is given.
-    let _ = query.push((&question.name, question.rtype, Class::IN));
+    let _ = query.push((name, rtype, Class::IN));
     let mut query = query.additional();
     let _ = query.opt(|opt| {
         opt.set_udp_payload_size(PAYLOAD);
-        opt.push_raw_option(ZONEVERSION, 0, |_| Ok(()))
+        options.iter().try_for_each(|option| opt.push_raw_option(*option, 0, |_| Ok(())))
     });
     query.finish()
 }
@@ -120,12 +133,8 @@ async fn datagram(address: SocketAddr, query: &[u8]) -> Replied {
 /// # Errors
 /// When it cannot be sent, or the other side says that nobody listens.
 pub(crate) async fn exchange(address: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
-    let ours: SocketAddr = match address {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
     // A socket of its own for each: that it is connected, and its port, tell its answer from others.
-    let socket = UdpSocket::bind(ours).await?;
+    let socket = UdpSocket::bind(any_of_family(address)).await?;
     socket.connect(address).await?;
     socket.send(query).await?;
     let mut reply = vec![0; LARGEST_DATAGRAM];
@@ -135,6 +144,14 @@ pub(crate) async fn exchange(address: SocketAddr, query: &[u8]) -> io::Result<Ve
             reply.truncate(length);
             return Ok(reply);
         }
+    }
+}
+
+/// Any address, of the family of another.
+pub(super) fn any_of_family(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     }
 }
 

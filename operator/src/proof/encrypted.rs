@@ -1,7 +1,7 @@
 //! Connections over the encrypted transports. Whose certificate a nameserver shows is not looked at: it is asked by the
 //! address of its pod, and what counts here is the answer.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::ask::{CONNECTION, connect};
+use super::ask::{CONNECTION, any_of_family, connect};
 
 /// More than any message (RFC 1035 §4.2.2).
 const LARGEST: usize = 65_537;
@@ -40,12 +40,8 @@ pub(super) async fn tls(address: SocketAddr) -> Result<TlsStream<TcpStream>, Str
 /// In words, when one is not answered.
 pub(super) async fn quic(address: SocketAddr, queries: &[Vec<u8>]) -> Replies {
     within(async {
-        let ours: SocketAddr = match address {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
         let config = QuicClientConfig::try_from(config(b"doq")?).map_err(text)?;
-        let mut endpoint = quinn::Endpoint::client(ours).map_err(text)?;
+        let mut endpoint = quinn::Endpoint::client(any_of_family(address)).map_err(text)?;
         endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(config)));
         let connection = endpoint.connect(address, "nameserver").map_err(text)?;
         let connection = connection.await.map_err(text)?;
