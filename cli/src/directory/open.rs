@@ -73,6 +73,7 @@ impl Root {
         let opened: OwnedFd =
             openat2(&directory, relative, flags, Mode::empty(), resolve).map_err(|errno| match errno {
                 Errno::XDEV => Refused::Outside,
+                Errno::NOSYS => Refused::Other(io::Error::other("that takes openat2, so Linux 5.6 or later")),
                 Errno::LOOP => Refused::Other(io::Error::other("its links lead in a circle")),
                 other => refused(other.into()),
             })?;

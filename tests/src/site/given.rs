@@ -33,6 +33,9 @@ for namespace in $("$kubectl" get namespaces -l "$label" -o 'jsonpath={.items[*]
     "$kubectl" get zones.port53.dev -n "$namespace" -o name | while read -r zone; do
         "$kubectl" patch "$zone" -n "$namespace" --type=merge -p '{"metadata":{"finalizers":null}}'
     done
+    # A release is called like its namespace.
+    "$kubectl" delete clusterroles,clusterrolebindings,validatingwebhookconfigurations \
+        -l "app.kubernetes.io/part-of=port53,app.kubernetes.io/instance=$namespace"
 done
 "$kubectl" delete namespaces -l "$label" --wait=false
 "$kubectl" label nodes -l "$label" "${label%%=*}-"

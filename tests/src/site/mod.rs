@@ -175,21 +175,17 @@ impl Site {
 pub struct SiteNode {
     /// What it is called.
     pub name: String,
-    /// Its first address.
-    pub address: IpAddr,
-    /// How many families of addresses its pods have.
-    pub families: usize,
+    /// Its addresses, one of each family that it has.
+    pub addresses: Vec<IpAddr>,
 }
 
 impl SiteNode {
     fn read(node: &Value) -> Self {
-        let mut addresses = node["status"]["addresses"].as_array().into_iter().flatten();
-        let internal = addresses.find(|address| address["type"] == "InternalIP");
-        let address = internal.and_then(|address| address["address"].as_str()?.parse().ok());
-        SiteNode {
-            name: node["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
-            address: address.unwrap_or_else(|| panic!("a node without an address: {node}")),
-            families: node["spec"]["podCIDRs"].as_array().map_or(1, Vec::len),
-        }
+        let all = node["status"]["addresses"].as_array().into_iter().flatten();
+        let internal = all.filter(|address| address["type"] == "InternalIP");
+        let addresses: Vec<IpAddr> =
+            internal.filter_map(|address| address["address"].as_str()?.parse().ok()).collect();
+        assert!(!addresses.is_empty(), "a node without an address: {node}");
+        SiteNode { name: node["metadata"]["name"].as_str().unwrap_or_default().to_owned(), addresses }
     }
 }

@@ -20,7 +20,7 @@ fn the_default_install_answers() {
     let domain = release.zone();
     for nameserver in ["ns1", "ns2"] {
         let addresses = release.addresses(nameserver);
-        assert_eq!(addresses.len(), site().nodes()[0].families, "of all families: {addresses:?}");
+        assert_eq!(addresses.len(), site().nodes()[0].addresses.len(), "of all families: {addresses:?}");
         for address in addresses {
             for transport in [Transport::Udp, Transport::Tcp] {
                 let said = release.says(address, &format!("www.{domain} A"), transport);

@@ -126,7 +126,7 @@ fn nameservers_are_in_the_network_of_labelled_nodes() {
     let workload = release.get("daemonset", &format!("{}-ns1", release.namespace)).expect("a DaemonSet");
     assert_eq!(workload["status"]["numberReady"], 1, "{}", release.seen());
     // By the address of the node, and by the ports of every node that lead there.
-    let node = node.address;
+    let node = node.addresses[0];
     let question = format!("www.{domain} A");
     for transport in [Transport::Udp, Transport::Tcp] {
         let said = release.says(SocketAddr::new(node, 5353), &question, transport);
@@ -156,7 +156,7 @@ fn what_is_changed_by_hand_is_put_right() {
     release.comes_to("Ready=True RolledOut");
     let name = format!("{}-ns1", release.namespace);
     let kinds = [
-        ("deployment", r#"{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":1}}}}"#),
+        ("deployment", r#"{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":99}}}}"#),
         ("service", r#"{"spec":{"selector":{"port53.dev/nameserver":"other"}}}"#),
         ("poddisruptionbudget", r#"{"spec":{"maxUnavailable":2}}"#),
     ];
