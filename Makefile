@@ -163,7 +163,7 @@ e2e-loss: PROFILE = image-of-tests
 e2e-loss: OUT = target/images-of-tests
 e2e-loss: cluster-programs images ## what clients lose while all sorts of things are done to a cluster; as root; ONLY=
 	$(CARGO) build --release --package port53-tests --bin loss
-	$(CARGO) run --release --quiet --package port53-tests --bin loss -- \
+	KUBECONFIG= $(CARGO) run --release --quiet --package port53-tests --bin loss -- \
 		--commit $(shell git rev-parse --short HEAD) --only '$(ONLY)'
 
 # Architectures that images are made for, and cargo's profile.

@@ -38,6 +38,20 @@ fn an_address_below_a_cut_is_glue_of_another_branch() {
     assert_eq!(complaints(&named), Vec::<String>::new());
 }
 
+/// Found by reading: what a zone below names is no glue where a record of another branch is above that zone.
+#[test]
+fn what_zones_below_name_depends_on_their_branches() {
+    let nameservers = serde_json::json!({"nameservers": ["ns.own.example.com"]});
+    let below = cluster()
+        .zone("dns/below", "a.far.example.com", nameservers)
+        .record("dns/own", "own", "NS", &["ns.example.net."])
+        .record("dns/it", "ns.own", "A", &["192.0.2.1"])
+        .publish();
+    assert_eq!(complaints(&below), Vec::<String>::new());
+    let above = below.record("dns/far", "far", "DNAME", &["example.net."]);
+    assert_eq!(complaints(&above), ["occluded spec.name"]);
+}
+
 #[test]
 fn a_wildcard_of_the_zone_has_the_address() {
     let alone = cluster().record("dns/it", "@", "MX", &["10 mail.example.com."]);

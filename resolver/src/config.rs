@@ -113,7 +113,7 @@ pub struct Arguments {
     #[arg(long, env = "PORT53_DRAIN_READY", default_value = "10s")]
     pub drain_ready: String,
     /// On SIGTERM, leave after this long in any case
-    #[arg(long, env = "PORT53_DRAIN_MOST", default_value = "30s")]
+    #[arg(long, env = "PORT53_DRAIN_MOST", default_value = "60s")]
     pub drain_most: String,
     /// How long a zone that cannot be assembled keeps readiness waiting
     #[arg(long, env = "PORT53_ASSEMBLY_GRACE", default_value = "30s")]
@@ -421,7 +421,7 @@ mod tests {
         assert_eq!(config.listen, listen);
         assert!(listen.iter().all(|address: &SocketAddr| address.port() != config.health_listen.port()));
         assert_eq!(config.serve.drain.quiet, Duration::from_secs(5));
-        assert_eq!(config.serve.drain.most, Duration::from_secs(30));
+        assert_eq!(config.serve.drain.most, Duration::from_secs(60));
         assert_eq!(config.drain_ready, Duration::from_secs(10));
         assert_eq!(config.serve.answering.load().answer.udp_limit, 1232);
         assert_eq!(config.assembly_grace, ASSEMBLY_GRACE);

@@ -80,9 +80,9 @@ impl Health {
         self.serving.store(false, Ordering::Release);
     }
 
-    /// From now on this process is not ready, although it answers: clients are to be led to others.
-    pub fn give_up_clients(&self) {
-        self.gives_up_clients.store(true, Ordering::Release);
+    /// Whether this process is not ready from now on, although it answers: clients are to be led to others.
+    pub fn give_up_clients(&self, gives_up: bool) {
+        self.gives_up_clients.store(gives_up, Ordering::Release);
     }
 
     /// Whether this process should live on.
@@ -295,7 +295,7 @@ mod tests {
         let health = Health::new(publisher.clone(), &[], None, ASSEMBLY_GRACE);
         publisher.list_complete();
         assert!(health.report().ready);
-        health.give_up_clients();
+        health.give_up_clients(true);
         let report = health.report();
         assert!(!report.ready && health.alive());
         assert_eq!(report.waiting, ["told to leave: it answers, and others are to be asked"]);

@@ -137,13 +137,26 @@ async fn serve_with(
     Ok(())
 }
 
+/// How long it says that it is not ready, and how long that it is before it says so again. The kubelet asks every other
+/// second, and believes what it hears three times, or that it is ready once.
+const NOT_READY: Duration = Duration::from_secs(12);
+const READY_AGAIN: Duration = Duration::from_secs(4);
+
 /// Told to leave, it stays ready for a while: where it is the only one, others have time to come. Who asks it after
 /// that was led here once and is not led anywhere else before it says that it is not ready.
+///
+/// That may have to be said again. kube-proxy looks through its connections when something changes, and not again when
+/// it has seen only a part of them, as the kernel tells it where many come and go meanwhile.
 async fn give_up_clients(health: Arc<Health>, after: Duration, leave: CancellationToken) {
     leave.cancelled().await;
     tokio::time::sleep(after).await;
-    health.give_up_clients();
-    tracing::info!("still here: not ready from now on, so that clients are led to others");
+    loop {
+        health.give_up_clients(true);
+        tracing::info!("still here: not ready from now on, so that clients are led to others");
+        tokio::time::sleep(NOT_READY).await;
+        health.give_up_clients(false);
+        tokio::time::sleep(READY_AGAIN).await;
+    }
 }
 
 /// Follows the API server beside everything else, until this process ends: also while it leaves.

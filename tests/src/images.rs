@@ -22,17 +22,22 @@ pub struct Archive {
     pub path: PathBuf,
 }
 
-/// What the names of all images begin with: `REGISTRY`, for a cluster whose nodes pull from one.
+/// What the names of all images begin with: `REGISTRY`, where there is a cluster whose nodes pull from one.
 pub fn registry() -> String {
-    std::env::var("REGISTRY").ok().filter(|value| !value.is_empty()).unwrap_or("localhost/port53".to_owned())
+    registry_of_given().unwrap_or("localhost/port53".to_owned())
 }
 
-/// Whether nodes pull them: where there is no registry they know them.
+/// Whether nodes pull them, each time for they are called alike in each run; where there is no registry they know them.
 pub fn pull_policy() -> &'static str {
-    match std::env::var_os("REGISTRY").is_some_and(|value| !value.is_empty()) {
-        true => "IfNotPresent",
-        false => "Never",
+    match registry_of_given() {
+        Some(_) => "Always",
+        None => "Never",
     }
+}
+
+fn registry_of_given() -> Option<String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    set("KUBECONFIG").and(set("REGISTRY"))
 }
 
 /// The images that are installed.
@@ -104,13 +109,14 @@ fn image(name: String, program: &str, file: &str, dir: &Path) -> Archive {
 /// # Panics
 /// When they are not there.
 pub fn asker_image(dir: &Path) -> Archive {
-    let programs = ["dig", "socat"].map(find);
+    let programs @ [_, socat] = &["dig", "socat"].map(find);
+    let socat = socat.to_str().expect("a path in UTF-8");
     let image = Image {
         name: format!("{}/port53-tests-asker:1", registry()),
         // Something that never ends, without a shell.
-        entrypoint: ["/usr/bin/socat", "TCP-LISTEN:5300,fork", "PIPE"].map(str::to_owned).to_vec(),
+        entrypoint: [socat, "TCP-LISTEN:5300,fork", "PIPE"].map(str::to_owned).to_vec(),
         user: Some("65532:65532".to_owned()),
-        parts: vec![Part { architecture: Architecture::Amd64, files: linked(&programs) }],
+        parts: vec![Part { architecture: Architecture::Amd64, files: linked(programs) }],
         ..Image::default()
     };
     written(image, &dir.join("asker.tar"))

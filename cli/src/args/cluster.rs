@@ -267,6 +267,13 @@ pub struct Definitions {
     /// Apply them to the cluster, and wait until they are in effect. Otherwise they are written to standard output.
     #[arg(long)]
     pub apply: bool,
+    /// Delete them from the cluster, with all Zones and DNSRecords, while the operator runs, which withdraws what they
+    /// published. Refused where other namespaces have NameserverSets.
+    #[arg(long, conflicts_with = "apply")]
+    pub delete: bool,
+    /// How long to wait until what is deleted is gone, such as 90s or 2h: Zones are served for their removalDelay.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_time, requires = "delete")]
+    pub timeout: Duration,
     /// See there.
     #[command(flatten)]
     pub cluster: ClusterArgs,

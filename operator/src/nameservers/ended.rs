@@ -8,7 +8,7 @@ use port53_crds::{Reason, RolloutFailure};
 use super::asking::Proven;
 use super::objects::Kind;
 use super::plan::{Evidence, Others};
-use super::seen::Role;
+use super::seen::{Role, spec_version};
 use super::steps::{Applied, What};
 use super::writing::{self, News};
 use super::{AGAIN, Asked, Controller, Ended, Stamp, State};
@@ -87,9 +87,7 @@ impl Controller {
         for (object, now) in done {
             let version = match object.kind {
                 // Of these the status changes, too.
-                Kind::Deployment | Kind::DaemonSet | Kind::PodDisruptionBudget => {
-                    now.metadata.generation.unwrap_or_default().to_string()
-                }
+                Kind::Deployment | Kind::DaemonSet | Kind::PodDisruptionBudget => spec_version(&now.metadata),
                 _ => now.resource_version().unwrap_or_default(),
             };
             self.note(object.kind, now);

@@ -303,7 +303,6 @@ impl Controller {
             && self.daemon_sets.is_whole()
             && self.pods.is_whole()
             && self.services.is_whole()
-            && self.budgets.is_whole()
             && self.revisions.is_whole()
     }
 

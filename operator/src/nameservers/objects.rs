@@ -193,6 +193,11 @@ fn workload(place: &Place<'_>, replicas: Option<i32>, form: &Form, marks: &Marks
 /// itself.
 fn template(place: &Place<'_>, form: &Form, form_name: &str) -> Value {
     let mut template = form.template.clone();
+    // What is no template at all the API server refuses, as it stands.
+    let is_none = |part: &Value| !part.is_null() && !part.is_object();
+    if !template.is_object() || is_none(&template["metadata"]) || is_none(&template["spec"]) {
+        return template;
+    }
     let labels = pod_labels(place);
     merge(&mut template["metadata"]["labels"], labels);
     merge(&mut template["metadata"]["labels"], json!({FORM: form_name}));
@@ -229,7 +234,8 @@ fn spread(spec: &mut Value, selector: &Value) {
         "labelSelector": {"matchLabels": selector},
         "matchLabelKeys": ["pod-template-hash"],
     }]);
-    if spec["affinity"].get("podAntiAffinity").is_none() {
+    let affinity = &spec["affinity"];
+    if affinity.is_null() || affinity.as_object().is_some_and(|all| !all.contains_key("podAntiAffinity")) {
         spec["affinity"]["podAntiAffinity"] = json!({"preferredDuringSchedulingIgnoredDuringExecution": [{
             "weight": 100,
             "podAffinityTerm": {
@@ -440,6 +446,24 @@ mod tests {
         let mut says_itself = template();
         says_itself["spec"]["affinity"] = json!({"podAntiAffinity": {}, "nodeAffinity": {"of": "its own"}});
         assert_eq!(of(&says_itself)["affinity"], says_itself["spec"]["affinity"]);
+    }
+
+    /// The schema takes any template, so that what newer versions of Kubernetes know can be in it.
+    #[test]
+    fn what_is_no_template_is_left_to_the_api_server() {
+        for (field, value) in [
+            ("spec", json!({"affinity": ["of", "nobody"]})),
+            ("spec", json!({"affinity": 1, "containers": "none"})),
+            ("spec", json!("none")),
+            ("metadata", json!(["none"])),
+            ("metadata", json!({"labels": 1})),
+        ] {
+            let mut template = template();
+            template[field] = value.clone();
+            let nameservers = json!([{"name": "ns1", "hostname": "ns1.example.net"}]);
+            let all = objects(&set(json!({"nameservers": nameservers, "template": template})));
+            assert_eq!(all[0].kind, Kind::Deployment, "{value}");
+        }
     }
 
     #[test]

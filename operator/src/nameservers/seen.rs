@@ -147,8 +147,8 @@ pub struct Workload {
     pub ready: i32,
     /// What is missing until all pods run the form and are available; nothing when nothing is.
     pub missing: Option<String>,
-    /// Changes with each change of its spec by anyone.
-    pub generation: i64,
+    /// Changes with each change of its spec by anyone, see [`spec_version`].
+    pub version: String,
 }
 
 /// A pod of a nameserver.
@@ -211,8 +211,8 @@ pub struct Service {
 /// A PodDisruptionBudget.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Budget {
-    /// Changes with what anyone changes of its spec.
-    pub generation: i64,
+    /// See [`spec_version`].
+    pub version: String,
 }
 
 /// A revision that is kept.
@@ -331,7 +331,7 @@ fn of_metadata(metadata: &ObjectMeta, kind: WorkloadKind) -> Workload {
         hostname: annotation(HOSTNAME).unwrap_or_default(),
         leaving: time(LEAVING),
         leaving_ttl: annotation(LEAVING_TTL).and_then(|text| text.parse().ok()),
-        generation: metadata.generation.unwrap_or_default(),
+        version: spec_version(metadata),
         ..Workload::default()
     }
 }
@@ -439,7 +439,7 @@ impl Kept for Budget {
     type Status = ();
 
     fn read(object: DynamicObject) -> Result<(Self, Option<()>), String> {
-        Ok((Budget { generation: object.metadata.generation.unwrap_or_default() }, None))
+        Ok((Budget { version: spec_version(&object.metadata) }, None))
     }
 }
 
@@ -452,6 +452,12 @@ impl Kept for KeptRevision {
         let revision: Revision = serde_json::from_value(data.0).map_err(|error| format!("data: {error}"))?;
         Ok((KeptRevision { set: label(&kept.metadata, SET), revision, number: kept.revision }, None))
     }
+}
+
+/// What changes with each change of a spec by anyone, and with an object that is made anew.
+pub(super) fn spec_version(metadata: &ObjectMeta) -> String {
+    let uid = metadata.uid.as_deref().unwrap_or_default();
+    format!("{uid}/{}", metadata.generation.unwrap_or_default())
 }
 
 fn label(metadata: &ObjectMeta, name: &str) -> String {

@@ -29,7 +29,7 @@ const OFTEN: usize = 3;
 /// How much larger the share of SERVFAIL may be than that of the others.
 const MORE_FAILURES: f64 = 0.01;
 /// How many times as long as those of the others answers may take, and what is never too long.
-const TIMES_AS_LONG: f64 = 3.0;
+const TIMES_AS_LONG: u32 = 3;
 const NEVER_TOO_LONG: Duration = Duration::from_millis(5);
 
 /// What a resolver has counted so far.
@@ -37,7 +37,8 @@ const NEVER_TOO_LONG: Duration = Duration::from_millis(5);
 pub struct Counted {
     answers: u64,
     failures: u64,
-    /// Answers that took no longer, by the bounds of the histogram in nanoseconds.
+    /// Answers that took no longer, by the bounds of the histogram in nanoseconds; all of them by the last, which is no
+    /// bound.
     within: BTreeMap<u64, u64>,
 }
 
@@ -79,7 +80,8 @@ impl Counted {
                 }
                 "port53_query_duration_seconds_bucket" => {
                     let bound = label("le").and_then(|bound| bound.parse::<f64>().ok());
-                    let Some(bound) = bound.filter(|bound| bound.is_finite()) else { continue };
+                    // `+Inf` becomes the largest number.
+                    let Some(bound) = bound else { continue };
                     *counted.within.entry((bound * 1e9) as u64).or_default() += value;
                 }
                 _ => {}
@@ -116,9 +118,9 @@ impl Counted {
         self.failures as f64 / self.answers.max(1) as f64
     }
 
-    /// The bound that 99 of 100 answers stay below.
+    /// The bound that 99 of 100 answers stay below; [`u64::MAX`] nanoseconds where there is none.
     fn p99(&self) -> Option<Duration> {
-        let all = *self.within.values().last()?;
+        let all = self.within.values().last().copied().filter(|all| *all > 0)?;
         let found = self.within.iter().find(|(_, count)| **count * 100 >= all * 99)?;
         Some(Duration::from_nanos(*found.0))
     }
@@ -149,6 +151,10 @@ impl Watch {
 
     /// Takes note of what both have counted by now. Times are compared when both have answered enough since.
     pub fn look(&mut self, ours: Counts, others: Counts) {
+        for before in [&mut self.begin, &mut self.compared] {
+            begin_late(&mut before.0, &ours);
+            begin_late(&mut before.1, &others);
+        }
         let (now, theirs) = (since(&ours, &self.compared.0), since(&others, &self.compared.1));
         if now.answers < ENOUGH_FOR_P99 || theirs.answers < ENOUGH_FOR_P99 {
             return;
@@ -190,6 +196,13 @@ impl Watch {
     }
 }
 
+/// What a pod that said nothing before has counted by now is where it begins.
+fn begin_late(before: &mut Counts, now: &[Option<Counted>]) {
+    for (before, now) in before.iter_mut().zip(now).filter(|(before, _)| before.is_none()) {
+        before.clone_from(now);
+    }
+}
+
 /// What pods have counted since, together.
 fn since(now: &[Option<Counted>], before: &[Option<Counted>]) -> Counted {
     let mut all = Counted::default();
@@ -203,7 +216,7 @@ fn since(now: &[Option<Counted>], before: &[Option<Counted>]) -> Counted {
 
 /// Whether a time is not much longer than that of the others.
 pub fn is_fast_enough(ours: Duration, theirs: Duration) -> bool {
-    ours <= theirs.mul_f64(TIMES_AS_LONG).max(NEVER_TOO_LONG)
+    ours <= theirs.saturating_mul(TIMES_AS_LONG).max(NEVER_TOO_LONG)
 }
 
 #[cfg(test)]
@@ -217,8 +230,9 @@ mod tests {
              port53_queries_total{{transport=\"tcp\",qtype=\"A\",rcode=\"SERVFAIL\"}} {failed}\n\
              port53_query_duration_seconds_bucket{{transport=\"udp\",le=\"0.0001\"}} {fast}\n\
              port53_query_duration_seconds_bucket{{transport=\"udp\",le=\"0.1\"}} {all}\n\
-             port53_query_duration_seconds_bucket{{transport=\"udp\",le=\"+Inf\"}} {all}\n\
-             port53_ready 1\n"
+             port53_query_duration_seconds_bucket{{transport=\"udp\",le=\"+Inf\"}} {}\n\
+             port53_ready 1\n",
+            good + failed
         ))
     }
 
@@ -269,6 +283,17 @@ mod tests {
         assert_eq!(beside_good(&[&slow]), Ok(()));
         assert_eq!(beside_good(&[&slow, &slow, &slow, &good, &good, &good]), Ok(()));
         assert!(beside_good(&[&slow, &good, &slow, &good, &slow, &slow]).is_err());
+        // Slower than anything that is counted.
+        assert!(watched(&vec![(text(1000, 0, 0, 0), good.clone()); 3]).is_err());
+        // A pod that does not say at first what it has counted.
+        let mut watch = Watch::begin(vec![None], vec![None]);
+        let (mut ours, mut others) = (text(5000, 0, 5000, 5000), text(5000, 0, 5000, 5000));
+        for _ in 0..4 {
+            ours.add(&slow);
+            others.add(&good);
+            watch.look(vec![Some(ours.clone())], vec![Some(others.clone())]);
+        }
+        assert!(watch.end(vec![Some(ours)], vec![Some(others)]).is_err());
         // The slowest of a hundred is one answer of so few.
         let few = (text(100, 0, 90, 100), text(100, 0, 100, 100));
         assert_eq!(watched(&vec![few.clone(); 4]), Ok(()));

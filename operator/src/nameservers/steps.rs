@@ -295,17 +295,24 @@ impl Controller {
     }
 
     /// Applies again what somebody else has changed, or what the spec says otherwise beside the form. Says whether there
-    /// was anything.
+    /// was anything. A newer operator may make other pods of the same form: of one nameserver after the other.
     fn repair(&mut self, key: &Key, set: &Arc<NameserverSet>) -> bool {
         let uid = set.uid().unwrap_or_default();
         for (place, nameserver) in set.spec.nameservers.iter().enumerate() {
             let Some(workload) = self.workload(key, &nameserver.name) else { continue };
             let Some(form) = self.form_of(key, set, workload) else { continue };
+            let waits = self.workloads(key).any(|other| {
+                other.role == Role::Serving && other.nameserver != nameserver.name && other.missing.is_some()
+            });
             let at = at(key, set, &uid, place, Role::Serving);
             let marks = Marks { leaving: None, ..Marks::of(workload) };
-            let all = objects::all(&at, set, &form, &marks);
-            if all.iter().any(|object| !self.is_as_applied(key, object)) {
-                self.apply(key, set, place, &form, &marks, What::Upkeep);
+            let mut all = objects::all(&at, set, &form, &marks);
+            all.retain(|object| {
+                let is_workload = matches!(object.kind, Kind::Deployment | Kind::DaemonSet);
+                !(self.is_as_applied(key, object) || is_workload && waits)
+            });
+            if !all.is_empty() {
+                self.begin_to_apply(key, all, What::Upkeep);
                 return true;
             }
         }
@@ -318,11 +325,14 @@ impl Controller {
         let Some(Stamp { value, version }) = applied else { return false };
         let own = (key.0.clone(), object.name.clone());
         let now = match object.kind {
-            Kind::Deployment => self.deployments.get(&own).map(|workload| workload.generation.to_string()),
-            Kind::DaemonSet => self.daemon_sets.get(&own).map(|workload| workload.generation.to_string()),
+            Kind::Deployment => self.deployments.get(&own).map(|workload| workload.version.clone()),
+            Kind::DaemonSet => self.daemon_sets.get(&own).map(|workload| workload.version.clone()),
             Kind::Service => self.services.get(&own).map(|service| service.version.clone()),
-            Kind::PodDisruptionBudget => self.budgets.get(&own).map(|budget| budget.generation.to_string()),
-            Kind::ControllerRevision => Some(version.clone()),
+            Kind::PodDisruptionBudget if self.budgets.is_whole() => {
+                self.budgets.get(&own).map(|budget| budget.version.clone())
+            }
+            // Who may not list them does without.
+            Kind::PodDisruptionBudget | Kind::ControllerRevision => Some(version.clone()),
         };
         *value == object.value && now.as_ref() == Some(version)
     }

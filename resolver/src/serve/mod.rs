@@ -122,7 +122,7 @@ pub struct Drain {
 
 impl Default for Drain {
     fn default() -> Self {
-        Drain { quiet: Duration::from_secs(5), most: Duration::from_secs(30) }
+        Drain { quiet: Duration::from_secs(5), most: Duration::from_secs(60) }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::images::{self, Archive};
 use crate::process::{Process, find, run_with};
 use hickory_proto::op::Message;
 use std::collections::hash_map::RandomState;
-use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::SocketAddr;
@@ -27,15 +27,19 @@ pub(super) const LABEL: &str = "port53-tests";
 /// How `socat` asks: it waits a second for an answer after it has sent the question.
 const SOCAT: &str = "-t1 -";
 
-/// What takes away what a run made, to be run by a shell.
+/// What takes away what a run made, to be run by a shell. Finalizers go from what is deleted already: the operator gives no
+/// new ones to that. Of what belongs to the whole cluster only that of releases in the namespaces of the run goes.
 const END: &str = r#"
+of_release='{range .items[*]}{.kind}/{.metadata.name} {.metadata.annotations.meta\.helm\.sh/release-namespace}{"\n"}{end}'
 for namespace in $("$kubectl" get namespaces -l "$label" -o 'jsonpath={.items[*].metadata.name}'); do
+    "$kubectl" delete zones.port53.dev --all -n "$namespace" --wait=false
     "$kubectl" get zones.port53.dev -n "$namespace" -o name | while read -r zone; do
         "$kubectl" patch "$zone" -n "$namespace" --type=merge -p '{"metadata":{"finalizers":null}}'
     done
-    # A release is called like its namespace.
-    "$kubectl" delete clusterroles,clusterrolebindings,validatingwebhookconfigurations \
-        -l "app.kubernetes.io/part-of=port53,app.kubernetes.io/instance=$namespace"
+    "$kubectl" get clusterroles,clusterrolebindings,validatingwebhookconfigurations \
+        -l app.kubernetes.io/part-of=port53 -o "jsonpath=$of_release" | while read -r object of; do
+        [ "$of" != "$namespace" ] || "$kubectl" delete "$object"
+    done
 done
 "$kubectl" delete namespaces -l "$label" --wait=false
 "$kubectl" label nodes -l "$label" "${label%%=*}-"
@@ -44,7 +48,7 @@ done
 /// See the module.
 #[derive(Debug)]
 pub struct Given {
-    kubeconfig: OsString,
+    kubeconfig: PathBuf,
     program: PathBuf,
     run: String,
     /// The image of the pod that asks.
@@ -62,10 +66,16 @@ impl Given {
     /// # Panics
     /// With what `LOAD` says when it fails.
     pub(super) fn of_environment(archives: &[Archive]) -> Option<Self> {
-        let kubeconfig = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty())?;
+        std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty())?;
         let program = crate::cluster::kubectl();
         let run = format!("{:04x}", RandomState::new().build_hasher().finish() as u16);
         let dir = TempDir::new().expect("a directory");
+        // A copy, in which tests may choose a namespace.
+        let view = run_with(Command::new(&program).args(["config", "view", "--raw", "--flatten"]), b"");
+        assert!(view.status.success(), "{view:?}");
+        let kubeconfig = dir.path().join("kubeconfig");
+        fs::write(&kubeconfig, &view.stdout).expect("a kubeconfig");
+        refuse_in_use(&program, &kubeconfig);
         let remove = format!(
             "export KUBECONFIG='{}' kubectl='{}' label='{LABEL}={run}'\n{END}rm -rf '{}'",
             kubeconfig.display(),
@@ -84,7 +94,7 @@ impl Given {
         &self.program
     }
 
-    pub(super) fn kubeconfig(&self) -> &OsStr {
+    pub(super) fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
@@ -97,7 +107,7 @@ impl Given {
     }
 
     pub(super) fn kubectl(&self, arguments: &[&str], input: &[u8]) -> Output {
-        run_with(Command::new(&self.program).args(arguments), input)
+        run_with(Command::new(&self.program).args(arguments).env("KUBECONFIG", &self.kubeconfig), input)
     }
 
     pub(super) fn ask(
@@ -125,7 +135,11 @@ impl Given {
     /// What runs a program in the pod that asks, where it is as on this machine.
     pub(super) fn within(&self, program: &str) -> String {
         let asker = self.asker.get_or_init(|| self.start_asker());
-        format!("'{}' exec -i -n {asker} asker -- {}", self.program.display(), find(program).display())
+        let (kubectl, kubeconfig) = (self.program.display(), self.kubeconfig.display());
+        format!(
+            "'{kubectl}' --kubeconfig='{kubeconfig}' exec -i -n {asker} asker -- {}",
+            find(program).display()
+        )
     }
 
     /// Starts the pod that asks, and gives its namespace.
@@ -161,6 +175,29 @@ spec:
             assert!(done.status.success(), "the pod that asks: {done:?}");
         }
         namespace
+    }
+}
+
+/// Ends the tests in a cluster where others have what is written for Port53: they take every Zone that names no
+/// NameserverSet, and one of them deletes the definitions.
+fn refuse_in_use(program: &Path, kubeconfig: &Path) {
+    for kind in ["zones", "dnsrecords", "nameserversets", "zoneheads"] {
+        let mut command = Command::new(program);
+        command.env("KUBECONFIG", kubeconfig).args([
+            "get",
+            &format!("{kind}.port53.dev"),
+            "-A",
+            "-o",
+            "name",
+        ]);
+        let there = run_with(&mut command, b"");
+        let said = String::from_utf8_lossy(&there.stderr).into_owned();
+        let is_unknown = said.contains("the server doesn't have a resource type");
+        assert!(there.status.success() || is_unknown, "{there:?}");
+        assert!(
+            there.stdout.is_empty(),
+            "this cluster is in use: it has {kind} of Port53, and tests would take them away"
+        );
     }
 }
 

@@ -13,7 +13,6 @@ use crate::images::Archive;
 use crate::process::{Finished, find};
 use hickory_proto::op::Message;
 use serde_json::{Value, json};
-use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -71,10 +70,10 @@ impl Site {
         }
     }
 
-    /// The value of `KUBECONFIG`.
-    pub fn kubeconfig(&self) -> OsString {
+    /// A kubeconfig with all rights, which tests may change.
+    pub fn kubeconfig(&self) -> PathBuf {
         match self {
-            Site::Own(cluster) => cluster.kubeconfig().into_os_string(),
+            Site::Own(cluster) => cluster.kubeconfig(),
             Site::Given(given) => given.kubeconfig().to_owned(),
         }
     }
@@ -118,7 +117,6 @@ impl Site {
         }
         let done = self.kubectl_with(&["create", "-f", "-"], &namespace.to_string());
         assert!(done.success, "namespace {name}: {done:?}");
-        self.takes_away("namespace", &name);
         name
     }
 
@@ -135,7 +133,7 @@ impl Site {
     /// The nodes that pods can be on.
     ///
     /// # Panics
-    /// When they cannot be listed.
+    /// When they cannot be listed, or there is none.
     pub fn nodes(&self) -> Vec<SiteNode> {
         let done = self.kubectl(&["get", "nodes", "-o", "json"]);
         let list: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
@@ -143,7 +141,18 @@ impl Site {
             let mut taints = node["spec"]["taints"].as_array().into_iter().flatten();
             !taints.any(|taint| taint["effect"] != "PreferNoSchedule")
         };
-        list["items"].as_array().into_iter().flatten().filter(takes_pods).map(SiteNode::read).collect()
+        let nodes = list["items"].as_array().into_iter().flatten().filter(takes_pods);
+        let nodes: Vec<SiteNode> = nodes.map(SiteNode::read).collect();
+        assert!(!nodes.is_empty(), "no node takes pods");
+        nodes
+    }
+
+    /// How many families of addresses Services have at least.
+    pub fn families(&self) -> usize {
+        match self {
+            Site::Own(_) => 2,
+            Site::Given(_) => 1,
+        }
     }
 
     /// Asks an address from within the cluster.
@@ -175,7 +184,7 @@ impl Site {
 pub struct SiteNode {
     /// What it is called.
     pub name: String,
-    /// Its addresses, one of each family that it has.
+    /// Its addresses inside of the cluster.
     pub addresses: Vec<IpAddr>,
 }
 

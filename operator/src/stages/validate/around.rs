@@ -4,7 +4,8 @@
 //! The names of a zone are in *branches*, one for each label next below the apex. Whether records exclude each other
 //! depends on names that are the same, above or below: on their branch, and on the apex, above all of them. What is only
 //! warned of also looks at the names that values have, for addresses, aliases and wildcards: at their branches, and that
-//! of `*`. And below a delegation it depends on whether any NS of the zone names an address, which is glue then.
+//! of `*`. And below a delegation it depends on whether any NS of the zone names an address, which is glue then: at those
+//! branches that have such an NS, and all that have a zone below.
 //!
 //! Where branches hang together otherwise, all of the zone is looked at: by a DNAME at the apex, a record that is written
 //! in one and published in another, and grants that have a limit.
@@ -31,10 +32,11 @@ pub(in crate::stages) fn around(held: &Held<'_>, object: &ObjectRef, before: &Be
 
 /// Nothing where all can.
 fn some(held: &Held<'_>, object: &ObjectRef, before: &Before) -> Option<Vec<Arc<DNSRecord>>> {
-    let Source::Written(zone) = held.source else { return None };
+    let (Source::Written(zone), ObjectRef::Record { namespace, name }) = (held.source, object) else {
+        return None;
+    };
     let placed: Vec<Placed<'_>> =
         held.records.iter().map(|record| Placed::find(record, &held.apex, before)).collect();
-    let ObjectRef::Record { namespace, name } = object else { return None };
     let is_it = |placed: &Placed<'_>| namespaced(&placed.record.metadata) == (namespace, name);
     let it = placed.iter().find(|placed| is_it(placed))?;
     let is_at_apex = |placed: &Placed<'_>| placed.branches().any(|branch| branch.is_none());
@@ -54,6 +56,8 @@ fn some(held: &Held<'_>, object: &ObjectRef, before: &Before) -> Option<Vec<Arc<
             cut.names().iter().any(|target| own.contains(&branch_of(target, &held.apex).flatten()))
         };
         branches.extend(cuts.filter(names_it).flat_map(Placed::branches).collect::<Vec<_>>());
+        // The NS of zones below name addresses too, where nothing in their branches takes them away.
+        branches.extend(held.children.iter().filter_map(|apex| branch_of(apex, &held.apex)));
     }
     let near: Vec<&Placed<'_>> =
         placed.iter().filter(|placed| is_it(placed) || is_in(placed, &branches)).collect();

@@ -43,20 +43,20 @@ pub(crate) const ALL: [Act; 15] = [
     },
     Act { name: "a bad image is rolled out and put back", play: |stage, _| bad_image(stage) },
     Act { name: "a pod is deleted", play: |stage, _| pod_deleted(stage) },
+    Act { name: "a resolver is killed (`kill -9`)", play: |stage, _| killed(stage) },
     Act { name: "pods: 2 → 3 → 2 each", play: |stage, _| scaled(stage) },
     Act { name: "the operator is gone for 20 s", play: |stage, _| operator_gone(stage) },
     Act { name: "a record changes every second", play: record_changes },
     Act { name: "etcd is restarted", play: |stage, _| stage.cluster().restart_etcd() },
-    Act { name: "the API server is gone for a minute", play: |stage, _| api_server_gone(stage, |_| {}) },
+    Act { name: "the API server is gone for a minute", play: |stage, _| api_server_gone(stage, 0, |_| {}) },
     Act {
         name: "the same, and a resolver ends and begins again (SIGTERM)",
-        play: |stage, _| api_server_gone(stage, |pod| signal(pod, Signal::TERM)),
+        play: |stage, _| api_server_gone(stage, 2, |pod| signal(pod, Signal::TERM)),
     },
     Act {
         name: "the same, and a resolver is killed (`kill -9`)",
-        play: |stage, _| api_server_gone(stage, |pod| signal(pod, Signal::KILL)),
+        play: |stage, _| api_server_gone(stage, 3, |pod| signal(pod, Signal::KILL)),
     },
-    Act { name: "a resolver is killed (`kill -9`)", play: |stage, _| killed(stage) },
     Act { name: "nothing, at the end", play: |_, _| sleep(Duration::from_secs(20)) },
 ];
 
@@ -136,8 +136,8 @@ pub(crate) fn change(stage: &Stage, number: u8) -> Ipv4Addr {
     address
 }
 
-fn api_server_gone(stage: &mut Stage, meanwhile: fn(&str)) {
-    let pod = pods(&stage.release())[0].name.clone();
+fn api_server_gone(stage: &mut Stage, pod: usize, meanwhile: fn(&str)) {
+    let pod = pods(&stage.release())[pod].name.clone();
     stage.cluster().stop_api_server();
     sleep(Duration::from_secs(5));
     meanwhile(&pod);
@@ -149,8 +149,8 @@ fn api_server_gone(stage: &mut Stage, meanwhile: fn(&str)) {
 
 fn killed(stage: &Stage) {
     let release = stage.release();
-    signal(&pods(&release)[0].name, Signal::KILL);
-    // Kubernetes waits before it starts again what ended a short time ago.
+    // The kubelet waits before it starts again what ended a short time ago: another pod for each such act.
+    signal(&pods(&release)[1].name, Signal::KILL);
     sleep(Duration::from_secs(5));
     are_gone(&release);
 }
