@@ -144,6 +144,7 @@ fn what_is_told_to_go_goes() {
     let values = [&VALUES[..], &["definitions.deleteAll=true"]].concat();
     let release = Release::install(site(), Helm::Four, &values);
     release.comes_to("Ready=True RolledOut");
+    forget_zones_of_other_tests();
     let domain = release.zone();
     let namespace = domain.trim_end_matches(".example");
     let delay = r#"{"spec":{"removalDelay":"0s"}}"#;
@@ -166,4 +167,18 @@ fn what_is_told_to_go_goes() {
     assert!(done.success, "{done:?}\n{}", release.seen());
     let left = site().kubectl(&["get", "customresourcedefinitions", "-o", "name"]);
     assert!(!left.stdout.contains("port53.dev"), "{left:?}");
+}
+
+/// Zones whose operator is gone would be waited for, and those that are served for an hour after they are deleted.
+fn forget_zones_of_other_tests() {
+    let format = r#"jsonpath={range .items[*]}{.metadata.namespace} {.metadata.name}{"\n"}{end}"#;
+    let all = site().kubectl(&["get", "zones.port53.dev", "-A", "-o", format]);
+    assert!(all.success, "{all:?}");
+    for (namespace, name) in all.stdout.lines().filter_map(|line| line.split_once(' ')) {
+        let done = site().kubectl(&["delete", "zone", name, "-n", namespace, "--wait=false"]);
+        assert!(done.success, "{done:?}");
+        // It may be gone by then.
+        let none = r#"{"metadata":{"finalizers":null}}"#;
+        site().kubectl(&["patch", "zone", name, "-n", namespace, "--type=merge", "-p", none]);
+    }
 }
