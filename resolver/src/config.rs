@@ -446,7 +446,7 @@ mod tests {
             "--tls-key=key.pem",
             "--proxy-from=192.0.2.1/24",
             "--tcp-prefix-v6=129",
-            "--drain-quiet=40s",
+            "--drain-quiet=70s",
             "--transfer-allow=key:a..b,example.com",
             "--notify=192.0.2.1",
             "--transfers=0",
