@@ -200,3 +200,27 @@ fn start_log(config: &Config) -> SetLog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Virtual time: a kubelet that asks every other second must hear it three times in a row, and then once that it is
+    /// ready, so that kube-proxy is told something new.
+    #[tokio::test(start_paused = true)]
+    async fn it_says_again_and_again_that_it_is_not_ready() {
+        let publisher = Publisher::new();
+        publisher.list_complete();
+        let health = Health::new(publisher, &[], None, Duration::from_secs(30));
+        let leave = CancellationToken::new();
+        tokio::spawn(give_up_clients(health.clone(), Duration::from_secs(10), leave.clone()));
+        leave.cancel();
+        let mut heard = String::new();
+        for _ in 0..24 {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            heard.push(if health.report().ready { '+' } else { '-' });
+        }
+        assert!(heard.starts_with("++++"), "{heard}");
+        assert!(heard.matches("+-----").count() >= 2, "{heard}");
+    }
+}
