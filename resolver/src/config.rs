@@ -260,7 +260,11 @@ impl Arguments {
                 // Made when the program starts: keys and certificate are read from their files.
                 transfers: Arc::default(),
                 certificate: None,
-                drain: Drain { quiet: quiet.unwrap_or(drain.quiet), most: most.unwrap_or(drain.most) },
+                drain: Drain {
+                    quiet: quiet.unwrap_or(drain.quiet),
+                    most: most.unwrap_or(drain.most),
+                    ..drain
+                },
             },
             drain_ready: drain_ready.unwrap_or(Duration::from_secs(10)),
             assembly_grace: assembly_grace.unwrap_or(ASSEMBLY_GRACE),

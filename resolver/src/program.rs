@@ -17,6 +17,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -122,6 +123,7 @@ async fn serve_with(
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));
     tokio::spawn(health.clone().probe(addresses, leave.clone()));
     tokio::spawn(give_up_clients(health.clone(), config.drain_ready, leave.clone()));
+    tokio::spawn(tell_if_alone(publisher.clone(), config.serve.drain.is_alone.clone()));
     let settings = Settings { certificate, transfers, ..config.serve };
     let ended = serve::run(listeners, publisher.zones(), settings, traffic, leave).await;
     health.serving_ended();
@@ -156,6 +158,14 @@ async fn give_up_clients(health: Arc<Health>, after: Duration, leave: Cancellati
         tokio::time::sleep(NOT_READY).await;
         health.give_up_clients(false);
         tokio::time::sleep(READY_AGAIN).await;
+    }
+}
+
+/// Tells as long as this process lives whether the API server is gone: nobody leads clients elsewhere then.
+async fn tell_if_alone(publisher: Publisher, is_alone: Arc<AtomicBool>) {
+    loop {
+        is_alone.store(matches!(publisher.source(), SourceState::Lost(_)), Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

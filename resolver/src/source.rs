@@ -220,6 +220,11 @@ impl Publisher {
         book.source = state;
     }
 
+    /// How the source is doing.
+    pub fn source(&self) -> SourceState {
+        self.book().source.clone()
+    }
+
     /// What is known of everything now.
     pub fn overview(&self) -> Overview {
         let mut book = self.book();

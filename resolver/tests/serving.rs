@@ -237,7 +237,7 @@ async fn a_response_is_not_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn leaving_loses_nothing_and_changes_are_still_taken() {
     let publisher = published();
-    let drain = Drain { quiet: PATIENCE, most: PATIENCE };
+    let drain = Drain { quiet: PATIENCE, most: PATIENCE, ..Drain::default() };
     let server = start(&publisher, Settings { drain, ..Settings::default() });
     let mut stream = connect(server.address);
     server.leave.cancel();
@@ -279,7 +279,7 @@ async fn serving_that_is_dropped_leaves_nothing_running() {
 #[tokio::test(flavor = "multi_thread")]
 async fn leaving_ends_although_someone_always_asks() {
     let publisher = published();
-    let drain = Drain { quiet: PATIENCE, most: Duration::from_millis(100) };
+    let drain = Drain { quiet: PATIENCE, most: Duration::from_millis(100), ..Drain::default() };
     let server = start(&publisher, Settings { drain, ..Settings::default() });
     assert_eq!(server.stop().await, Ended::StillAsked);
 }

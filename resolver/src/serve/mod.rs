@@ -118,11 +118,14 @@ pub struct Drain {
     pub quiet: Duration,
     /// Leave after this long in any case.
     pub most: Duration,
+    /// While this is set that time does not begin: the API server is gone, so nobody can be told to lead clients to
+    /// others, and what they ask would be lost.
+    pub is_alone: Arc<AtomicBool>,
 }
 
 impl Default for Drain {
     fn default() -> Self {
-        Drain { quiet: Duration::from_secs(5), most: Duration::from_secs(60) }
+        Drain { quiet: Duration::from_secs(5), most: Duration::from_secs(60), is_alone: Arc::default() }
     }
 }
 
@@ -303,9 +306,9 @@ fn to_tokio(
     tokio::net::TcpListener::from_std(listener).map_err(|source| ServeError::Socket { address, source })
 }
 
-/// Waits until nothing has come for `drain.quiet`, at most `drain.most`.
+/// Waits until nothing has come for `drain.quiet`, at most `drain.most` since others could be told.
 async fn drain(traffic: &Traffic, drain: &Drain) -> Ended {
-    let begun = Instant::now();
+    let mut begun = Instant::now();
     let step = (drain.quiet / 10).clamp(Duration::from_millis(1), Duration::from_millis(100));
     let (mut seen, mut last) = (traffic.arrivals(), begun);
     loop {
@@ -316,6 +319,9 @@ async fn drain(traffic: &Traffic, drain: &Drain) -> Ended {
         }
         if now.duration_since(last) >= drain.quiet {
             return Ended::Quiet;
+        }
+        if drain.is_alone.load(Ordering::Relaxed) {
+            begun = now;
         }
         if now.duration_since(begun) >= drain.most {
             return Ended::StillAsked;
@@ -331,6 +337,11 @@ mod tests {
     /// Runs [`drain`] with its defaults, in virtual time, while something arrives every `pause` seconds,
     /// `times` times. Says how it ended and after how many seconds.
     async fn drained(pause: u64, times: u32) -> (Ended, u64) {
+        drained_while(pause, times, &Arc::default()).await
+    }
+
+    /// The same, alone as long as that is set.
+    async fn drained_while(pause: u64, times: u32, is_alone: &Arc<AtomicBool>) -> (Ended, u64) {
         let traffic = Arc::new(Traffic::default());
         let asked = traffic.clone();
         let clients = tokio::spawn(async move {
@@ -340,7 +351,7 @@ mod tests {
             }
         });
         let begun = Instant::now();
-        let ended = drain(&traffic, &Drain::default()).await;
+        let ended = drain(&traffic, &Drain { is_alone: is_alone.clone(), ..Drain::default() }).await;
         clients.abort();
         (ended, begun.elapsed().as_secs())
     }
@@ -353,5 +364,21 @@ mod tests {
         assert_eq!(drained(4, 3).await, (Ended::Quiet, 17));
         assert_eq!(drained(4, 100).await, (Ended::StillAsked, 60));
         assert_eq!(drained(6, 100).await, (Ended::Quiet, 5));
+    }
+
+    /// Found by `make e2e-loss`: one that was told to leave while the API server was gone left clients that nobody led
+    /// elsewhere.
+    #[tokio::test(start_paused = true)]
+    async fn it_stays_while_nobody_can_lead_clients_elsewhere() {
+        let is_alone = Arc::new(AtomicBool::new(true));
+        let until = is_alone.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(90)).await;
+            until.store(false, Ordering::Relaxed);
+        });
+        assert_eq!(drained_while(4, 100, &is_alone).await, (Ended::StillAsked, 150));
+        // Nobody asks.
+        is_alone.store(true, Ordering::Relaxed);
+        assert_eq!(drained_while(1, 0, &is_alone).await, (Ended::Quiet, 5));
     }
 }

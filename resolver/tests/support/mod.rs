@@ -116,7 +116,10 @@ fn run(listeners: Listeners, publisher: &Publisher, settings: Settings) -> Serve
 
 /// Leaves at once when told to.
 pub fn hasty() -> Settings {
-    Settings { drain: Drain { quiet: Duration::ZERO, most: Duration::ZERO }, ..Settings::default() }
+    Settings {
+        drain: Drain { quiet: Duration::ZERO, most: Duration::ZERO, ..Drain::default() },
+        ..Settings::default()
+    }
 }
 
 /// So many connections, and so many from one address.

@@ -55,7 +55,8 @@ impl Primary {
         let transfers = Arc::new(Transfers::new(settings, Keys::new([key])));
         let listeners = Listeners::bind(&[([127, 0, 0, 1], 0).into()], 1).expect("a free port");
         let address = listeners.addresses()[0];
-        let drain = Drain { quiet: std::time::Duration::ZERO, most: std::time::Duration::ZERO };
+        let drain =
+            Drain { quiet: std::time::Duration::ZERO, most: std::time::Duration::ZERO, ..Drain::default() };
         let settings = Settings { transfers: transfers.clone(), drain, ..Settings::default() };
         let leave = CancellationToken::new();
         publisher.put(image.clone()).expect("newer");

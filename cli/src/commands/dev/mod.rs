@@ -34,8 +34,11 @@ use crate::report::Color;
 
 /// How long a file must be gone before what it held is deleted.
 const DELETION_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Who stops a program at a keyboard does not want to wait.
-const DRAIN: Drain = Drain { quiet: Duration::from_millis(100), most: Duration::from_secs(1) };
+fn drain() -> Drain {
+    Drain { quiet: Duration::from_millis(100), most: Duration::from_secs(1), ..Drain::default() }
+}
 
 pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -85,7 +88,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
     let judged = desk.judge();
     desk.publisher.source_is(SourceState::Following);
     desk.publisher.list_complete();
-    let settings = Settings { drain: DRAIN, ..Settings::default() };
+    let settings = Settings { drain: drain(), ..Settings::default() };
     let serving =
         runtime.spawn(serve::run(listeners, desk.publisher.zones(), settings, traffic, leave.clone()));
     desk.screen.start(&addresses, desk.directory.counts(), &judged, start.elapsed())?;
