@@ -140,8 +140,9 @@ async fn serve_with(
 }
 
 /// How long it says that it is not ready, and how long that it is before it says so again. The kubelet asks every other
-/// second, and believes what it hears three times, or that it is ready once.
-const NOT_READY: Duration = Duration::from_secs(12);
+/// second, and believes what it hears three times, or that it is ready once. The first is long enough that kube-proxy
+/// hears of it and nothing comes for five seconds: of a pod that stays, clients come back to one that is ready.
+const NOT_READY: Duration = Duration::from_secs(20);
 const READY_AGAIN: Duration = Duration::from_secs(4);
 
 /// Told to leave, it stays ready for a while: where it is the only one, others have time to come. Who asks it after
@@ -226,7 +227,7 @@ mod tests {
         tokio::spawn(give_up_clients(health.clone(), Duration::from_secs(10), leave.clone()));
         leave.cancel();
         let mut heard = String::new();
-        for _ in 0..24 {
+        for _ in 0..30 {
             tokio::time::sleep(Duration::from_secs(2)).await;
             heard.push(if health.report().ready { '+' } else { '-' });
         }
