@@ -123,7 +123,7 @@ async fn serve_with(
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));
     tokio::spawn(health.clone().probe(addresses, leave.clone()));
     tokio::spawn(give_up_clients(health.clone(), config.drain_ready, leave.clone()));
-    tokio::spawn(tell_if_alone(publisher.clone(), config.serve.drain.is_alone.clone()));
+    tokio::spawn(tell_if_alone(publisher.clone(), config.serve.drain.is_alone.clone(), leave.clone()));
     let settings = Settings { certificate, transfers, ..config.serve };
     let ended = serve::run(listeners, publisher.zones(), settings, traffic, leave).await;
     health.serving_ended();
@@ -162,8 +162,9 @@ async fn give_up_clients(health: Arc<Health>, after: Duration, leave: Cancellati
     }
 }
 
-/// Tells as long as this process lives whether the API server is gone: nobody leads clients elsewhere then.
-async fn tell_if_alone(publisher: Publisher, is_alone: Arc<AtomicBool>) {
+/// Told to leave, it looks whether the API server is gone: nobody leads clients elsewhere then.
+async fn tell_if_alone(publisher: Publisher, is_alone: Arc<AtomicBool>, leave: CancellationToken) {
+    leave.cancelled().await;
     loop {
         is_alone.store(matches!(publisher.source(), SourceState::Lost(_)), Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(1)).await;

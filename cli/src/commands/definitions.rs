@@ -128,27 +128,26 @@ async fn others(cluster: &Cluster) -> Result<Vec<String>, String> {
         Ok(sets) => {
             let own = Some(cluster.operator_namespace.as_str());
             let others = sets.iter().filter(|set| set.metadata.namespace.as_deref() != own);
-            Ok(others
-                .map(|set| format!("{}/{}", set.namespace().unwrap_or_default(), set.name_any()))
-                .collect())
+            Ok(others.map(full_name).collect())
         }
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Vec::new()),
         Err(error) => Err(format!("NameserverSets: {}", explain(&error))),
     }
 }
 
+fn full_name(object: &impl ResourceExt) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+}
+
 /// What is said of a definition that is not gone in time.
 async fn still_there(cluster: &Cluster, name: &str) -> String {
     let api: Api<Zone> = cluster.of_all();
     let params = ListParams::default().limit(SHOWN);
-    let zones = match cluster.asked(|| api.list(&params)).await {
-        Ok(zones) if name == ZONES => zones.items,
+    let zones = match name {
+        ZONES => cluster.asked(|| api.list(&params)).await.map(|zones| zones.items).unwrap_or_default(),
         _ => Vec::new(),
     };
-    let zones: Vec<String> = zones
-        .iter()
-        .map(|zone| format!("{}/{}", zone.namespace().unwrap_or_default(), zone.name_any()))
-        .collect();
+    let zones: Vec<String> = zones.iter().map(full_name).collect();
     match zones.is_empty() {
         true => format!("{name} is being deleted and still there"),
         false => format!(

@@ -136,6 +136,8 @@ pub struct Watch {
     begin: (Counts, Counts),
     /// And when times were compared last.
     compared: (Counts, Counts),
+    /// And when they were looked at last.
+    now: (Counts, Counts),
     comparisons: usize,
     slow: usize,
     /// The last that was slow, in words.
@@ -146,7 +148,8 @@ impl Watch {
     /// Begins with what ours and the others have counted.
     pub fn begin(ours: Counts, others: Counts) -> Self {
         let begin = (ours, others);
-        Watch { compared: begin.clone(), begin, comparisons: 0, slow: 0, message: String::new() }
+        let (compared, now) = (begin.clone(), begin.clone());
+        Watch { begin, compared, now, comparisons: 0, slow: 0, message: String::new() }
     }
 
     /// Takes note of what both have counted by now. Times are compared when both have answered enough since.
@@ -155,6 +158,7 @@ impl Watch {
             begin_late(&mut before.0, &ours);
             begin_late(&mut before.1, &others);
         }
+        self.now = (ours.clone(), others.clone());
         let (now, theirs) = (since(&ours, &self.compared.0), since(&others, &self.compared.1));
         if now.answers < ENOUGH_FOR_P99 || theirs.answers < ENOUGH_FOR_P99 {
             return;
@@ -174,9 +178,8 @@ impl Watch {
     ///
     /// # Errors
     /// With what was worse, and by how much.
-    pub fn end(mut self, ours: Counts, others: Counts) -> Result<(), Failure> {
-        let (now, theirs) = (since(&ours, &self.begin.0), since(&others, &self.begin.1));
-        self.look(ours, others);
+    pub fn end(self) -> Result<(), Failure> {
+        let (now, theirs) = (since(&self.now.0, &self.begin.0), since(&self.now.1, &self.begin.1));
         let (share, their_share) = (now.share_of_failures(), theirs.share_of_failures());
         if now.answers >= ENOUGH && share > their_share + MORE_FAILURES {
             let message = format!(
@@ -246,7 +249,7 @@ mod tests {
             others.add(by_others);
             watch.look(counts(&ours), counts(&others));
         }
-        watch.end(counts(&ours), counts(&others))
+        watch.end()
     }
 
     #[test]
@@ -293,7 +296,7 @@ mod tests {
             others.add(&good);
             watch.look(vec![Some(ours.clone())], vec![Some(others.clone())]);
         }
-        assert!(watch.end(vec![Some(ours)], vec![Some(others)]).is_err());
+        assert!(watch.end().is_err());
         // The slowest of a hundred is one answer of so few.
         let few = (text(100, 0, 90, 100), text(100, 0, 100, 100));
         assert_eq!(watched(&vec![few.clone(); 4]), Ok(()));

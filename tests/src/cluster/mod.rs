@@ -32,14 +32,6 @@ pub use inner::{BALANCERS, Inner};
 pub use netns::Netns;
 pub use node::Node;
 
-/// `kubectl` of the version that tests against an API server have, for a cluster that was there before.
-///
-/// # Panics
-/// With the way to get it when it is not there.
-pub fn kubectl() -> PathBuf {
-    programs::directory(Set::ControlPlane).join("kubectl")
-}
-
 use crate::process::Process;
 use kube::Client;
 use pki::Pki;
@@ -60,6 +52,14 @@ const STARTS_WITHIN: Duration = Duration::from_secs(180);
 
 /// How often what is waited for is looked at. More often would slow down who is waited for.
 const POLL: Duration = Duration::from_millis(20);
+
+/// `kubectl` of the version that tests against an API server have, for a cluster that was there before.
+///
+/// # Panics
+/// With the way to get it when it is not there.
+pub fn kubectl() -> PathBuf {
+    programs::directory(Set::ControlPlane).join("kubectl")
+}
 
 /// How a cluster is to be.
 #[derive(Clone, Debug, Default)]
