@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -162,11 +163,21 @@ async fn give_up_clients(health: Arc<Health>, after: Duration, leave: Cancellati
     }
 }
 
-/// Told to leave, it looks whether the API server is gone: nobody leads clients elsewhere then.
+/// How long others may take to come back to an API server that is back. The kubelet, the endpoints controller and
+/// kube-proxy must all have, before clients are led elsewhere; a reflector of client-go tries again after 30 seconds and
+/// by chance up to twice that.
+const OTHERS_COME_BACK: Duration = Duration::from_secs(60);
+
+/// Told to leave, it looks whether the API server is gone, or was a moment ago: nobody leads clients elsewhere then.
 async fn tell_if_alone(publisher: Publisher, is_alone: Arc<AtomicBool>, leave: CancellationToken) {
     leave.cancelled().await;
+    let mut lost = None;
     loop {
-        is_alone.store(matches!(publisher.source(), SourceState::Lost(_)), Ordering::Relaxed);
+        if matches!(publisher.source(), SourceState::Lost(_)) {
+            lost = Some(Instant::now());
+        }
+        let is_so = lost.is_some_and(|lost| lost.elapsed() < OTHERS_COME_BACK);
+        is_alone.store(is_so, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -234,5 +245,25 @@ mod tests {
         }
         assert!(heard.starts_with("++++"), "{heard}");
         assert!(heard.matches("+-----").count() >= 2, "{heard}");
+    }
+
+    /// It left a minute after the API server was back, and kube-proxy heard only then that it was to be left alone: 217
+    /// questions were lost.
+    #[tokio::test(start_paused = true)]
+    async fn it_is_alone_until_others_have_had_time_to_come_back() {
+        let publisher = Publisher::new();
+        publisher.source_is(SourceState::Lost("gone".to_owned()));
+        let (is_alone, leave) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
+        tokio::spawn(tell_if_alone(publisher.clone(), is_alone.clone(), leave.clone()));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(!is_alone.load(Ordering::Relaxed), "nobody told it to leave");
+        leave.cancel();
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        assert!(is_alone.load(Ordering::Relaxed));
+        publisher.source_is(SourceState::Following);
+        tokio::time::sleep(OTHERS_COME_BACK - Duration::from_secs(2)).await;
+        assert!(is_alone.load(Ordering::Relaxed));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(!is_alone.load(Ordering::Relaxed));
     }
 }

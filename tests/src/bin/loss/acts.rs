@@ -48,14 +48,14 @@ pub(crate) const ALL: [Act; 15] = [
     Act { name: "the operator is gone for 20 s", play: |stage, _| operator_gone(stage) },
     Act { name: "a record changes every second", play: record_changes },
     Act { name: "etcd is restarted", play: |stage, _| stage.cluster().restart_etcd() },
-    Act { name: "the API server is gone for a minute", play: |stage, _| api_server_gone(stage, 0, |_| {}) },
+    Act { name: "the API server is gone for a minute", play: |stage, _| api_server_gone(stage, 0, None) },
     Act {
         name: "the same, and a resolver ends and begins again (SIGTERM)",
-        play: |stage, _| api_server_gone(stage, 2, |pod| signal(pod, Signal::TERM)),
+        play: |stage, _| api_server_gone(stage, 2, Some(Signal::TERM)),
     },
     Act {
         name: "the same, and a resolver is killed (`kill -9`)",
-        play: |stage, _| api_server_gone(stage, 3, |pod| signal(pod, Signal::KILL)),
+        play: |stage, _| api_server_gone(stage, 3, Some(Signal::KILL)),
     },
     Act { name: "nothing, at the end", play: |_, _| sleep(Duration::from_secs(20)) },
 ];
@@ -136,13 +136,20 @@ pub(crate) fn change(stage: &Stage, number: u8) -> Ipv4Addr {
     address
 }
 
-fn api_server_gone(stage: &mut Stage, pod: usize, meanwhile: fn(&str)) {
-    let pod = pods(&stage.release())[pod].name.clone();
+/// The API server is gone for a minute, and the resolver of a pod gets a signal meanwhile. Ends once that has begun again.
+fn api_server_gone(stage: &mut Stage, pod: usize, sent: Option<Signal>) {
+    let before = pods(&stage.release()).swap_remove(pod);
     stage.cluster().stop_api_server();
     sleep(Duration::from_secs(5));
-    meanwhile(&pod);
+    if let Some(sent) = sent {
+        signal(&before.name, sent);
+    }
     sleep(Duration::from_secs(55));
     stage.cluster().start_api_server();
+    let restarts = before.restarts + u64::from(sent.is_some());
+    until(&stage.release(), "a resolver that begins again", PATIENCE, || {
+        pods(&stage.release()).iter().any(|pod| pod.name == before.name && pod.restarts >= restarts)
+    });
     are_gone(&stage.release());
     stage.release().comes_to("Ready=True RolledOut");
 }
@@ -171,6 +178,8 @@ struct Pod {
     name: String,
     is_ready: bool,
     is_leaving: bool,
+    /// How often its container began again.
+    restarts: u64,
 }
 
 /// The pods of the nameservers.
@@ -187,6 +196,7 @@ fn pods(release: &Release<'_>) -> Vec<Pod> {
             name: pod["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
             is_ready: is_ready(pod),
             is_leaving: pod["metadata"]["deletionTimestamp"].is_string(),
+            restarts: pod["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or(0),
         })
         .collect()
 }
