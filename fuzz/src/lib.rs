@@ -8,8 +8,10 @@
 //! | [`slices`] | slices of a content, changed | it is refused, or the same as it says it is |
 //! | `stream` | a connection over TCP | every whole query is answered, in order, and it ends |
 //! | `manifest` | a manifest of the disk cache | it is refused, or written again as it is |
+//! | `transfer` | messages of a zone transfer from elsewhere | an error, or a whole zone, the same however it is settled |
 //!
-//! The last two are of the resolver, and only built to be fuzzed: their inputs are tests of the resolver.
+//! The last three are of the resolver and of the crate `legacy`, and only built to be fuzzed: their inputs are tests
+//! there.
 
 pub mod answering;
 #[path = "../../tests/src/generate/mod.rs"]
@@ -21,3 +23,5 @@ mod packet;
 pub mod slices;
 #[cfg(feature = "resolver")]
 pub mod stream;
+#[cfg(feature = "legacy")]
+pub mod transfer;

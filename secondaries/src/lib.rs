@@ -13,9 +13,15 @@ pub mod keys;
 pub mod notify;
 pub mod tsig;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::SystemTime;
 
 /// Seconds since 1970, as TSIG has them.
 pub fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// An ID for a message of ours that nobody can guess (RFC 5452 §9.2).
+pub fn random_id() -> [u8; 2] {
+    (RandomState::new().build_hasher().finish() as u16).to_be_bytes()
 }

@@ -5,12 +5,11 @@
 //! dead one has its own queue and delays no other.
 
 use crate::keys::Keys;
-use crate::now;
 use crate::tsig::Signer;
+use crate::{now, random_id};
 use arc_swap::ArcSwap;
 use port53_zone::{Name, Soa, name};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -171,7 +170,7 @@ impl Told {
     /// Tells once, and waits for the answer. Its rcode is given: whatever it is, it was heard (RFC 1996 §4.8).
     async fn once(&self, keys: &ArcSwap<Keys>, due: Instant) -> io::Result<u8> {
         let mut query = self.query.clone();
-        let id = (RandomState::new().build_hasher().finish() as u16).to_be_bytes();
+        let id = random_id();
         query[..2].copy_from_slice(&id);
         let mut signer = None;
         if let Some(name) = &self.key {

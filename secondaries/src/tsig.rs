@@ -2,10 +2,15 @@
 //!
 //! ```text
 //! query ──Asked::read──▶ its TSIG apart ──verify──▶ Signer ──sign──▶ response, or one after another
+//! Signer ──sign──▶ a query of ours ──▶ Answers ──take──▶ its response, or one after another
 //! ```
 //!
 //! All of RFC 8945 §6 but HMAC-MD5, which must not be used any more, and GSS-TSIG. A MAC must have its full
 //! length.
+
+mod answers;
+
+pub use answers::{Answers, Flaw, TsigError};
 
 use crate::keys::{Key, Keys};
 use std::sync::Arc;
@@ -229,15 +234,9 @@ impl Signer {
         true
     }
 
-    /// What checks the answer to a query of ours that was signed.
+    /// Whether a message is the only answer to a query of ours that this has signed, at the time `now`.
     pub fn is_right(&self, response: &[u8], now: u64) -> bool {
-        let Some(Ok(tsig)) = find_in_response(response) else { return false };
-        let variables = variables(&tsig.key, &tsig.algorithm, tsig.time, tsig.fudge, tsig.error, &tsig.other);
-        tsig.key.eq_ignore_ascii_case(&self.key.name)
-            && tsig.mac.len() == self.key.algorithm.octets()
-            && self.key.is_mac_of(&[&self.before, &tsig.message, &variables], &tsig.mac)
-            && now.abs_diff(tsig.time) <= u64::from(tsig.fudge)
-            && tsig.error == 0
+        Answers::to(self).take(response, now).is_ok()
     }
 
     fn finish(self, message: &mut Vec<u8>, error: u16, other: &[u8]) {

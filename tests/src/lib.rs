@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`process`] | starts programs, keeps what they print, ends them when dropped |
 //! | [`peer`] | NSD, Knot, BIND and PowerDNS on loopback with given zones |
+//! | [`legacy`] | servers that people move from: BIND, Knot, PowerDNS and NSD that give transfers and take updates |
 //! | [`unbound`] | unbound on loopback, which validates what given servers say |
 //! | [`ours`] | Port53 on loopback with given zones |
 //! | [`ask`] | one question over UDP or TCP, asked and read by hickory |
@@ -26,6 +27,7 @@ pub mod differential;
 pub mod disk_cache;
 pub mod generate;
 pub mod images;
+pub mod legacy;
 pub mod machine;
 pub mod normal;
 pub mod ours;

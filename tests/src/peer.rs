@@ -111,31 +111,54 @@ impl Peer {
             fs::write(dir.path().join(zone.file_name()), zone.text).expect("a zone file");
         }
         let address = free_address();
-        let settings = match program {
-            Program::Nsd => NSD,
-            Program::Knot => KNOT,
-            Program::Bind => BIND,
-            Program::PowerDns => POWERDNS,
-        };
+        let settings = settings(program);
         let files =
             zones.iter().map(|zone| (zone.apex, dir.path().join(zone.file_name()).display().to_string()));
-        let command = command(program, settings, address.port(), dir.path(), files, secondary);
-        let mut process = Process::start(&program.to_string(), command, dir.path());
-        let ready = eventually(&format!("{program} on {address}"), || {
-            if process.has_ended() {
-                return Ok(false);
-            }
-            for zone in zones {
-                answers_soa(address, zone.apex)
-                    .map_err(|missing| format!("{missing}; it printed:\n{}", process.output()))?;
-            }
-            Ok(true)
-        });
-        if !ready {
-            eprintln!("{program} ended and printed:\n{}", process.output());
-            return None;
-        }
+        let role = secondary.map(|secondary| as_secondary(program, secondary)).unwrap_or_default();
+        let command = command(program, &settings, address.port(), dir.path(), files, &role);
+        let apexes: Vec<&str> = zones.iter().map(|zone| zone.apex).collect();
+        let process = start_answering(program, command, dir.path(), address, &apexes)?;
         Some(Peer { address, process, _dir: dir })
+    }
+}
+
+/// Starts a program and waits until it answers the SOA of each zone. `None` when it ends instead: another process may
+/// have taken its port. What it printed is shown then.
+///
+/// # Panics
+/// With what it printed when it does neither.
+pub fn start_answering(
+    program: Program,
+    command: Command,
+    dir: &Path,
+    address: SocketAddr,
+    apexes: &[&str],
+) -> Option<Process> {
+    let mut process = Process::start(&program.to_string(), command, dir);
+    let ready = eventually(&format!("{program} on {address}"), || {
+        if process.has_ended() {
+            return Ok(false);
+        }
+        for apex in apexes {
+            answers_soa(address, apex)
+                .map_err(|missing| format!("{missing}; it printed:\n{}", process.output()))?;
+        }
+        Ok(true)
+    });
+    if !ready {
+        eprintln!("{program} ended and printed:\n{}", process.output());
+        return None;
+    }
+    Some(process)
+}
+
+/// What a peer is set to beside its zones, for [`command`].
+pub fn settings(program: Program) -> String {
+    match program {
+        Program::Nsd => NSD.to_owned(),
+        Program::Knot => KNOT.to_owned(),
+        Program::Bind => BIND.to_owned(),
+        Program::PowerDns => format!("{POWERDNS_OF_FILES}{POWERDNS}"),
     }
 }
 
@@ -172,14 +195,14 @@ pub fn free_address() -> SocketAddr {
 
 /// What starts `program` in `dir` with the zones, each a name and the path of its master file. `settings` is its
 /// configuration but for the zones; in it DIR stands for the directory and PORT for the port. That of PowerDNS must
-/// name `DIR/config` as its list of zones. As a secondary it writes the files, and as PowerDNS it cannot be one.
+/// name `DIR/config` as its list of zones, when it has them from files.
 pub fn command<N: fmt::Display, F: fmt::Display>(
     program: Program,
     settings: &str,
     port: u16,
     dir: &Path,
     zones: impl IntoIterator<Item = (N, F)>,
-    secondary: Option<&Secondary<'_>>,
+    role: &Role,
 ) -> Command {
     let (binary, arguments): (_, &[&str]) = match program {
         Program::Nsd => ("nsd", &["-d", "-c"]),
@@ -188,10 +211,9 @@ pub fn command<N: fmt::Display, F: fmt::Display>(
         Program::PowerDns => ("pdns_server", &["--config-dir=."]),
     };
     let dir_text = dir.to_str().expect("a path in UTF-8");
-    let (mut head, of_zone) = secondary.map(|secondary| as_secondary(program, secondary)).unwrap_or_default();
-    head.push_str(settings);
-    let kind = if secondary.is_some() { "secondary" } else { "primary" };
-    let mut text = head.replace("DIR", dir_text).replace("PORT", &port.to_string());
+    let Role { head, of_zone, is_secondary } = role;
+    let kind = if *is_secondary { "secondary" } else { "primary" };
+    let mut text = format!("{head}{settings}").replace("DIR", dir_text).replace("PORT", &port.to_string());
     if program == Program::PowerDns {
         fs::write(dir.join("pdns.conf"), std::mem::take(&mut text)).expect("a configuration");
     }
@@ -214,11 +236,22 @@ pub fn command<N: fmt::Display, F: fmt::Display>(
     command
 }
 
-/// What is said of the primary, before everything else and in each zone.
-fn as_secondary(program: Program, secondary: &Secondary<'_>) -> (String, String) {
+/// What a peer is told beside its settings and zones.
+#[derive(Clone, Debug, Default)]
+pub struct Role {
+    /// Before everything else: keys, and who has them.
+    pub head: String,
+    /// In each zone.
+    pub of_zone: String,
+    /// Whether it has its zones from a primary, and writes the files.
+    pub is_secondary: bool,
+}
+
+/// What a secondary is told of its primary. PowerDNS cannot be one here.
+fn as_secondary(program: Program, secondary: &Secondary<'_>) -> Role {
     let [algorithm, name, secret] = secondary.key;
     let port = secondary.primary.port();
-    match program {
+    let (head, of_zone) = match program {
         Program::Nsd => (
             format!("key:\n  name: \"{name}\"\n  algorithm: {algorithm}\n  secret: \"{secret}\"\n"),
             format!(
@@ -243,7 +276,8 @@ fn as_secondary(program: Program, secondary: &Secondary<'_>) -> (String, String)
             ),
         ),
         Program::PowerDns => panic!("PowerDNS follows from a database, which it has none of here"),
-    }
+    };
+    Role { head, of_zone, is_secondary: true }
 }
 
 const NSD: &str = r#"
@@ -316,10 +350,13 @@ options {
 controls { };
 "#;
 
-const POWERDNS: &str = r#"
+const POWERDNS_OF_FILES: &str = "
 launch=bind
 bind-config=DIR/config
-bind-check-interval=0
+bind-check-interval=0";
+
+/// But for the backend.
+pub(crate) const POWERDNS: &str = r#"
 local-address=127.0.0.1
 local-port=PORT
 socket-dir=DIR

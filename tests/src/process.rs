@@ -1,7 +1,7 @@
 //! Programs as child processes: what they print goes into a file, is shown when the test fails, and they
 //! are ended, by their own process group, when dropped.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -163,6 +163,11 @@ impl Process {
     /// Lets it go on.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
+    }
+
+    /// Tells it to read its files again, as daemons take SIGHUP; those that it has started are not told.
+    pub fn reload(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::HUP);
     }
 
     fn signal(&self, signal: Signal) {

@@ -173,6 +173,24 @@ fn client_is_below_all_who_have_an_api_server_to_go_to() {
 }
 
 #[test]
+fn legacy_knows_dns_and_nothing_of_kubernetes() {
+    let graph = Graph::read();
+    let others: Vec<&str> =
+        ["port53-crds", "port53-store", "port53-client", "port53-operator", "port53-resolver"]
+            .into_iter()
+            .chain(["port53-cli", "kube*", "k8s-*"])
+            .collect();
+    graph.refuse(
+        "port53-legacy",
+        Of::PackageAndTests,
+        &others,
+        "it is asked by others, and knows none of them",
+    );
+    let below = graph.dependencies("port53-legacy", Of::Package);
+    assert!(below.contains_key("port53-zone") && below.contains_key("port53-secondaries"));
+}
+
+#[test]
 fn tests_are_nobodys_dependency() {
     let graph = Graph::read();
     for member in graph.metadata.workspace_packages() {

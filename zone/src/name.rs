@@ -105,6 +105,38 @@ fn display_labels(name: &Name, count: usize) -> String {
     text
 }
 
+/// Reads the name at `at` of a message, its pointers followed and its case kept, and the offset after it. `None` when
+/// it is not one: pointers lead back only (RFC 1035 §4.1.4), to before the labels that end in them, so that there is
+/// an end.
+pub fn from_message(message: &[u8], at: usize) -> Option<(Name, usize)> {
+    let mut wire = Vec::with_capacity(64);
+    let (mut begin, mut next, mut after) = (at, at, None);
+    loop {
+        match *message.get(next)? {
+            length @ 0..=63 => {
+                let end = next + 1 + usize::from(length);
+                wire.extend_from_slice(message.get(next..end)?);
+                next = end;
+                if wire.len() > 255 {
+                    return None;
+                }
+                if length == 0 {
+                    return Some((from_wire(wire).ok()?, after.unwrap_or(end)));
+                }
+            }
+            high @ 0xc0.. => {
+                let target = usize::from(high & 0x3f) << 8 | usize::from(*message.get(next + 1)?);
+                if target >= begin {
+                    return None;
+                }
+                after.get_or_insert(next + 2);
+                (begin, next) = (target, target);
+            }
+            _ => return None,
+        }
+    }
+}
+
 fn from_wire(wire: Vec<u8>) -> Result<Name, NameError> {
     Name::from_octets(Bytes::from(wire)).map_err(|_| NameError::LongName)
 }
@@ -325,6 +357,24 @@ pub(crate) mod tests {
         assert_eq!(display_relative(&expected, &zone), "www");
         assert_eq!(display_relative(&zone, &zone), "@");
         assert_eq!(display_relative(&name("www.example.org"), &zone), "www.example.org.");
+    }
+
+    /// RFC 1035 §4.1.4, its example, and pointers that lead nowhere.
+    #[test]
+    fn rfc1035_4_1_4_names_in_messages() {
+        let message = b"\x01F\x03ISI\x04ARPA\0\x03FOO\xc0\0\xc0\x06\0\xc0\x16\xc0\x18\x40\xc0";
+        let read = |at| from_message(message, at).map(|(name, after)| (display(&name), after));
+        assert_eq!(read(0), Some(("F.ISI.ARPA.".to_owned(), 12)));
+        assert_eq!(read(12), Some(("FOO.F.ISI.ARPA.".to_owned(), 18)));
+        assert_eq!(read(18), Some(("ARPA.".to_owned(), 20)));
+        assert_eq!(read(20), Some((".".to_owned(), 21)));
+        assert_eq!(read(21), None, "ahead");
+        assert_eq!(read(23), None, "ahead, to one of an unknown kind");
+        assert_eq!(read(25), None, "an unknown kind of label");
+        assert_eq!(read(26), None, "after the end");
+        assert_eq!(from_message(b"\x01a\xc0\0", 0), None, "to itself");
+        let long = [&[&[63][..], &[b'a'; 63]].concat().repeat(4)[..], &[0]].concat();
+        assert_eq!(from_message(&long, 0), None, "more than 255 octets");
     }
 
     #[test]

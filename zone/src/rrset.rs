@@ -56,6 +56,15 @@ impl RRset {
         })
     }
 
+    /// Whether another says the same: name, type, TTL, and values without regard to the case of names in them
+    /// (RFC 4343), where the canonical form of their type has none (RFC 4034 §6.2).
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let is_same = |(a, b): (&Rdata, &Rdata)| a.canonical_cmp(b, self.rtype).is_eq();
+        (&self.name, self.rtype, self.ttl, self.values.len())
+            == (&other.name, other.rtype, other.ttl, other.values.len())
+            && self.values.iter().zip(&other.values).all(is_same)
+    }
+
     /// Octets that the records take in a message with every owner compressed to a pointer: 12 and the
     /// value each. Never too low: names inside values are counted uncompressed.
     pub fn message_octets(&self) -> usize {

@@ -174,6 +174,88 @@ fn rfc8945_5_3_1_messages_in_a_row() {
     assert_eq!(fourth, key.mac(&[&prefixed(&second), &row[2], &message, &timers]));
 }
 
+/// RFC 8945 §5.3.1, from the other side: what one of ours signs in a row is taken, and nothing else.
+#[test]
+fn rfc8945_5_3_1_the_answers_in_a_row() {
+    let asked = || {
+        let mut message = query();
+        let mut signer = Signer::of_query(Arc::new(key("one.example")), NOW);
+        assert!(signer.sign(&mut message, NOW));
+        let verified = verify(&message, NOW).unwrap_or_else(|_| panic!("right"));
+        (Answers::to(&signer), verified.signer)
+    };
+    let answer = |number: u8| {
+        let mut answer = query();
+        (answer[2], answer[13]) = (0x84, number);
+        answer
+    };
+    // More than a signature has room beside.
+    let large = |number: u8| [&answer(number)[..], &vec![0; MESSAGE - 100]].concat();
+    let row = || {
+        let (answers, mut signer) = asked();
+        let mut row = vec![answer(1), answer(2), large(3), large(4), answer(5)];
+        assert!(row.iter_mut().all(|message| signer.sign(message, NOW)));
+        (answers, row)
+    };
+    let (mut answers, messages) = row();
+    assert!(!answers.may_end(), "nothing came");
+    for (message, may_end) in messages.iter().zip([true, true, false, false, true]) {
+        assert_eq!(answers.take(message, NOW), Ok(()));
+        assert_eq!(answers.may_end(), may_end);
+    }
+
+    // One that is left out, twice there, in another place or changed is noticed at the next that is signed.
+    let changes: [fn(&mut Vec<Vec<u8>>); 6] = [
+        |row| drop(row.remove(1)),
+        |row| drop(row.remove(2)),
+        |row| row.swap(2, 3),
+        |row| row.insert(3, row[2].clone()),
+        |row| row[3][13] ^= 1,
+        |row| row[4][13] ^= 1,
+    ];
+    for (number, change) in changes.iter().enumerate() {
+        let (mut answers, mut messages) = row();
+        change(&mut messages);
+        let taken = messages.iter().try_for_each(|message| answers.take(message, NOW));
+        assert_eq!(taken, Err(Flaw::WrongMac), "change {number}");
+    }
+
+    let (mut answers, messages) = row();
+    assert_eq!(answers.take(&messages[2], NOW), Err(Flaw::Unsigned), "the first");
+    let late = NOW + 301;
+    assert_eq!(answers.take(&messages[0], late), Err(Flaw::WrongTime { theirs: NOW, ours: late }));
+
+    let (mut answers, mut signer) = asked();
+    let mut first = answer(1);
+    assert!(signer.sign(&mut first, NOW));
+    assert_eq!(answers.take(&first, NOW), Ok(()));
+    assert!((0..99).all(|_| answers.take(&large(2), NOW).is_ok()));
+    assert_eq!(answers.take(&large(2), NOW), Err(Flaw::TooFewSigned));
+}
+
+/// RFC 8945 §5.2: what the server says of our signature is told apart, signed or not.
+#[test]
+fn rfc8945_5_2_what_the_server_says_of_a_query() {
+    for (key, time, expected) in [
+        (key("other.example"), NOW, TsigError::BadKey),
+        (Key::parse("one.example", "hmac-sha256:b3RoZXI=").expect("a key"), NOW, TsigError::BadSig),
+        (key("one.example"), NOW - 301, TsigError::BadTime),
+    ] {
+        let mut message = query();
+        let mut signer = Signer::of_query(Arc::new(key), time);
+        assert!(signer.sign(&mut message, time));
+        let response = verify(&message, NOW).err().expect("refused");
+        assert_eq!(Answers::to(&signer).take(&response, time), Err(Flaw::Said(expected)));
+    }
+    let signer = Signer::of_query(Arc::new(key("one.example")), NOW);
+    let mut by_another = Signer::of_query(Arc::new(key("two.example")), NOW);
+    let mut response = query();
+    response[2] |= 0x80;
+    assert_eq!(Answers::to(&signer).take(&response, NOW), Err(Flaw::Unsigned));
+    assert!(by_another.sign(&mut response, NOW));
+    assert_eq!(Answers::to(&signer).take(&response, NOW), Err(Flaw::AnotherKey));
+}
+
 /// RFC 8945 §5.3.1: at least every hundredth message has a signature.
 #[test]
 fn more_than_99_messages_in_a_row_were_unsigned() {

@@ -25,7 +25,7 @@ mod ttl;
 #[cfg(test)]
 mod tests;
 
-pub use names::{NameIn, names};
+pub use names::{NameIn, expand, names};
 pub use tokens::Token;
 pub(crate) use tokens::{of_value, scan_word};
 pub use ttl::parse_ttl;
@@ -59,13 +59,21 @@ impl Rdata {
         self.0.clone()
     }
 
+    /// The canonical form (RFC 4034 §6.2, RFC 6840 §5.1): values that are the same have the same octets.
+    pub fn canonical(&self, rtype: Rtype) -> std::borrow::Cow<'_, [u8]> {
+        match names::are_lowercased(rtype) {
+            true => names::lowercased(rtype, &self.0).into(),
+            false => self.as_slice().into(),
+        }
+    }
+
     /// Canonical order (RFC 4034 §6.3): the octets as memory, with the names inside in lower case for the
     /// types of RFC 4034 §6.2 as corrected by RFC 6840 §5.1.
     pub fn canonical_cmp(&self, other: &Self, rtype: Rtype) -> Ordering {
-        if !names::are_lowercased(rtype) {
-            return self.0.cmp(&other.0);
+        match names::are_lowercased(rtype) {
+            true => self.canonical(rtype).cmp(&other.canonical(rtype)),
+            false => self.0.cmp(&other.0),
         }
-        names::lowercased(rtype, &self.0).cmp(&names::lowercased(rtype, &other.0))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Token, gateway};
 use crate::rrset::wire_name_len;
 use domain::base::iana::Rtype;
+use std::ops::Range;
 
 /// A name inside a value, as a range of its wire form.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,6 +68,32 @@ pub(crate) fn are_whole(rtype: Rtype, wire: &[u8]) -> bool {
         None => 0,
     };
     names(rtype, wire).filter(|name| name.end - name.start <= GREATEST_NAME).count() == expected
+}
+
+/// The value at `range` of a message in wire form, with the names inside expanded that are compressed: those of the
+/// types of RFC 1035 may be, and those of later ones that RFC 3597 §4 names are by some. `None` when it cannot be one.
+/// Whether it is a value of its type is for [`from_wire`](super::from_wire) to say.
+pub fn expand(rtype: Rtype, message: &[u8], range: Range<usize>) -> Option<Vec<u8>> {
+    let value = message.get(range.clone())?;
+    let (octets, count) = match place(rtype) {
+        Some(Place::After(octets, count, _)) => (octets, count),
+        Some(Place::Naptr) => (after_strings(value, 4, 3), 1),
+        None => (0, 0),
+    };
+    let mut wire = value.get(..octets).unwrap_or(value).to_vec();
+    let mut at = range.start + wire.len();
+    // One that is too short for its type has no names.
+    let count = if wire.len() == octets { count } else { 0 };
+    for _ in 0..count {
+        let (name, after) = crate::name::from_message(message, at)?;
+        if after > range.end {
+            return None;
+        }
+        wire.extend_from_slice(name.as_slice());
+        at = after;
+    }
+    wire.extend_from_slice(&message[at..range.end]);
+    Some(wire)
 }
 
 fn after_strings(wire: &[u8], from: usize, count: usize) -> usize {

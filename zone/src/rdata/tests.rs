@@ -385,3 +385,23 @@ proptest! {
         }
     }
 }
+
+/// RFC 1035 §4.1.4 and RFC 3597 §4: names in values of a message are expanded, and what is after them stays.
+#[test]
+fn rfc3597_4_names_in_values_of_messages() {
+    let message = b"\x07Example\x03org\0\0\x0a\x04mail\xc0\0\xc0\0\xc0\x08\x01\x02";
+    let at = |rtype, range: std::ops::Range<usize>| expand(rtype, message, range);
+    let mx = at(Rtype::MX, 13..22).expect("an MX");
+    assert_eq!(from_wire(Rtype::MX, mx.into()).as_ref(), Ok(&value("MX", "10 mail.Example.org.")));
+    let rp = at(rtype("RP"), 22..26).expect("an RP");
+    assert_eq!(from_wire(rtype("RP"), rp.into()).as_ref(), Ok(&value("RP", "Example.org. org.")));
+    assert_eq!(at(Rtype::A, 22..26).as_deref(), Some(&b"\xc0\0\xc0\x08"[..]), "no names");
+    assert_eq!(at(Rtype::NS, 22..28).as_deref(), Some(&b"\x07Example\x03org\0\xc0\x08\x01\x02"[..]));
+    assert_eq!(at(rtype("RP"), 22..25), None, "over its end");
+    assert_eq!(
+        at(Rtype::MX, 13..14).as_deref(),
+        Some(&b"\0"[..]),
+        "too short for a name: no value, but no damage"
+    );
+    assert_eq!(at(Rtype::NS, 22..40), None, "after the message");
+}

@@ -4,7 +4,7 @@
 use crate::Result;
 use crate::inputs::{Input, Zone};
 use port53_tests::disk_cache;
-use port53_tests::peer::{self, Program, answers_soa};
+use port53_tests::peer::{self, Program, Role, answers_soa};
 use port53_tests::process::Process;
 use port53_zone::content::Content;
 use port53_zone::image::Image;
@@ -146,7 +146,7 @@ fn peer(program: Program, port: u16, dir: &Path, zones: &[Zone]) -> Command {
         Program::PowerDns => POWERDNS,
     };
     let files = zones.iter().map(|zone| (zone.apex.fmt_with_dot(), zone.file.display()));
-    peer::command(program, settings, port, dir, files, None)
+    peer::command(program, settings, port, dir, files, &Role::default())
 }
 
 const NSD: &str = r#"
