@@ -15,7 +15,7 @@
 //! | [`yaml`] | YAML as `kubectl` reads it, with the line of every field; and its writer |
 //! | [`admission`] | what an API server refuses by looking at one object alone: schema, rules, unknown fields |
 //! | [`judge`] | from what a directory holds to what is served and what people are told |
-//! | [`convert`] | records to manifests |
+//! | [`legacy`] | what other DNS systems keep their zones in |
 //! | [`finding`] | what is wrong, with its place |
 //! | [`report`] | what is printed |
 
@@ -23,10 +23,10 @@ pub mod admission;
 pub mod args;
 mod cluster;
 pub mod commands;
-pub mod convert;
 pub mod directory;
 pub mod finding;
 pub mod judge;
+pub mod legacy;
 pub mod report;
 pub mod yaml;
 

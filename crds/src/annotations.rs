@@ -23,3 +23,14 @@ pub const RETRY_ANNOTATION: &str = "port53.dev/retry-rollout";
 
 /// On a NameserverSet: the name of the kept revision that is to run, whatever the spec says.
 pub const PIN_ANNOTATION: &str = "port53.dev/revision-pin";
+
+/// On a ZoneMigration: whatever it says, another than before has both sides compared at once; the status repeats it
+/// when that is done.
+pub const COMPARE_ANNOTATION: &str = "port53.dev/compare";
+
+/// On a ZoneMigration: the serial of a version of legacy that looks wrong and is to be believed nevertheless.
+pub const ACCEPT_ANNOTATION: &str = "port53.dev/accept-legacy";
+
+/// On a ZoneMigration: how differences are to be settled, `legacy` or `port53`, and of which name and type:
+/// `legacy www.example.com. A`; all of them when only the side is named. The operator takes it away once they are.
+pub const PREFER_ANNOTATION: &str = "port53.dev/prefer";

@@ -437,6 +437,27 @@ pub(crate) fn addresses(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Where a DNS of before is reached.
+pub(crate) fn legacy_addresses(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = addresses(generator);
+    schema.insert("minItems".to_owned(), json!(1));
+    schema.insert("maxItems".to_owned(), json!(8));
+    schema
+}
+
+/// `spec.zoneRef` of a ZoneMigration.
+pub(crate) fn migrated_zone(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "required": ["name"],
+        "properties": {"name": object_name(generator)},
+        "x-kubernetes-validations": [rule(
+            "self == oldSelf",
+            "zoneRef is immutable: create another ZoneMigration for the other Zone, then delete this one",
+        )],
+    })
+}
+
 /// What every address of IPv6 looks like.
 const ADDRESS_V6: &str = "[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,41}";
 

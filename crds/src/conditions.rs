@@ -24,6 +24,14 @@ pub enum ConditionType {
     Stalled,
     /// The world is told of the nameservers at the addresses that they have. NameserverSets only.
     Delegated,
+    /// The DNS that a zone moves from was asked, and answered. ZoneMigrations only.
+    LegacyReachable,
+    /// What legacy has is here, but for what is listed as rejected. ZoneMigrations only.
+    Backfilled,
+    /// Both have the same. ZoneMigrations only.
+    InSync,
+    /// What changes on one side is written to the other. ZoneMigrations only.
+    DualWriting,
 }
 
 impl ConditionType {
@@ -37,6 +45,10 @@ impl ConditionType {
             Self::Reconciling => "Reconciling",
             Self::Stalled => "Stalled",
             Self::Delegated => "Delegated",
+            Self::LegacyReachable => "LegacyReachable",
+            Self::Backfilled => "Backfilled",
+            Self::InSync => "InSync",
+            Self::DualWriting => "DualWriting",
         }
     }
 }
@@ -176,6 +188,32 @@ reasons! {
     NotAsked,
     /// A Secret with a key is not there, cannot be read, has no key, or one whose name is that of another's.
     KeyMissing,
+    /// Legacy was asked for the zone, and answered.
+    Answered,
+    /// Legacy cannot be reached, or its answer does not come to an end.
+    Unreachable,
+    /// Legacy refuses: the transfer, the key, or a change.
+    LegacyRefused,
+    /// What legacy says cannot be, or not be believed without a person's word.
+    LegacyImplausible,
+    /// The spec does not ask for it.
+    NotWanted,
+    /// All of it is here.
+    Complete,
+    /// It is being brought over.
+    InProgress,
+    /// Some of it is refused.
+    Rejected,
+    /// Both have the same.
+    Equal,
+    /// Both do not.
+    Differences,
+    /// Everything is written to both.
+    Written,
+    /// Some of it waits to be written to legacy.
+    Waiting,
+    /// Another migration has the zone.
+    AlreadyMigrated,
 }
 
 /// A condition as of `now`, about the spec of generation `generation`. The message is cut at the 32,768

@@ -4,7 +4,7 @@
 //! the schemas, bounds and CEL rules that an API server enforces are derived from them and stand in
 //! `crds/manifests/*.yaml`, written by `make generate`. A test fails when the two differ.
 //!
-//! Who answers for them: a [`NameserverSet`].
+//! Who answers for them: a [`NameserverSet`]. What moves here from another DNS: a [`ZoneMigration`].
 //!
 //! What the operator publishes and resolvers read: a [`ZoneHead`] a zone, its [`ZoneRevision`]s, and the
 //! [`ZoneSlice`]s of their content.
@@ -26,6 +26,7 @@ mod conditions;
 mod duration;
 mod head;
 mod manifest;
+mod migration;
 mod nameservers;
 mod published;
 mod record;
@@ -38,8 +39,8 @@ mod template;
 mod zone;
 
 pub use annotations::{
-    FINALIZER, KEEP_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION, RELEASE_ANNOTATION, RETRY_ANNOTATION,
-    ROLLBACK_ANNOTATION,
+    ACCEPT_ANNOTATION, COMPARE_ANNOTATION, FINALIZER, KEEP_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION,
+    PREFER_ANNOTATION, RELEASE_ANNOTATION, RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
 };
 pub use bounds::{
     MAX_GRANTS, MAX_NAME_LENGTH, MAX_NAMES_PER_GRANT, MAX_NAMESERVERS, MAX_TTL, MAX_TYPES_PER_GRANT,
@@ -49,6 +50,11 @@ pub use conditions::{ConditionType, Reason, Status, condition, find_condition, s
 pub use duration::{DurationError, parse_duration};
 pub use head::{Checkpoint, HeadState, ZoneHead, ZoneHeadSpec};
 pub use manifest::{DIRECTORIES, Manifest, ManifestError, definitions, manifests};
+pub use migration::{
+    Backfill, BackfillSource, ChangedSide, Compare, DifferenceKind, DualWrite, Legacy, LegacySeen,
+    MigratedZone, MigrationPhase, RRsetDifference, Reject, ZoneMigration, ZoneMigrationSpec,
+    ZoneMigrationStatus,
+};
 pub use nameservers::{
     FamilyPolicy, Nameserver, NameserverPhase, NameserverSet, NameserverSetSpec, NameserverSetStatus,
     NameserverStatus, OnFailure, Protocols, Rollout, RolloutFailure, ServiceKind, ServiceTemplate,
@@ -65,7 +71,8 @@ pub use selector::{NamespaceSelector, SelectorOperator, SelectorRequirement};
 pub use slice::{ZoneSlice, ZoneSliceSpec};
 pub use template::CONTAINER;
 pub use zone::{
-    ChildGrant, Guard, NameserverSetRef, RecordGrant, SerialPolicy, SoaSpec, Zone, ZoneSpec, ZoneStatus,
+    ChildGrant, Guard, NameserverSetRef, RecordGrant, SecretRef, SerialPolicy, SoaSpec, Zone, ZoneSpec,
+    ZoneStatus,
 };
 
 /// The API group of every resource here.

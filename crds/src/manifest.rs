@@ -12,6 +12,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         crate::DNSRecord::crd(),
         crate::NameserverSet::crd(),
         crate::ZoneHead::crd(),
+        crate::ZoneMigration::crd(),
         crate::ZoneRevision::crd(),
         crate::Zone::crd(),
         crate::ZoneSlice::crd(),
@@ -140,8 +141,8 @@ mod tests {
         for definition in definitions() {
             let schema = definition.spec.versions[0].schema.clone().unwrap().open_api_v3_schema.unwrap();
             let status = schema.properties.unwrap().remove("status");
-            let is_written_by_people =
-                ["Zone", "DNSRecord", "NameserverSet"].contains(&definition.spec.names.kind.as_str());
+            let is_written_by_people = ["Zone", "DNSRecord", "NameserverSet", "ZoneMigration"]
+                .contains(&definition.spec.names.kind.as_str());
             let expected = is_written_by_people.then(|| JSON(json!({"observedGeneration": -1})));
             assert_eq!(status.map(|status| status.default), expected.map(Some));
         }

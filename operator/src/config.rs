@@ -37,6 +37,9 @@ pub struct Arguments {
     /// after the other. Their pods are asked unless --resolver-selector says others
     #[arg(long, env = "PORT53_NAMESERVER_SETS")]
     pub nameserver_sets: bool,
+    /// Look after the ZoneMigrations of Zones: bring over what another DNS has, keep both the same and compare them
+    #[arg(long, env = "PORT53_MIGRATIONS")]
+    pub migrations: bool,
     /// Leave Zones without a nameserverSetRef to another operator of the cluster, and take those alone that name this
     /// namespace
     #[arg(long, env = "PORT53_ONLY_NAMED")]

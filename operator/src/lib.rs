@@ -19,10 +19,12 @@
 //! | [`history`] | which revisions are kept |
 //! | [`report`] | verdicts and answers as statuses |
 //! | [`transfer`] | who may transfer which zone |
+//! | [`convert`] | records to manifests |
 //! | [`index`] | what the watches told |
 //! | [`engine`] | decides what is done, and when |
 //! | [`nameservers`] | NameserverSets: their objects, and how a change is rolled out over them |
 //! | [`proof`] | whether a nameserver answers what is published |
+//! | [`migrations`] | zones that move here from another DNS |
 //! | [`cluster`] | I/O: the API server, questions to the resolvers |
 //! | [`election`] | which of several operators works |
 //! | [`admission`] | the webhook: what would be refused is refused when it is written |
@@ -32,6 +34,7 @@
 pub mod admission;
 pub mod cluster;
 pub mod config;
+pub mod convert;
 pub mod election;
 pub mod engine;
 pub mod guard;
@@ -39,6 +42,7 @@ pub mod history;
 pub mod http;
 pub mod index;
 pub mod metrics;
+pub mod migrations;
 pub mod nameservers;
 pub mod objects;
 pub mod program;

@@ -3,6 +3,7 @@
 //! It never ends by itself: what it lacks, be it a cluster, definitions or rights, is said in a line and looked
 //! for again. To leave is to stop: whatever was on its way is found by the one that starts next.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ use crate::engine::{Engine, Links, Settings};
 use crate::http::{self, Health};
 use crate::index::Scope;
 use crate::metrics::Metrics;
-use crate::nameservers;
+use crate::{migrations, nameservers};
 
 /// What the program allocates with. A plan is mostly small allocations, and a third cheaper than with the allocator of
 /// glibc (`make bench-plan`).
@@ -105,6 +106,17 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
     if arguments.nameserver_sets {
         beside.push(roll_out(&client, &watches, &standing, &stop, &metrics, &mut links));
     }
+    let (worlds, asked) = mpsc::channel(1);
+    if arguments.webhook.webhook_listen.is_some() || arguments.migrations {
+        links.worlds = Some(asked);
+    }
+    if arguments.migrations {
+        let (serials, told) = watch::channel(BTreeMap::new());
+        links.serials = Some(told);
+        let controller = migrations::Controller::new(client.clone(), &namespace, worlds.clone(), serials);
+        let moving = controller.run(watches.streaming_list, standing.clone(), stop.clone());
+        beside.push(AbortOnDropHandle::new(tokio::spawn(moving)));
+    }
     let mut identity = None;
     if let Some(address) = arguments.webhook.webhook_listen {
         let listener = listen(address, "the webhook").await?;
@@ -115,8 +127,6 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
             kept: arguments.webhook.kept(),
             identity: used.clone(),
         };
-        let (worlds, asked) = mpsc::channel(1);
-        links.worlds = Some(asked);
         beside.push(AbortOnDropHandle::new(tokio::spawn(keeper.run(leave.clone()))));
         let conflicts = arguments.webhook.webhook_conflicts;
         let serving =

@@ -2,6 +2,7 @@
 //! and which cluster that is in [`place`].
 
 mod cluster;
+mod migration;
 mod place;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use port53_crds::MAX_TTL;
 use port53_zone::{Name, name};
 
 use crate::report::{Color, ListFormat};
@@ -18,6 +20,7 @@ pub use cluster::{
     Apply, Definitions, Diff, Export, ExportFormat, Held, History, Rollback, Rollout, RolloutVerb, Set,
     Status, ToCluster,
 };
+pub use migration::{Migration, MigrationVerb, OfZone, Preferred, RejectsFormat};
 pub use place::ClusterArgs;
 
 /// What `kubectl` takes for the plugin `port53`.
@@ -100,6 +103,10 @@ impl Arguments {
                 let set = verb.set_mut();
                 set.cluster = std::mem::take(&mut set.cluster).or(before);
             }
+            Command::Migration(Migration { verb }) => {
+                let cluster = verb.cluster_mut();
+                *cluster = std::mem::take(cluster).or(before);
+            }
         }
         match &self.command {
             Command::Status(Status { all_namespaces: true, cluster, .. }) if cluster.namespace.is_some() => {
@@ -124,7 +131,12 @@ pub enum Command {
     Dev(Dev),
     /// Say what is wrong in directories or files, without serving them.
     Check(Check),
-    /// Turn master files into manifests, one RRset a DNSRecord, as files or in a cluster.
+    /// Turn zones of other DNS systems into manifests, one RRset a DNSRecord, as files or in a cluster
+    ///
+    /// Master files; a named.conf of BIND, with all zones whose files it names; YAML of octoDNS,
+    /// a file for each zone; DNSEndpoints of external-dns, with the Zones they belong to. What
+    /// cannot be taken over is listed with why and what to do, and the exit status is 1.
+    #[command(verbatim_doc_comment)]
     Import(Import),
     /// Write a zone of a cluster or of a directory as a master file or as manifests.
     Export(Export),
@@ -154,6 +166,8 @@ pub enum Command {
     Held(Held),
     /// Say how far a rollout over the nameservers is, or see to it.
     Rollout(Rollout),
+    /// Say how far a zone is that moves here from another DNS, or see to it.
+    Migration(Migration),
     /// Write or apply the definitions of the custom resources.
     ///
     /// One that would drop a version in which objects are stored is not applied.
@@ -249,12 +263,29 @@ pub enum CheckFormat {
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("to").required(true).args(["output_dir", "apply"])))]
 pub struct Import {
-    /// Master files.
-    #[arg(required = true)]
+    /// Files; directories with *.zone, *.yaml, *.yml and *.json; or - for manifests on standard input.
+    #[arg(required = true, value_name = "FILE|DIR|-")]
     pub file: Vec<PathBuf>,
-    /// The origin at the start of each file. From the name of the file (NAME.zone) when left out.
+    /// What the files are. Told by the name and the beginning of each when left out.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ImportFormat,
+    /// The origin at the start of each master file, or the zone of each octoDNS file. From the name of the file
+    /// (NAME.zone, NAME.yaml) when left out.
     #[arg(long, value_parser = parse_name)]
     pub origin: Option<Name>,
+    /// Import this zone and no other; repeat it for more. DNSEndpoints are put into these zones, beside the Zones that
+    /// stand with them.
+    #[arg(long, value_name = "DOMAIN", value_parser = parse_name)]
+    pub zone: Vec<Name>,
+    /// Of a named.conf, import the zones of this view.
+    #[arg(long, value_name = "NAME")]
+    pub view: Option<String>,
+    /// Where the paths in a named.conf begin, for a named that runs in a chroot. / when left out.
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// The TTL in seconds of records that state none. 3600 for octoDNS and 300 for DNSEndpoints when left out.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_TTL)))]
+    pub default_ttl: Option<u32>,
     /// The directory to write to, a file for each zone, or - for standard output.
     #[arg(short, long, value_name = "DIR|-")]
     pub output_dir: Option<PathBuf>,
@@ -264,6 +295,22 @@ pub struct Import {
     /// Replace files that are there.
     #[arg(long)]
     pub force: bool,
+}
+
+/// What the files are that `port53 import` is given.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum ImportFormat {
+    /// Told by name and beginning.
+    #[default]
+    Auto,
+    /// Master files.
+    Master,
+    /// A named.conf of BIND.
+    Named,
+    /// YAML of octoDNS.
+    Octodns,
+    /// DNSEndpoints of external-dns.
+    Dnsendpoint,
 }
 
 fn parse_time(text: &str) -> Result<Duration, String> {

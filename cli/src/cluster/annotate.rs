@@ -4,7 +4,8 @@
 use kube::api::{Api, Patch, PatchParams};
 use port53_client::explain;
 use port53_crds::{
-    PAUSE_ANNOTATION, PIN_ANNOTATION, RELEASE_ANNOTATION, RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
+    COMPARE_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION, PREFER_ANNOTATION, RELEASE_ANNOTATION,
+    RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
 };
 use serde_json::{Value, json};
 
@@ -24,6 +25,10 @@ pub(crate) enum Annotation {
     Retry,
     /// Which revision runs instead of the spec.
     Pin,
+    /// That both sides of a migration are compared now.
+    Compare,
+    /// Which side of a migration is right.
+    Prefer,
 }
 
 impl Annotation {
@@ -34,6 +39,8 @@ impl Annotation {
             Annotation::Pause => PAUSE_ANNOTATION,
             Annotation::Retry => RETRY_ANNOTATION,
             Annotation::Pin => PIN_ANNOTATION,
+            Annotation::Compare => COMPARE_ANNOTATION,
+            Annotation::Prefer => PREFER_ANNOTATION,
         }
     }
 
@@ -44,6 +51,8 @@ impl Annotation {
             Annotation::Pause => "port53-pause",
             Annotation::Retry => "port53-retry",
             Annotation::Pin => "port53-undo",
+            Annotation::Compare => "port53-compare",
+            Annotation::Prefer => "port53-resolve",
         }
     }
 

@@ -10,6 +10,7 @@ mod export;
 mod held;
 mod history;
 mod import;
+mod migration;
 mod pages;
 mod rollback;
 mod rollout;
@@ -56,6 +57,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Rollback(arguments) => rollback::run(arguments),
         Command::Held(arguments) => held::run(arguments, color),
         Command::Rollout(arguments) => rollout::run(&arguments, color),
+        Command::Migration(arguments) => migration::run(&arguments, color),
         Command::Definitions(arguments) => definitions::run(&arguments),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { output_dir } => pages::man(&output_dir),

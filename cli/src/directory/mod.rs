@@ -34,8 +34,9 @@ use crate::finding::{Finding, MALFORMED, UNREADABLE};
 use manifests::{Context, Key, Object, Written};
 use named::Named;
 pub use named::Watched;
-pub(crate) use once::{Manifest, Manifests, read_manifests};
-use open::{Refused, Root, SETTLED, Stamp, text};
+pub(crate) use once::{File, Manifest, Manifests, files, open, read_manifests};
+pub(crate) use open::{Refused, Root, text as octets};
+use open::{SETTLED, Stamp, text};
 use walk::FileKind;
 
 /// See the module.
@@ -442,6 +443,20 @@ pub fn read_master_file(
     let origin = origin.or_else(|| master::origin(path));
     let read = master::read(&Root::new(parent), Path::new(name), &shown, origin)
         .map_err(|refused| unreadable(io::Error::other(refused)))?;
+    Ok((read.zone, read.findings))
+}
+
+/// Reads the master file of a zone beneath `root`, as [`read_master_file`] does.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub(crate) fn read_master_in(
+    root: &Root,
+    path: &Path,
+    shown: &Arc<str>,
+    origin: Name,
+) -> Result<(Option<MasterZone>, Vec<Finding>), Refused> {
+    let read = master::read(root, path, shown, Some(origin))?;
     Ok((read.zone, read.findings))
 }
 

@@ -2,7 +2,6 @@
 //! that of the fields nobody wrote nobody becomes the manager.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use serde_json::Value;
 use super::OpenError;
 use super::manifests::{self, Context, Object};
 use super::named::{Named, shown};
-use super::open::{Refused, text};
+use super::open::{Refused, Root, text};
 use super::walk::FileKind;
 use crate::admission::Admission;
 use crate::finding::{Finding, MALFORMED, UNREADABLE};
@@ -58,8 +57,8 @@ pub(crate) fn read_manifests(
             continue;
         }
         if is_stream(path) {
-            let read =
-                File::open(path).map_err(|source| OpenError::Unreadable { path: shown(path), source })?;
+            let read = std::fs::File::open(path)
+                .map_err(|source| OpenError::Unreadable { path: shown(path), source })?;
             reader.take(&shown(path).into(), text(read));
             continue;
         }
@@ -89,6 +88,57 @@ fn is_stream(path: &Path) -> bool {
     let is_special = |it: std::fs::Metadata| !it.is_file() && !it.is_dir();
     std::fs::metadata(path).is_ok_and(is_special)
         || ["/dev", "/proc/self/fd"].iter().any(|place| path.starts_with(place) && !path.is_dir())
+}
+
+/// A file that a person named, or that is in a directory she named.
+pub(crate) struct File {
+    pub(crate) path: PathBuf,
+    /// Whether it was named itself.
+    pub(crate) is_named: bool,
+}
+
+/// The files that paths name: themselves, and what of manifests and master files is in directories. What is wrong with
+/// a directory is in the findings.
+///
+/// # Errors
+/// When a path cannot be read at all.
+pub(crate) fn files(paths: &[PathBuf]) -> Result<(Vec<File>, Vec<Finding>), OpenError> {
+    let (mut files, mut findings) = (Vec::new(), Vec::new());
+    for path in paths {
+        if path == Path::new(STANDARD_INPUT) || !path.is_dir() {
+            files.push(File { path: path.clone(), is_named: true });
+            continue;
+        }
+        let named = Named::open(path)?;
+        let found = named.list();
+        for (path, error) in &found.unlisted {
+            let message = format!("the directory cannot be listed: {error}");
+            findings.push(Finding::error(&named.show(path), (0, 0), UNREADABLE, message, "make it readable"));
+        }
+        files.extend(found.files.iter().map(|(it, _)| File { path: path.join(it), is_named: false }));
+    }
+    Ok((files, findings))
+}
+
+/// Opens a file that a person named: standard input for `-`, a pipe, or a regular file.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn io::Read>, OpenError> {
+    let unreadable = |source| OpenError::Unreadable { path: shown(path), source };
+    if path == Path::new(STANDARD_INPUT) {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    if is_stream(path) {
+        return Ok(Box::new(std::fs::File::open(path).map_err(unreadable)?));
+    }
+    let real = path.canonicalize().map_err(unreadable)?;
+    let (Some(parent), Some(name)) = (real.parent(), real.file_name()) else {
+        return Err(OpenError::UnknownKind(shown(path)));
+    };
+    let opened = Root::new(parent).open(Path::new(name));
+    let (file, _) = opened.map_err(|refused| unreadable(io::Error::other(refused)))?;
+    Ok(Box::new(file))
 }
 
 struct Reader<'a> {

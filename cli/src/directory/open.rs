@@ -26,6 +26,8 @@ const GREATEST_MANIFESTS: u64 = 256 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Root {
     path: PathBuf,
+    /// Where relative paths begin, when the directory is the root of all paths; see [`Root::of_all`].
+    working: Option<PathBuf>,
 }
 
 /// Why a file was not opened. Display says it, and [`Refused::fix`] what to do.
@@ -58,7 +60,13 @@ impl Refused {
 
 impl Root {
     pub(crate) fn new(path: &Path) -> Self {
-        Root { path: path.to_owned() }
+        Root { path: path.to_owned(), working: None }
+    }
+
+    /// The directory as a program sees it that was started in it by `chroot`, and works in `working`: absolute
+    /// paths and links begin at it, `..` does not lead out of it. With `/` it is the machine as it is.
+    pub(crate) fn of_all(path: &Path, working: &Path) -> Self {
+        Root { path: path.to_owned(), working: Some(working.to_owned()) }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -69,9 +77,13 @@ impl Root {
     pub(crate) fn open(&self, relative: &Path) -> Result<(File, Stamp), Refused> {
         let directory = File::open(&self.path).map_err(refused)?;
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let (path, within) = match &self.working {
+            None => (relative.to_owned(), ResolveFlags::BENEATH),
+            Some(working) => (working.join(relative), ResolveFlags::IN_ROOT),
+        };
+        let resolve = within | ResolveFlags::NO_MAGICLINKS;
         let opened: OwnedFd =
-            openat2(&directory, relative, flags, Mode::empty(), resolve).map_err(|errno| match errno {
+            openat2(&directory, &path, flags, Mode::empty(), resolve).map_err(|errno| match errno {
                 Errno::XDEV => Refused::Outside,
                 Errno::NOSYS => Refused::Other(io::Error::other("that takes openat2, so Linux 5.6 or later")),
                 Errno::LOOP => Refused::Other(io::Error::other("its links lead in a circle")),
@@ -83,6 +95,12 @@ impl Root {
             return Err(Refused::Special(kind(&metadata)));
         }
         Ok((file, Stamp::of(&metadata)))
+    }
+
+    /// Where a path leads that begins at the root, as people outside of it call it; links are not followed.
+    pub(crate) fn outside(&self, path: &Path) -> PathBuf {
+        let inside = self.working.as_deref().unwrap_or(Path::new("")).join(path);
+        self.path.join(inside.strip_prefix("/").unwrap_or(&inside))
     }
 
     /// The stamp of a file now, without opening it. `None` when there is none to be had.

@@ -22,6 +22,10 @@
 //! | nodes | [`MAX_NODES`] in a document | memory |
 //! | nodes that come from aliases | [`MAX_ALIASED`] | a few lines can stand for billions |
 //!
+//! What is imported is not sent on as it is, and may be a whole zone in one document: [`Reading::LIST`] and
+//! [`Reading::AS_WRITTEN`] have wider bounds. The second guesses at nothing, because what wrote the file guesses by
+//! rules of its own.
+//!
 //! An anchor inside itself is refused. The time to read a document grows with its octets and the nodes
 //! that aliases add, and nothing else.
 
@@ -37,7 +41,7 @@ mod write;
 mod tests;
 
 pub use places::{Place, Places};
-pub use write::write;
+pub use write::{manifests, write};
 
 /// Octets of one document, before and after its aliases are expanded. The API server takes 1.5 MiB.
 pub const MAX_DOCUMENT: usize = 3 << 20;
@@ -47,6 +51,29 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_NODES: usize = 1_000_000;
 /// Nodes of one document that come from expanding aliases.
 pub const MAX_ALIASED: usize = 100_000;
+
+/// How documents are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// Whether plain scalars are the text they are, but for null.
+    is_as_written: bool,
+    /// Octets of a document, before and after aliases.
+    max_document: usize,
+    /// Values of a document.
+    max_nodes: usize,
+}
+
+impl Reading {
+    /// What `kubectl apply` sends to an API server.
+    pub const MANIFESTS: Self =
+        Reading { is_as_written: false, max_document: MAX_DOCUMENT, max_nodes: MAX_NODES };
+    /// What `kubectl get` prints: all objects in one document.
+    pub const LIST: Self =
+        Reading { is_as_written: false, max_document: 64 * MAX_DOCUMENT, max_nodes: 20 * MAX_NODES };
+    /// What another program than `kubectl` reads: keys and values without quotes are their text, so that `no`,
+    /// `010` and `1.10` stay what they are. Nothing, `~` and `null` are null.
+    pub const AS_WRITTEN: Self = Reading { is_as_written: true, ..Self::LIST };
+}
 
 /// One document of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,8 +107,15 @@ impl Problem {
 /// The documents of a file, in order. Each is read alone: one that is refused hides no other. Empty ones
 /// are left out.
 pub fn documents(text: &[u8]) -> Vec<Result<Document, Problem>> {
+    read(text, Reading::MANIFESTS)
+}
+
+/// As [`documents`], read in another way.
+pub fn read(text: &[u8], reading: Reading) -> Vec<Result<Document, Problem>> {
     if let Some(problem) = split::wrong_encoding(text) {
         return vec![Err(problem)];
     }
-    split::pieces(text).into_iter().filter_map(|piece| piece.and_then(tree::read).transpose()).collect()
+    let document = |piece| tree::read(piece, reading);
+    let pieces = split::pieces(text, reading.max_document).into_iter();
+    pieces.filter_map(|piece| piece.and_then(document).transpose()).collect()
 }

@@ -6,7 +6,7 @@
 
 use super::scalar::Tag;
 use super::surrogates::Shifts;
-use super::{MAX_DEPTH, MAX_NODES, Place, Problem};
+use super::{MAX_DEPTH, Place, Problem};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -56,8 +56,8 @@ pub(super) struct Nodes<'t>(pub(super) Vec<Node<'t>>);
 
 impl<'t> Nodes<'t> {
     /// Reads a text, which may have one document.
-    pub(super) fn read(text: &'t str, whereabouts: &Whereabouts) -> Result<Self, Problem> {
-        let mut reader = Reader::new(whereabouts);
+    pub(super) fn read(text: &'t str, whereabouts: &Whereabouts, max: usize) -> Result<Self, Problem> {
+        let mut reader = Reader::new(whereabouts, max);
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| not_yaml(&error, whereabouts))?;
@@ -70,6 +70,8 @@ impl<'t> Nodes<'t> {
 /// Takes the events.
 struct Reader<'t, 'w> {
     whereabouts: &'w Whereabouts,
+    /// The most nodes.
+    max: usize,
     nodes: Vec<Node<'t>>,
     /// The collections that are not read to their ends, from the outside in.
     open: Vec<usize>,
@@ -79,8 +81,9 @@ struct Reader<'t, 'w> {
 }
 
 impl<'t, 'w> Reader<'t, 'w> {
-    fn new(whereabouts: &'w Whereabouts) -> Self {
-        Reader { whereabouts, nodes: Vec::new(), open: Vec::new(), anchors: HashMap::new(), has_begun: false }
+    fn new(whereabouts: &'w Whereabouts, max: usize) -> Self {
+        let (nodes, open, anchors) = (Vec::new(), Vec::new(), HashMap::new());
+        Reader { whereabouts, max, nodes, open, anchors, has_begun: false }
     }
 
     fn take(&mut self, event: Event<'t>, span: Span) -> Result<(), Problem> {
@@ -129,8 +132,8 @@ impl<'t, 'w> Reader<'t, 'w> {
 
     fn add(&mut self, place: Place, kind: Kind<'t>, anchor: usize) -> Result<(), Problem> {
         let index = self.nodes.len();
-        if index == MAX_NODES {
-            return Err(too_many_nodes(place));
+        if index == self.max {
+            return Err(too_many_nodes(place, self.max));
         }
         if let Some(parent) = self.open.last()
             && let Kind::Sequence(inside) | Kind::Mapping(inside) = &mut self.nodes[*parent].kind
@@ -204,10 +207,10 @@ pub(super) fn too_deep(place: Place) -> Problem {
     )
 }
 
-pub(super) fn too_many_nodes(place: Place) -> Problem {
+pub(super) fn too_many_nodes(place: Place, max: usize) -> Problem {
     Problem::new(
         place,
-        format!("the document has more than {MAX_NODES} values"),
+        format!("the document has more than {max} values"),
         "divide it into several objects, with --- between them",
     )
 }

@@ -5,7 +5,7 @@
 //! such a line begins a document, as YAML has it. A file that is one or more JSON objects, one after the
 //! other without any `---`, is read as such, as `kubectl` does.
 
-use super::{MAX_DOCUMENT, Place, Problem};
+use super::{Place, Problem};
 use serde::de::IgnoredAny;
 
 /// The text of one document.
@@ -28,9 +28,10 @@ pub(super) fn wrong_encoding(text: &[u8]) -> Option<Problem> {
 }
 
 /// The documents of a file, the empty ones among them.
-pub(super) fn pieces(text: &[u8]) -> Vec<Result<Piece<'_>, Problem>> {
+pub(super) fn pieces(text: &[u8], max: usize) -> Vec<Result<Piece<'_>, Problem>> {
     let text = without_bom(text);
-    json_objects(text).unwrap_or_else(|| cut_at_lines(text).map(|(text, line)| checked(text, line)).collect())
+    let cut = || cut_at_lines(text).map(|(text, line)| checked(text, line, max)).collect();
+    json_objects(text, max).unwrap_or_else(cut)
 }
 
 fn without_bom(text: &[u8]) -> &[u8] {
@@ -69,10 +70,10 @@ fn begins_document(line: &[u8]) -> Option<Rest> {
     }
 }
 
-fn checked(text: &[u8], line: u32) -> Result<Piece<'_>, Problem> {
+fn checked(text: &[u8], line: u32, max: usize) -> Result<Piece<'_>, Problem> {
     let text = without_bom(text);
     let place = Place { line, column: 1 };
-    check_size(text, place)?;
+    check_size(text, place, max)?;
     let text = std::str::from_utf8(text).map_err(|error| {
         let before = String::from_utf8_lossy(&text[..error.valid_up_to()]);
         let octet = text[error.valid_up_to()];
@@ -88,18 +89,18 @@ fn checked(text: &[u8], line: u32) -> Result<Piece<'_>, Problem> {
     }
 }
 
-fn check_size(text: &[u8], place: Place) -> Result<(), Problem> {
-    if text.len() <= MAX_DOCUMENT {
+fn check_size(text: &[u8], place: Place, max: usize) -> Result<(), Problem> {
+    if text.len() <= max {
         return Ok(());
     }
-    Err(too_large(place, text.len()))
+    Err(too_large(place, text.len(), max))
 }
 
-pub(super) fn too_large(place: Place, octets: usize) -> Problem {
+pub(super) fn too_large(place: Place, octets: usize, max: usize) -> Problem {
     Problem::new(
         place,
         format!(
-            "the document has {octets} octets, and more than {MAX_DOCUMENT} are not read: an API server takes \
+            "the document has {octets} octets, and more than {max} are not read: an API server takes \
              1.5 MiB"
         ),
         "divide it into several objects, with --- between them",
@@ -141,7 +142,7 @@ fn not_allowed(c: char, place: Place) -> Problem {
 }
 
 /// The objects of a file that is nothing but JSON objects.
-fn json_objects(text: &[u8]) -> Option<Vec<Result<Piece<'_>, Problem>>> {
+fn json_objects(text: &[u8], max: usize) -> Option<Vec<Result<Piece<'_>, Problem>>> {
     if text.trim_ascii_start().first() != Some(&b'{') {
         return None;
     }
@@ -153,7 +154,7 @@ fn json_objects(text: &[u8]) -> Option<Vec<Result<Piece<'_>, Problem>>> {
     while let Some(object) = objects.next() {
         object.ok()?;
         let piece = &text[start..objects.byte_offset()];
-        pieces.push(check_size(piece.as_bytes(), place).map(|()| Piece {
+        pieces.push(check_size(piece.as_bytes(), place, max).map(|()| Piece {
             text: piece,
             place,
             is_json: true,

@@ -1,6 +1,7 @@
 //! What kubectl reads, trap by trap.
 
 mod hostile;
+mod manifests;
 mod written;
 
 use super::*;
@@ -327,4 +328,23 @@ fn every_field_has_its_place() {
     for (field, place) in expected {
         assert_eq!(at(places.of(field)), place, "{field}");
     }
+}
+
+#[test]
+fn what_is_read_as_it_is_written_is_not_guessed_at() {
+    let text = "no: y\n1.10: 010\n'q': !!int 7\nempty:\n? ''\n: ~\nlist: [yes, 1_0, null, \"null\"]\n";
+    let read = read(text.as_bytes(), Reading::AS_WRITTEN).remove(0).expect("a document").value;
+    let expected = json!({
+        "no": "y", "1.10": "010", "q": 7, "empty": null, "": null, "list": ["yes", "1_0", null, "null"],
+    });
+    assert_eq!(read, expected);
+}
+
+/// What `kubectl get` prints of a cluster is one document.
+#[test]
+fn a_list_may_be_larger_than_a_manifest() {
+    let text = format!("items:\n{}", "- a: 0123456789\n".repeat(MAX_DOCUMENT / 16));
+    assert!(documents(text.as_bytes()).remove(0).is_err());
+    let read = read(text.as_bytes(), Reading::LIST).remove(0).expect("a document");
+    assert_eq!(read.value["items"].as_array().map(Vec::len), Some(MAX_DOCUMENT / 16));
 }

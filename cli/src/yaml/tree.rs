@@ -8,23 +8,23 @@ use super::places::{Inside, Node as PlaceNode};
 use super::scalar::{self, Misfit, Scalar, Tag};
 use super::split::{Piece, too_large};
 use super::surrogates::{self, Shifts};
-use super::{Document, MAX_ALIASED, MAX_DEPTH, MAX_DOCUMENT, MAX_NODES, Place, Places, Problem};
+use super::{Document, MAX_ALIASED, MAX_DEPTH, Place, Places, Problem, Reading};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// Reads a document. `None` when nothing is in it.
-pub(super) fn read(piece: Piece<'_>) -> Result<Option<Document>, Problem> {
+pub(super) fn read(piece: Piece<'_>, reading: Reading) -> Result<Option<Document>, Problem> {
     let (text, shifts) = match piece.is_json {
         true => surrogates::without_pairs(piece.text),
         false => (ended(piece.text).into(), Shifts::default()),
     };
     let lines = piece.text.lines().count().max(1) as u32;
     let whereabouts = Whereabouts { start: piece.place, last_line: piece.place.line + lines - 1, shifts };
-    let mut nodes = Nodes::read(&text, &whereabouts)?;
+    let mut nodes = Nodes::read(&text, &whereabouts, reading.max_nodes)?;
     without_added_end(&mut nodes, piece.text);
     let Some(root) = nodes.0.first() else { return Ok(None) };
     let line = root.place.line;
-    let mut builder = Builder { nodes: &nodes.0, built: 0, aliased: 0, octets: 0, in_alias: false };
+    let mut builder = Builder { nodes: &nodes.0, reading, built: 0, aliased: 0, octets: 0, in_alias: false };
     let (value, place) = builder.build(0, 0)?;
     Ok((!value.is_null()).then_some(Document { value, places: Places(place), line }))
 }
@@ -57,6 +57,7 @@ fn without_added_end(nodes: &mut Nodes<'_>, text: &str) {
 /// What becomes of the nodes, and how much.
 struct Builder<'n, 't> {
     nodes: &'n [Node<'t>],
+    reading: Reading,
     built: usize,
     aliased: usize,
     /// Octets of the texts built.
@@ -140,7 +141,7 @@ impl<'n> Builder<'n, '_> {
         }
         Ok(match &node.kind {
             Kind::Scalar { .. } => {
-                let value = scalar(node)?.into_value().map_err(|misfit| unfit(misfit, place))?;
+                let value = self.scalar(node)?.into_value().map_err(|misfit| unfit(misfit, place))?;
                 (value, PlaceNode { place, inside: Inside::Nothing })
             }
             Kind::Sequence(items) => {
@@ -237,13 +238,17 @@ impl<'n> Builder<'n, '_> {
         } else {
             self.count(node)?;
         }
-        match scalar(node)?.into_key() {
+        match self.scalar(node)?.into_key() {
             Some(key) => Ok(key),
             None => refused(
                 "the key is null or a number too large",
                 "write a key, in quotes if it is meant as text",
             ),
         }
+    }
+
+    fn scalar(&self, node: &Node<'_>) -> Result<Scalar, Problem> {
+        scalar(node, self.reading.is_as_written)
     }
 
     fn aliased<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
@@ -260,11 +265,11 @@ impl<'n> Builder<'n, '_> {
         if let Kind::Scalar { text, .. } = &node.kind {
             self.octets += text.len();
         }
-        if self.octets > MAX_DOCUMENT {
-            return Err(too_large(node.place, self.octets));
+        if self.octets > self.reading.max_document {
+            return Err(too_large(node.place, self.octets, self.reading.max_document));
         }
-        if self.built > MAX_NODES {
-            return Err(too_many_nodes(node.place));
+        if self.built > self.reading.max_nodes {
+            return Err(too_many_nodes(node.place, self.reading.max_nodes));
         }
         if self.aliased > MAX_ALIASED {
             return Err(Problem::new(
@@ -297,14 +302,18 @@ fn is_merge(node: &Node<'_>) -> bool {
     }
 }
 
-fn scalar(node: &Node<'_>) -> Result<Scalar, Problem> {
+fn scalar(node: &Node<'_>, is_as_written: bool) -> Result<Scalar, Problem> {
     let Kind::Scalar { text, is_plain, is_missing, tag, .. } = &node.kind else {
         unreachable!("asked of scalars only");
     };
     let text: &str = if *is_missing { "" } else { text };
     match tag {
         Some(tag) => scalar::tagged(*tag, text).map_err(|misfit| unfit(misfit, node.place)),
-        None if *is_plain => Ok(scalar::plain(text)),
+        None if *is_plain => match scalar::plain(text) {
+            Scalar::Null => Ok(Scalar::Null),
+            _ if is_as_written => Ok(Scalar::Text(text.to_owned())),
+            resolved => Ok(resolved),
+        },
         None => Ok(Scalar::Text(text.to_owned())),
     }
 }

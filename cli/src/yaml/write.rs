@@ -24,6 +24,14 @@ pub fn write(value: &impl Serialize) -> String {
     out
 }
 
+/// Manifests as text: documents with `---` between them.
+///
+/// # Panics
+/// As [`write()`].
+pub fn manifests(objects: &[Value]) -> String {
+    objects.iter().map(write).collect::<Vec<_>>().join("---\n")
+}
+
 /// Writes `value` where a line has its indentation already.
 fn write_block(out: &mut String, value: &Value, indent: usize) {
     match value {

@@ -8,9 +8,11 @@
 //! | [`confirm`] | questions to the resolvers |
 //! | [`secrets`] | those with keys of TSIG |
 //! | [`endpoints`] | which resolvers there are |
+//! | `events` | what a person should notice |
 
 pub mod confirm;
 pub mod endpoints;
+pub(crate) mod events;
 pub mod follow;
 pub mod people;
 pub mod secrets;

@@ -1,8 +1,9 @@
 //! What others ask of the engine, and tell it: the controller of nameservers, and the webhook.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use port53_zone::rules;
+use port53_zone::{Name, rules};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
 
@@ -19,8 +20,10 @@ pub struct Links {
     /// It tells what sets there are, once it knows: whose zones they take, and hostnames of nameservers that were found to
     /// answer rightly.
     pub sets: Option<watch::Receiver<Option<Arc<[SetTerms]>>>>,
-    /// The webhook asks for the world.
+    /// The webhook and the migrations ask for the world.
     pub worlds: Option<Receiver<oneshot::Sender<Option<World>>>>,
+    /// The migrations tell the serials of zones at legacy: those here are to be above them.
+    pub serials: Option<watch::Receiver<BTreeMap<Name, u32>>>,
 }
 
 /// What was asked or told.
@@ -28,6 +31,7 @@ pub(super) enum Linked {
     Snapshot(oneshot::Sender<Zones>),
     World(oneshot::Sender<Option<World>>),
     Sets(Option<Arc<[SetTerms]>>),
+    Serials(BTreeMap<Name, u32>),
 }
 
 pub(super) async fn hear_links(links: &mut Links) -> Linked {
@@ -35,6 +39,7 @@ pub(super) async fn hear_links(links: &mut Links) -> Linked {
         Some(answer) = next(&mut links.snapshots) => Linked::Snapshot(answer),
         Some(answer) = next(&mut links.worlds) => Linked::World(answer),
         Some(sets) = changed(&mut links.sets) => Linked::Sets(sets),
+        Some(serials) = changed(&mut links.serials) => Linked::Serials(serials),
         else => std::future::pending().await,
     }
 }

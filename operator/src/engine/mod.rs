@@ -120,6 +120,8 @@ pub struct Engine {
     plan: planning::Plans,
     /// The NameserverSets, once they are known.
     sets: Option<Arc<[SetTerms]>>,
+    /// The serials of zones at the DNS that they move from.
+    legacy_serials: BTreeMap<Name, u32>,
     statuses: Statuses,
     library: Library,
     transfers: Transfers,
@@ -192,6 +194,7 @@ impl Engine {
             planner: Planner::default(),
             plan: planning::Plans::new(now),
             sets: None,
+            legacy_serials: BTreeMap::new(),
             statuses: Statuses::default(),
             library: Library::default(),
             transfers: Transfers::new(namespace),
@@ -237,6 +240,10 @@ impl Engine {
                     Linked::World(answer) => drop(answer.send(self.world())),
                     Linked::Sets(sets) => {
                         self.sets = sets;
+                        self.plan.heard(Instant::now());
+                    }
+                    Linked::Serials(serials) => {
+                        self.legacy_serials = serials;
                         self.plan.heard(Instant::now());
                     }
                 },

@@ -118,6 +118,13 @@ impl Engine {
                 serials.entry(apex).or_default().push(serial);
             }
         }
+        // Secondaries of legacy that come here must find a higher one.
+        for (apex, serial) in &self.legacy_serials {
+            let published = self.published.get(apex).map(|published| published.soa.serial);
+            if published.is_none_or(|published| serial::is_newer(*serial, published)) {
+                serials.entry(apex.clone()).or_default().push(*serial);
+            }
+        }
         serials
     }
 

@@ -10,8 +10,8 @@ use super::objects::Kind;
 use super::plan::{Evidence, Others};
 use super::seen::{Role, spec_version};
 use super::steps::{Applied, What};
-use super::writing::{self, News};
 use super::{AGAIN, Asked, Controller, Ended, Stamp, State};
+use crate::cluster::events::{self, News};
 use crate::cluster::store::WriteError;
 use crate::index::Key;
 
@@ -98,7 +98,7 @@ impl Controller {
         if let Some(news) = news(&what, error.as_ref())
             && let Some(uid) = self.sets.get(key).and_then(|set| set.uid())
         {
-            tokio::spawn(writing::tell(self.client.clone(), key.clone(), uid, news));
+            tokio::spawn(events::tell(self.client.clone(), "NameserverSet", key.clone(), uid, news));
         }
         let Some(state) = self.states.get_mut(key) else { return };
         if let Some(error) = error {
@@ -181,7 +181,7 @@ fn news(what: &What, error: Option<&WriteError>) -> Option<News> {
             (true, reason.as_str(), format!("revision {revision} did not pass on {nameserver}: {message}"))
         }
     };
-    Some(News { is_warning, reason: reason.to_owned(), note })
+    Some(News { is_warning, action: "Rollout", reason: reason.to_owned(), note })
 }
 
 impl State {

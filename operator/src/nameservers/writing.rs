@@ -1,13 +1,9 @@
 //! Requests to the API server for the objects of sets.
 
-use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use k8s_openapi::jiff::Timestamp;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use kube::core::{GroupVersionKind, ObjectMeta};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
 use kube::{Api, Client};
-use port53_crds::{API_VERSION, GROUP, NameserverSet, NameserverSetStatus};
+use port53_crds::{NameserverSet, NameserverSetStatus};
 use serde_json::json;
 
 use super::objects::{Kind, Object};
@@ -81,53 +77,6 @@ pub(super) async fn write_status(
     let patch = json!({"metadata": {"uid": uid}, "status": value});
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     in_time(api.patch_status(name, &params, &Patch::Merge(patch))).await.map(drop)
-}
-
-/// Of the text of an event (events.k8s.io/v1).
-const LONGEST_NOTE: usize = 1024;
-
-/// What a person should notice of a set.
-#[derive(Clone, Debug)]
-pub(super) struct News {
-    /// Whether something is wrong.
-    pub(super) is_warning: bool,
-    /// In one word.
-    pub(super) reason: String,
-    /// For a person.
-    pub(super) note: String,
-}
-
-/// Writes an event about a set. It is written once, and that it could not be is said in the log: all of it is in the
-/// status too.
-pub(super) async fn tell(client: Client, (namespace, name): Key, uid: String, news: News) {
-    let set = ObjectReference {
-        api_version: Some(API_VERSION.to_owned()),
-        kind: Some("NameserverSet".to_owned()),
-        namespace: Some(namespace.clone()),
-        name: Some(name.clone()),
-        uid: Some(uid),
-        ..ObjectReference::default()
-    };
-    let event = Event {
-        metadata: ObjectMeta {
-            generate_name: Some(format!("{name}.")),
-            namespace: Some(namespace.clone()),
-            ..ObjectMeta::default()
-        },
-        action: Some("Rollout".to_owned()),
-        event_time: Some(MicroTime(Timestamp::now())),
-        note: Some(news.note.chars().take(LONGEST_NOTE).collect()),
-        reason: Some(news.reason),
-        regarding: Some(set),
-        reporting_controller: Some(format!("{GROUP}/{MANAGER}")),
-        reporting_instance: Some(MANAGER.to_owned()),
-        type_: Some(if news.is_warning { "Warning" } else { "Normal" }.to_owned()),
-        ..Event::default()
-    };
-    let api: Api<Event> = Api::namespaced(client, &namespace);
-    if let Err(error) = in_time(api.create(&PostParams::default(), &event)).await {
-        tracing::warn!(set = name, "an event cannot be written: {error}");
-    }
 }
 
 fn api(client: &Client, namespace: &str, kind: Kind) -> Api<DynamicObject> {

@@ -7,7 +7,7 @@ mod judge;
 mod planner;
 mod validate;
 
-pub use judge::judge;
+pub use judge::{judge, judge_zone};
 pub use planner::Planner;
 
 use std::collections::BTreeMap;

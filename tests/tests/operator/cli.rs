@@ -2,7 +2,7 @@
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `import` | master files into a cluster |
+//! | `import` | master files and zones of other DNS systems into a cluster |
 //! | `early` | imports that end early: killed, interrupted, the API server gone; run again |
 //! | `terminal` | an import on a terminal, and on none |
 //! | `apply` | served, rejected, late; all or nothing |

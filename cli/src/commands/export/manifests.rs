@@ -20,8 +20,8 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::cluster::published::Version;
 use crate::cluster::zones::Found;
-use crate::convert::{self, ObjectName, ZoneData};
 use crate::directory::Directory;
+use port53_operator::convert::{self, ObjectName, ZoneData};
 
 /// The objects of a zone.
 #[derive(Debug, Default)]
@@ -127,7 +127,7 @@ pub(super) fn text(apex: Name, soa: Soa, content: &Content, objects: &Objects) -
             object["spec"] = written.clone();
         }
     }
-    convert::render(&converted.objects)
+    crate::yaml::manifests(&converted.objects)
 }
 
 /// Who owns an RRset, as it is stored: see [`ObjectRef::owner`].

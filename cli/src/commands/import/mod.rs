@@ -1,29 +1,38 @@
-//! `port53 import`: master files to manifests, as files or in a cluster. Everything that can be read is written;
-//! what clashes is for `port53 check`, or the operator, to say.
+//! `port53 import`: zones of other DNS systems to manifests, as files or in a cluster. Everything that can be read is
+//! written; what clashes is for `port53 check`, or the operator, to say.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`sources`] | the files that were named, as zones to be read |
+//! | [`zone`] | a zone as manifests, and where in its file each record stands |
+//! | [`places`] | where in its file stands what is refused |
+//! | [`to_cluster`] | the manifests of a zone into a cluster |
+//! | [`progress`] | how far that is |
 
 mod places;
 mod progress;
+mod sources;
 mod to_cluster;
+mod zone;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
-use port53_operator::objects::MasterZone;
-use port53_zone::name::SortKey;
-use port53_zone::{RRset, Record, Rtype, name, rdata};
+use port53_zone::Name;
 use tokio_util::sync::CancellationToken;
 
 use super::{Ended, Outcome, create_directory};
 use crate::args::Import;
-use crate::convert::{self, Converted, ZoneData};
-use crate::directory;
 use crate::finding::Finding;
 use crate::judge::zone_text;
-use crate::report::{self, Color, Style};
-use places::Places;
+use crate::legacy::LeftOut;
+use crate::report::{self, Color, Style, shown};
+use port53_operator::convert;
+use sources::Sources;
 use to_cluster::{Imported, Importer, Refused};
+use zone::{Read, Zone};
 
 pub(super) fn run(arguments: Import, color: Color) -> Outcome {
     let style = Style::of(color, &io::stderr());
@@ -33,36 +42,112 @@ pub(super) fn run(arguments: Import, color: Color) -> Outcome {
     }
 }
 
+/// What was told so far, and how it ends.
+struct Told {
+    style: Style,
+    ended: Ended,
+    /// The zones that were read or left out.
+    met: BTreeSet<String>,
+}
+
+impl Told {
+    fn new(style: Style) -> Self {
+        Told { style, ended: Ended::Well, met: BTreeSet::new() }
+    }
+
+    fn meet(&mut self, apex: &Name) {
+        self.met.insert(zone_text(apex).to_ascii_lowercase());
+    }
+
+    /// Zones that were asked for and are nowhere: most often a slip.
+    fn not_met(&mut self, arguments: &Import) {
+        for zone in &arguments.zone {
+            let zone = zone_text(zone);
+            if !self.met.contains(&zone.to_ascii_lowercase()) {
+                self.ended = Ended::WithProblems;
+                let error = self.style.error("error");
+                eprintln!("{error}: --zone {zone}: there is nothing of this zone in what was named");
+            }
+        }
+    }
+
+    fn findings(&mut self, findings: &[Finding]) {
+        eprint!("{}", report::findings_text(findings, self.style));
+        if findings.iter().any(Finding::is_error) {
+            self.ended = Ended::WithProblems;
+        }
+    }
+
+    /// What was found before any zone is read.
+    fn sources(&mut self, sources: &mut Sources) {
+        self.findings(&std::mem::take(&mut sources.findings));
+        for note in &sources.notes {
+            eprintln!("{note}");
+        }
+    }
+
+    fn refused(&mut self, what: &str, place: &str, refused: &Refused) {
+        self.ended = Ended::WithProblems;
+        if let Refused::Entry(LeftOut { zone: Some(zone), .. }) = refused {
+            self.meet(zone);
+        }
+        let why: Vec<String> = refused.why().lines().map(shown).collect();
+        let (place, what) = (shown(place), self.style.error(what));
+        eprintln!("{place}: {what}: {}: {}", shown(&refused.what()), why.join("\n"));
+    }
+}
+
 fn to_files(arguments: &Import, directory: &Path, style: Style) -> Outcome {
     arguments.to_cluster.cluster.is_of_files("import without --apply")?;
-    let options = convert::Options {
-        namespace: arguments.to_cluster.cluster.namespace.clone(),
-        ..convert::Options::default()
-    };
-    let mut ended = Ended::Well;
-    for file in &arguments.file {
-        let Some((source, converted)) = convert_file(file, arguments, &options, style, &mut ended)? else {
-            continue;
+    let namespace = arguments.to_cluster.cluster.namespace.as_deref();
+    let mut told = Told::new(style);
+    let mut sources = Sources::of(arguments)?;
+    told.sources(&mut sources);
+    let (mut written, mut not_read) = (0, sources.left_out);
+    for source in sources.zones {
+        let zone = match zone::read(source, arguments, namespace, &mut told)? {
+            Read::Zone(zone) => zone,
+            Read::Nothing => continue,
+            Read::LeftOut(left_out) => {
+                not_read.push(left_out);
+                continue;
+            }
         };
-        for (rrset, reason) in &converted.refused {
-            ended = Ended::WithProblems;
-            let place = source.places.of_rrset(rrset);
-            let (owner, rtype) = (name::display(&rrset.name), rdata::display_rtype(rrset.rtype));
-            eprintln!("{place}: {}: {owner} {rtype}: {reason}", style.error("left out"));
+        let Zone { apex, converted, places, left_out } = zone;
+        told.meet(&apex);
+        let refused = converted.refused.into_iter().map(|(rrset, why)| Refused::RRset(rrset, why));
+        let mut refused: Vec<Refused> = left_out.into_iter().map(Refused::Entry).chain(refused).collect();
+        refused.sort_by_cached_key(|refused| places.position(refused, &apex).cloned());
+        for refused in &refused {
+            told.refused("left out", &places.of(refused, &apex), refused);
         }
-        let text = convert::render(&converted.objects);
+        written += 1;
+        let text = crate::yaml::manifests(&converted.objects);
         if directory == Path::new("-") {
-            io::stdout().lock().write_all(text.as_bytes())?;
+            let mut out = io::stdout().lock();
+            let between = if written > 1 { "---\n" } else { "" };
+            out.write_all(between.as_bytes()).and_then(|()| out.write_all(text.as_bytes()))?;
             continue;
         }
-        let apex = &source.data.apex;
-        let path = directory.join(convert::zone_object_name(apex) + ".yaml");
+        let path = directory.join(convert::zone_object_name(&apex) + ".yaml");
         create_directory(directory)?;
         write(&path, &text, arguments.force)?;
-        let records = converted.objects.len().saturating_sub(1);
-        eprintln!("{}: zone {}, {}", path.display(), zone_text(apex), report::count(records, "DNSRecord"));
+        let records = report::count(converted.objects.len().saturating_sub(1), "DNSRecord");
+        let refused = match refused.len() {
+            0 => String::new(),
+            some => format!(", {some} left out"),
+        };
+        eprintln!("{}: zone {}, {records}{refused}", path.display(), zone_text(&apex));
     }
-    Ok(ended)
+    for left_out in &not_read {
+        let place = places::shown(&left_out.position);
+        told.refused("left out", &place, &Refused::Entry(left_out.clone()));
+    }
+    if !not_read.is_empty() {
+        eprintln!("{} written, {} left out", report::count(written, "zone"), not_read.len());
+    }
+    told.not_met(arguments);
+    Ok(told.ended)
 }
 
 /// What was refused is told and written however it ends.
@@ -71,10 +156,11 @@ async fn to_cluster(arguments: &Import, style: Style) -> Outcome {
     if let Some(file) = rejects {
         to_cluster::check_rejects(file, arguments.force)?;
     }
+    let mut told = Told::new(style);
     let mut refused = Vec::new();
-    let ended = each_to_cluster(arguments, style, &mut refused).await;
+    let ended = each_to_cluster(arguments, &mut told, &mut refused).await;
     for (place, refused) in &refused {
-        eprintln!("{place}: {}: {}: {}", style.error("refused"), refused.what(), refused.why());
+        told.refused("refused", place, refused);
     }
     if let (Some(file), false) = (rejects, refused.is_empty()) {
         write(file, &to_cluster::rejects(&refused), arguments.force)?;
@@ -85,80 +171,61 @@ async fn to_cluster(arguments: &Import, style: Style) -> Outcome {
             file.display()
         );
     }
-    match ended? {
-        Ended::Well if !refused.is_empty() => Ok(Ended::WithProblems),
-        ended => Ok(ended),
+    if ended? {
+        told.not_met(arguments);
     }
+    Ok(told.ended)
 }
 
-/// The files one after the other. What is refused comes into `all_refused`, with its place.
+/// The zones one after the other, and whether it came to the last. What is refused comes into `all_refused`, with its
+/// place.
 async fn each_to_cluster(
     arguments: &Import,
-    style: Style,
+    told: &mut Told,
     all_refused: &mut Vec<(String, Refused)>,
-) -> Outcome {
+) -> Result<bool, Box<dyn std::error::Error>> {
     let interrupted = CancellationToken::new();
-    let told = interrupted.clone();
-    port53_client::on_signal(move || told.cancel())?;
+    let is_told = interrupted.clone();
+    port53_client::on_signal(move || is_told.cancel())?;
     let importer = Importer::connect(&arguments.to_cluster).await?;
-    let options =
-        convert::Options { namespace: Some(importer.namespace().to_owned()), ..convert::Options::default() };
-    let mut ended = Ended::Well;
-    for file in &arguments.file {
-        let Some((source, converted)) = convert_file(file, arguments, &options, style, &mut ended)? else {
-            continue;
+    let mut sources = Sources::of(arguments)?;
+    told.sources(&mut sources);
+    let with_place = |left_out: LeftOut| (places::shown(&left_out.position), Refused::Entry(left_out));
+    all_refused.extend(sources.left_out.into_iter().map(with_place));
+    for source in sources.zones {
+        let zone = match zone::read(source, arguments, Some(importer.namespace()), told)? {
+            Read::Zone(zone) => zone,
+            Read::Nothing => continue,
+            Read::LeftOut(left_out) => {
+                all_refused.push(with_place(left_out));
+                continue;
+            }
         };
-        let mut imported = Imported::of(&converted);
+        let Zone { apex, converted, places, left_out } = zone;
+        told.meet(&apex);
+        let mut imported = Imported::of(&converted, left_out);
         let is_early = tokio::select! {
             biased;
             () = interrupted.cancelled() => Err("interrupted".to_owned()),
             done = importer.import(converted, &mut imported) => done,
         };
         if is_early.is_ok() || importer.is_answered() {
-            println!("{}", imported.summary(&zone_text(&source.data.apex)));
+            println!("{}", imported.summary(&zone_text(&apex)));
         }
-        let Source { data, places } = source;
-        imported.refused.sort_by_cached_key(|refused| places.position(refused, &data.apex).cloned());
-        let with_place = |refused: Refused| (places.of(&refused, &data.apex), refused);
+        imported.refused.sort_by_cached_key(|refused| places.position(refused, &apex).cloned());
+        let with_place = |refused: Refused| (places.of(&refused, &apex), refused);
         all_refused.extend(imported.refused.into_iter().map(with_place));
         if let Err(why) = is_early {
             let why = format!("{why}: run this again, and it goes on");
             if !importer.is_answered() {
                 return Err(why.into());
             }
-            eprintln!("{}: {why}", style.error("not done"));
-            return Ok(Ended::WithProblems);
+            eprintln!("{}: {why}", told.style.error("not done"));
+            told.ended = Ended::WithProblems;
+            return Ok(false);
         }
     }
-    Ok(ended)
-}
-
-/// What a file holds, and where.
-struct Source {
-    data: ZoneData,
-    places: Places,
-}
-
-/// A file, and what it holds as manifests. Says what is wrong in it.
-fn convert_file(
-    file: &Path,
-    arguments: &Import,
-    options: &convert::Options,
-    style: Style,
-    ended: &mut Ended,
-) -> Result<Option<(Source, Converted)>, directory::OpenError> {
-    let (zone, findings) = directory::read_master_file(file, arguments.origin.clone())?;
-    eprint!("{}", report::findings_text(&findings, style));
-    if findings.iter().any(Finding::is_error) {
-        *ended = Ended::WithProblems;
-    }
-    let Some(zone) = zone else { return Ok(None) };
-    let source = Source { places: Places::of_zone(&zone), data: data(zone) };
-    let converted = convert::manifests(&source.data, options);
-    for warning in &converted.warnings {
-        eprintln!("{}: {}: {warning}", file.display(), style.warning("warning"));
-    }
-    Ok(Some((source, converted)))
+    Ok(true)
 }
 
 fn write(path: &Path, text: &str, is_forced: bool) -> Result<(), String> {
@@ -176,21 +243,4 @@ fn write(path: &Path, text: &str, is_forced: bool) -> Result<(), String> {
             _ => format!("cannot write {path}: {error}"),
         }
     })
-}
-
-/// The lines of a master file as RRsets in canonical order. Of TTLs that differ within a set the lowest counts
-/// (RFC 2181 §5.2).
-fn data(zone: MasterZone) -> ZoneData {
-    let mut sets: BTreeMap<(SortKey, u16), Vec<Record>> = BTreeMap::new();
-    for line in zone.records {
-        let record = line.value;
-        sets.entry((SortKey::of(&record.name), record.rtype.to_int())).or_default().push(record);
-    }
-    let rrsets = sets.into_iter().filter_map(|((_, rtype), records)| {
-        let ttl = records.iter().map(|record| record.ttl).min()?;
-        let owner = records.first()?.name.clone();
-        let values = records.into_iter().map(|record| record.rdata);
-        Some(RRset::new(owner, Rtype::from_int(rtype), ttl, values))
-    });
-    ZoneData { apex: zone.apex, soa: zone.soa.value, rrsets: rrsets.collect() }
 }

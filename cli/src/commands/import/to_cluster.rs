@@ -22,9 +22,10 @@ use super::progress::bar;
 use crate::args::ToCluster;
 use crate::cluster::send::{called, named, refusal};
 use crate::cluster::{Cluster, field_is};
-use crate::convert::Converted;
+use crate::legacy::LeftOut;
 use crate::report;
 use crate::yaml;
+use port53_operator::convert::Converted;
 
 /// Objects into a cluster.
 pub(super) struct Importer {
@@ -53,6 +54,8 @@ pub(super) enum Refused {
     Object(Value, String),
     /// What is no object.
     RRset(RRset, String),
+    /// What is no RRset here, or no zone.
+    Entry(LeftOut),
 }
 
 /// What became of an object.
@@ -93,7 +96,11 @@ impl Importer {
         let mut objects = converted.objects.into_iter();
         let Some(zone) = objects.next() else { return Ok(()) };
         let there = self.records_of(&zone).await?;
-        if let Some(why) = self.refused(self.send(&zone).await)? {
+        let refused = match self.is_there(&zone).await? {
+            true => None,
+            false => self.refused(self.send(&zone).await)?,
+        };
+        if let Some(why) = refused {
             let records = objects.map(|record| {
                 Refused::Object(record, "its Zone was refused: correct that and apply it first".to_owned())
             });
@@ -119,6 +126,17 @@ impl Importer {
             bar.inc(1);
         }
         Ok(())
+    }
+
+    /// Whether a Zone is there as it is to be. Then it is not sent: fields that somebody else wrote stay hers alone.
+    async fn is_there(&self, zone: &Value) -> Result<bool, String> {
+        let (api, name) = (self.cluster.like(zone), named(zone).1);
+        let there = self.cluster.asked(|| api.get_opt(name)).await;
+        let there = there.map_err(|error| format!("{}: {}", called(zone), explain(&error)))?;
+        let is_it = |there: DynamicObject| {
+            there.metadata.deletion_timestamp.is_none() && there.data["spec"] == zone["spec"]
+        };
+        Ok(there.is_some_and(is_it))
     }
 
     /// The specs of the records of a Zone that are there, by their names.
@@ -168,10 +186,11 @@ impl Importer {
 }
 
 impl Imported {
-    /// Of a zone that nothing became of yet.
-    pub(super) fn of(converted: &Converted) -> Self {
+    /// Of a zone that nothing became of yet, but for what was left out of it.
+    pub(super) fn of(converted: &Converted, left_out: Vec<LeftOut>) -> Self {
         let records = converted.objects.len().saturating_sub(1);
-        Imported { all: records + converted.refused.len(), ..Imported::default() }
+        let all = records + converted.refused.len() + left_out.len();
+        Imported { all, refused: left_out.into_iter().map(Refused::Entry).collect(), ..Imported::default() }
     }
 
     /// `zone example.com, 41 DNSRecords: 40 applied, 0 there already, 1 refused`, and how many were not sent.
@@ -197,6 +216,7 @@ impl Refused {
             Refused::RRset(rrset, _) => {
                 format!("{} {}", name::display(&rrset.name), rdata::display_rtype(rrset.rtype))
             }
+            Refused::Entry(left_out) => left_out.what.clone(),
             Refused::Object(object, _) => match object["spec"]["type"].as_str() {
                 Some(rtype) => {
                     let owner = object["spec"]["name"].as_str().unwrap_or_default();
@@ -214,6 +234,7 @@ impl Refused {
     pub(super) fn why(&self) -> &str {
         match self {
             Refused::Object(_, why) | Refused::RRset(_, why) => why,
+            Refused::Entry(left_out) => &left_out.why,
         }
     }
 }
@@ -223,14 +244,14 @@ pub(super) fn rejects(refused: &[(String, Refused)]) -> String {
     let mut text = String::new();
     for (place, refused) in refused {
         // Writing to memory does not fail.
-        let _ = writeln!(text, "---\n# {place}");
+        let _ = writeln!(text, "---\n# {}", report::shown(place));
         for line in refused.why().lines() {
-            let _ = writeln!(text, "# {line}");
+            let _ = writeln!(text, "# {}", report::shown(line));
         }
         match refused {
             Refused::Object(object, _) => text.push_str(&yaml::write(object)),
-            Refused::RRset(..) => {
-                let _ = writeln!(text, "# {}", refused.what());
+            Refused::RRset(..) | Refused::Entry(_) => {
+                let _ = writeln!(text, "# {}", report::shown(&refused.what()));
             }
         }
     }
@@ -261,13 +282,20 @@ mod tests {
         let value = rdata::parse_value(port53_zone::Rtype::A, "192.0.2.1").expect("a value");
         let apex = name::parse_absolute("example.com").expect("a name");
         let rrset = RRset::new(apex, port53_zone::Rtype::A, 60, [value]);
+        // Who wrote a name must not write into the file beside it.
+        let position = port53_zone::master::Position { file: "e".into(), line: 9, column: 1 };
+        let what = "a\n---\nkind: Zone A".to_owned();
+        let entry = LeftOut { zone: None, position, what, why: "no name".to_owned() };
         let refused = [
             ("z:7".to_owned(), Refused::Object(object.clone(), "wrong\nin two lines".to_owned())),
             ("z:8".to_owned(), Refused::RRset(rrset, "no record".to_owned())),
+            ("e:9".to_owned(), Refused::Entry(entry)),
         ];
         let text = rejects(&refused);
         assert!(text.starts_with("---\n# z:7\n# wrong\n# in two lines\napiVersion: "), "{text}");
-        assert!(text.ends_with("---\n# z:8\n# no record\n# example.com. A\n"), "{text}");
+        let end =
+            "---\n# z:8\n# no record\n# example.com. A\n---\n# e:9\n# no name\n# a\\n---\\nkind: Zone A\n";
+        assert!(text.ends_with(end), "{text}");
         let documents = yaml::documents(text.as_bytes());
         let read: Vec<Value> =
             documents.into_iter().map(|document| document.expect("a document").value).collect();

@@ -1,4 +1,4 @@
-//! Master files into a cluster.
+//! Master files, and zones of other DNS systems, into a cluster.
 
 use super::{Site, managers, with_managers};
 use std::fmt::Write as _;
@@ -62,4 +62,61 @@ fn a_zone_is_imported_what_is_refused_is_listed_and_the_rest_is_there() {
     let done = site.port53(0, "apply -f rejects.yaml --force-conflicts");
     assert!(done.stdout.contains("served as serial"), "{done:?}");
     site.platform.come_to_say(&format!("h7.{} A", site.domain), "NoError 192.0.2.8");
+}
+
+#[test]
+fn the_zones_of_a_named_conf_and_of_octodns_are_imported_and_what_is_left_out_is_among_the_rejects() {
+    let site = Site::new("legacy");
+    let domain = &site.domain;
+    site.write("db", &master(domain, 3, ""));
+    site.write(
+        "named.conf",
+        &format!(
+            "options {{ directory \"{}\"; }};\nzone \"{domain}\" {{ type master; file \"db\"; }};\n\
+             zone \"sec.{domain}\" {{ type slave; masters {{ 192.0.2.1; }}; }};\n",
+            site.files.path().display()
+        ),
+    );
+    let done = site.port53(1, "import named.conf --apply --rejects rejects.yaml");
+    assert!(done.stdout.contains(", 4 DNSRecords: 4 applied, 0 there already, 0 refused"), "{done:?}");
+    let told = format!("named.conf:3: refused: zone sec.{domain}: it is a slave");
+    assert!(done.stderr.contains(&told), "{done:?}");
+    let rejects = site.read("rejects.yaml");
+    assert!(
+        rejects.contains("---\n# named.conf:3\n# it is a slave")
+            && rejects.contains(&format!("# zone sec.{domain}\n"))
+    );
+    site.platform.comes_to("zone", &site.namespace, domain, "Ready=True Served");
+    site.platform.come_to_say(&format!("h2.{domain} A"), "NoError 192.0.2.3");
+
+    // A zone below it, of another provider: without a SOA.
+    let below = format!("o.{domain}");
+    let text = "'': {type: NS, values: [ns1.dns.example.net.]}\nwww: {type: A, ttl: 60, value: 192.0.2.80}\n\
+                a: {type: ALIAS, value: a.}\n";
+    site.write(&format!("{below}.yaml"), text);
+    let done = site.port53(1, &format!("import {below}.yaml --apply"));
+    assert!(done.stdout.contains(", 3 DNSRecords: 2 applied, 0 there already, 1 refused"), "{done:?}");
+    assert!(done.stderr.contains(&format!("{below}.yaml:3: refused: a.{below}. ALIAS: ")), "{done:?}");
+    site.platform.come_to_say(&format!("www.{below} A"), "NoError 192.0.2.80");
+}
+
+/// What `kubectl get` prints of the Zones of a cluster and its DNSEndpoints is all that is needed, and the Zone stays
+/// that of who wrote it.
+#[test]
+fn dnsendpoints_are_imported_into_the_zone_that_there_is() {
+    let site = Site::new("endpoints");
+    site.platform.apply(&site.zone());
+    let managed = || managers(&with_managers(&site, "zone", "here"));
+    let before = managed();
+    let zones = site.platform.kubectl(&format!("get zones -n {} -o yaml", site.namespace));
+    let domain = &site.domain;
+    let endpoints = format!(
+        "---\napiVersion: externaldns.k8s.io/v1alpha1\nkind: DNSEndpoint\nmetadata: {{name: e, namespace: elsewhere}}\n\
+         spec:\n  endpoints:\n  - {{dnsName: www.{domain}, recordType: A, recordTTL: 60, targets: [192.0.2.80]}}\n"
+    );
+    site.write("all.yaml", &(zones + &endpoints));
+    let done = site.port53(0, "import all.yaml --apply");
+    assert!(done.stdout.contains(", 1 DNSRecord: 1 applied, 0 there already, 0 refused"), "{done:?}");
+    site.platform.come_to_say(&format!("www.{domain} A"), "NoError 192.0.2.80");
+    assert_eq!(managed(), before);
 }

@@ -1,4 +1,4 @@
-//! Records to manifests: the pure part of `port53 import` and `port53 export --format manifests`.
+//! Records to manifests: the pure part of `port53 import`, `port53 export --format manifests` and of a backfill.
 //!
 //! A zone becomes one Zone and a DNSRecord for each RRset, each with the TTL it had. What is written here
 //! is read by `kubectl apply` and by the operator, so it keeps to what the definitions of both kinds take,
@@ -15,10 +15,6 @@ mod names;
 mod record;
 mod zone;
 
-#[cfg(test)]
-mod tests;
-
-use crate::yaml;
 use port53_zone::name::SortKey;
 use port53_zone::{Name, RRset, Rtype, Soa};
 use serde_json::Value;
@@ -105,11 +101,6 @@ pub fn manifests(zone: &ZoneData, options: &Options) -> Converted {
         }
     }
     Converted { objects, refused, warnings }
-}
-
-/// Manifests as text: documents with `---` between them.
-pub fn render(objects: &[Value]) -> String {
-    objects.iter().map(yaml::write).collect::<Vec<_>>().join("---\n")
 }
 
 /// The name of the Zone object of a domain.

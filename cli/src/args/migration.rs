@@ -1,0 +1,121 @@
+//! The command line of `port53 migration`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{ClusterArgs, parse_name, parse_time};
+use crate::report::ListFormat;
+use port53_zone::Name;
+
+/// The arguments of `port53 migration`.
+#[derive(Args, Debug)]
+pub struct Migration {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: MigrationVerb,
+}
+
+/// What to do with a migration.
+#[derive(Debug, Subcommand)]
+pub enum MigrationVerb {
+    /// Say how far migrations are. Ends with 1 when one is not as its spec asks.
+    Status {
+        /// One zone: its domain, or NAMESPACE/NAME or NAME of its Zone. All of the namespace when left out.
+        zone: Option<String>,
+        /// Wait until they are.
+        #[arg(short, long)]
+        wait: bool,
+        /// How long to wait, such as 90s or 10m.
+        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_time)]
+        timeout: Duration,
+        /// How it is listed.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: ListFormat,
+        /// See there.
+        #[command(flatten)]
+        cluster: ClusterArgs,
+    },
+    /// Compare both sides now, and list what differs. Ends with 1 when something does.
+    Diff {
+        /// See there.
+        #[command(flatten)]
+        of: OfZone,
+        /// How long to wait for the operator, such as 90s or 10m.
+        #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
+        timeout: Duration,
+        /// How it is listed.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: ListFormat,
+    },
+    /// List what legacy has and is refused here, each with why. Ends with 1 when something is.
+    Rejects {
+        /// See there.
+        #[command(flatten)]
+        of: OfZone,
+        /// How it is listed.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: RejectsFormat,
+    },
+    /// Settle what differs by one side: its records are written to the other.
+    Resolve {
+        /// See there.
+        #[command(flatten)]
+        of: OfZone,
+        /// Only what differs at this name. All that does when left out.
+        #[arg(value_name = "NAME", value_parser = parse_name, requires = "rtype")]
+        name: Option<Name>,
+        /// Its type.
+        #[arg(value_name = "TYPE")]
+        rtype: Option<String>,
+        /// Whose records are right.
+        #[arg(long, value_enum)]
+        prefer: Preferred,
+        /// How long to wait until they are on both sides, such as 90s or 10m.
+        #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
+        timeout: Duration,
+    },
+}
+
+/// Which migration.
+#[derive(Args, Debug)]
+pub struct OfZone {
+    /// The zone: its domain, or NAMESPACE/NAME or NAME of its Zone.
+    pub zone: String,
+    /// See there.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// How what is refused is listed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum RejectsFormat {
+    /// A table for people.
+    #[default]
+    Table,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// Comma-separated values (RFC 4180), for a spreadsheet.
+    Csv,
+}
+
+/// Whose records are right.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Preferred {
+    /// Those of legacy.
+    Legacy,
+    /// Those here.
+    Port53,
+}
+
+impl MigrationVerb {
+    /// The cluster, to be told what stands before the subcommand.
+    pub(super) fn cluster_mut(&mut self) -> &mut ClusterArgs {
+        match self {
+            Self::Status { cluster, .. } => cluster,
+            Self::Diff { of, .. } | Self::Rejects { of, .. } | Self::Resolve { of, .. } => &mut of.cluster,
+        }
+    }
+}

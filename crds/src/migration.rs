@@ -1,0 +1,306 @@
+//! ZoneMigration: a zone that moves here from another DNS, with a way back at every step.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::zone::SecretRef;
+use crate::{bounds, conditions};
+
+/// A zone that moves here from the DNS that has it now: what is brought over, kept the same in both, and compared.
+#[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
+#[kube(
+    group = "port53.dev",
+    version = "v1alpha1",
+    kind = "ZoneMigration",
+    plural = "zonemigrations",
+    namespaced,
+    status = "ZoneMigrationStatus",
+    derive = "PartialEq",
+    shortname = "zmig",
+    category = "port53",
+    doc = "A zone that moves here from the DNS that has it now: what is brought over, kept the same in both, and compared.",
+    selectable = ".spec.zoneRef.name",
+    printcolumn(name = "Zone", type_ = "string", json_path = ".spec.zoneRef.name"),
+    printcolumn(
+        name = "Legacy",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="LegacyReachable")].status"#
+    ),
+    printcolumn(name = "Backfilled", type_ = "string", json_path = ".status.backfilled"),
+    printcolumn(name = "Rejected", type_ = "integer", json_path = ".status.rejected"),
+    printcolumn(name = "Inconsistent", type_ = "integer", json_path = ".status.inconsistent"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        priority = "1",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ZoneMigrationSpec {
+    /// The Zone, in the same namespace. Immutable.
+    #[schemars(schema_with = "bounds::migrated_zone")]
+    pub zone_ref: MigratedZone,
+    /// The DNS that has the zone now.
+    pub legacy: Legacy,
+    /// Brings records over that legacy has and the Zone never had. Nothing is when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfill>,
+    /// Whether what changes on one side is written to the other.
+    #[serde(default)]
+    pub dual_write: DualWrite,
+    /// How both are compared.
+    #[serde(default)]
+    pub compare: Compare,
+}
+
+/// Names the Zone of a migration.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct MigratedZone {
+    /// The name of the Zone.
+    pub name: String,
+}
+
+/// A DNS that has a zone now.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Legacy {
+    /// Where its primary is reached over TCP: 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53. The first that can be
+    /// reached is asked. From 1 to 8.
+    #[schemars(schema_with = "bounds::legacy_addresses")]
+    pub addresses: Vec<String>,
+    /// The Secret of a TSIG key (RFC 8945) in this namespace, which signs transfers and updates: its key `secret` in
+    /// base64, `algorithm` (hmac-sha256 when left out), and `name` (that of the Secret when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tsig_secret_ref: Option<SecretRef>,
+}
+
+/// What is brought over.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Backfill {
+    /// Where records come from.
+    #[serde(default)]
+    pub from: BackfillSource,
+}
+
+/// Where records come from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum BackfillSource {
+    /// A zone transfer (RFC 5936) from legacy.
+    #[default]
+    Transfer,
+}
+
+/// Whether what changes on one side is written to the other.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum DualWrite {
+    /// It is not; differences are listed. Not `Off`: YAML 1.1 has that for a boolean.
+    #[default]
+    None,
+    /// It is, afterwards: a change is published here whatever legacy says, and tried there until it is taken or refused.
+    Async,
+}
+
+/// How both sides are compared.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Compare {
+    /// How often the whole zone is transferred and compared, whether or not anything seems to have changed, such as 5m.
+    #[schemars(schema_with = "bounds::duration")]
+    pub interval: String,
+    /// How often legacy is asked for its serial, such as 10s.
+    #[schemars(schema_with = "bounds::duration")]
+    pub poll: String,
+    /// Whether NS at the apex counts as a difference and is written to the other side. Each has its own when left out.
+    #[serde(rename = "apexNS")]
+    pub apex_ns: bool,
+    /// Whether another serial is a difference.
+    pub serial: bool,
+}
+
+impl Default for Compare {
+    fn default() -> Self {
+        Self { interval: "5m".to_owned(), poll: "10s".to_owned(), apex_ns: false, serial: false }
+    }
+}
+
+/// What was seen of a migration.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ZoneMigrationStatus {
+    /// The generation of the spec that this status is about; -1 before anyone looked.
+    #[serde(default = "crate::not_observed")]
+    pub observed_generation: i64,
+    /// How far it is, in one word: what the conditions say, the furthest of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<MigrationPhase>,
+    /// The zone as legacy has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<LegacySeen>,
+    /// How many RRsets of legacy are here, of how many: 40/41.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub backfilled: Option<String>,
+    /// How many RRsets of legacy are refused here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "conditions::count")]
+    pub rejected: Option<u64>,
+    /// The first of them. At most 20; the whole is in the ConfigMap whose name ends in .rejects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub rejects: Vec<Reject>,
+    /// How many RRsets differ, seen twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "conditions::count")]
+    pub inconsistent: Option<u64>,
+    /// The first of them. At most 20; the whole is in the ConfigMap whose name ends in .differences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub differences: Vec<RRsetDifference>,
+    /// How many changes wait to be written to legacy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "conditions::count")]
+    pub waiting: Option<u64>,
+    /// The request to compare that was carried out last: what its annotation said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub compared: Option<String>,
+    /// Ready, LegacyReachable, Backfilled, InSync and DualWriting.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions::schema")]
+    pub conditions: Vec<Condition>,
+}
+
+impl Default for ZoneMigrationStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: crate::NOT_OBSERVED,
+            phase: None,
+            legacy: None,
+            backfilled: None,
+            rejected: None,
+            rejects: Vec::new(),
+            inconsistent: None,
+            differences: Vec::new(),
+            waiting: None,
+            compared: None,
+            conditions: Vec::new(),
+        }
+    }
+}
+
+/// How far a migration is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum MigrationPhase {
+    /// Legacy was not seen yet, or cannot be.
+    Waiting,
+    /// Records are being brought over.
+    Backfilling,
+    /// Both are compared.
+    Comparing,
+    /// Changes are written to both.
+    DualWriting,
+}
+
+/// A zone as legacy has it.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct LegacySeen {
+    /// Its serial.
+    #[schemars(schema_with = "conditions::serial")]
+    pub serial: u32,
+    /// How many RRsets it has, without the SOA.
+    #[schemars(schema_with = "conditions::count")]
+    pub records: u64,
+}
+
+/// An RRset of legacy that is not brought over.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Reject {
+    /// The owner name, absolute.
+    #[schemars(length(max = 1004))]
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    #[schemars(length(max = 16))]
+    pub type_: String,
+    /// The TTL in seconds.
+    #[schemars(schema_with = "bounds::seconds")]
+    pub ttl: u32,
+    /// The values as they stand there. At most 8 in a status, cut where they are long.
+    #[schemars(schema_with = "shown_values")]
+    pub values: Vec<String>,
+    /// The rule, in one word.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// Why it is refused, and what to do.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+}
+
+/// An RRset that both sides have otherwise.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct RRsetDifference {
+    /// The owner name, absolute.
+    #[schemars(length(max = 1004))]
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    #[schemars(length(max = 16))]
+    pub type_: String,
+    /// What differs.
+    pub kind: DifferenceKind,
+    /// TTL and values here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub port53: Option<String>,
+    /// TTL and values there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub legacy: Option<String>,
+    /// Whose side changed since both agreed.
+    pub changed: ChangedSide,
+    /// When it was first seen (RFC 3339).
+    #[schemars(length(max = 64))]
+    pub since: String,
+    /// Why it stays, where something keeps it from being settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub kept: Option<String>,
+}
+
+/// What differs.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum DifferenceKind {
+    /// Legacy has it, and it is not here.
+    MissingHere,
+    /// It is here, and legacy does not have it.
+    MissingThere,
+    /// The values differ.
+    Values,
+    /// The TTL differs, and nothing else.
+    TTL,
+}
+
+/// Whose side changed since both agreed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum ChangedSide {
+    /// This one.
+    Port53,
+    /// Legacy.
+    Legacy,
+    /// Both, or they never agreed.
+    Both,
+}
+
+/// Values in a status: few and cut.
+fn shown_values(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 8,
+        "items": {"type": "string", "maxLength": 256},
+    })
+}

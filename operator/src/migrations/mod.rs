@@ -1,0 +1,271 @@
+//! ZoneMigrations: zones that move here from another DNS, kept the same on both sides, and compared all the time.
+//!
+//! ```text
+//! ZoneMigration ──▶ Controller ──a worker each──▶ legacy: SOA, transfer, UPDATE
+//!                       │   ▲                 └─▶ DNSRecords, applied as any other
+//!    serials of legacy  ▼   │ the world
+//!                     engine
+//! ```
+//!
+//! What is to be done follows from what the spec asks and what is seen, never from a step that was reached: everything can
+//! be turned on, off and back at any time. The one thing that is remembered is what both sides agreed on last, because
+//! without it nobody can tell who changed; it is kept in ConfigMaps ([`agreed`]).
+//!
+//! A worker a migration, each a task of its own: one whose legacy is slow or lies delays no other. They look at the world as
+//! the engine knows it, which is asked for twice a second and shared.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`scope`] | what counts as a difference. Pure |
+//! | [`agreed`] | what both agreed on last. Pure |
+//! | [`merge`] | what is apart, and who changed. Pure |
+//! | [`doubt`] | whether what legacy says can be believed. Pure |
+//! | [`prefer`] | how a person settles what is apart. Pure |
+//! | `candidates` | what is to be written here. Pure |
+//! | `updates` | what is to be written there. Pure |
+//! | `memory` | what a worker remembers between two looks. Pure |
+//! | `status`, [`lists`] | what people are told. Pure |
+//! | `worker` | one migration at work |
+//! | [`writing`] | requests to the API server |
+
+pub mod agreed;
+mod candidates;
+pub mod doubt;
+pub mod lists;
+mod memory;
+pub mod merge;
+pub mod prefer;
+pub mod scope;
+mod status;
+mod updates;
+mod worker;
+pub mod writing;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::{ApiResource, DynamicObject};
+use kube::{Api, Client};
+use port53_client::watch::{Follower, Told, What};
+use port53_crds::{ZoneMigration, ZoneMigrationStatus};
+use port53_zone::Name;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::admission::{World, Worlds};
+use crate::election::Standing;
+use crate::index::{Kept, Key, Shelf, parse};
+use worker::{Shared, Worker};
+
+/// How often the world is asked for while there is a migration.
+const BEAT: Duration = Duration::from_millis(500);
+/// Records on their way at the same time, of all migrations: what an API server takes without putting others off.
+const RECORDS_AT_A_TIME: usize = 48;
+/// Messages on their way from the watch.
+const QUEUE: usize = 1024;
+
+/// The serials of zones at legacy, which those here must be above.
+pub type Serials = watch::Sender<BTreeMap<Name, u32>>;
+
+/// What a worker is told of its migration.
+#[derive(Clone, Debug)]
+struct Orders {
+    migration: Arc<ZoneMigration>,
+    /// An older migration that has the same Zone.
+    other: Option<String>,
+    /// The status that it had when the worker began.
+    before: Option<ZoneMigrationStatus>,
+}
+
+/// See the module.
+pub struct Controller {
+    client: Client,
+    own: String,
+    worlds: Worlds,
+    serials: Serials,
+    migrations: Shelf<ZoneMigration>,
+    workers: BTreeMap<Key, Running>,
+    world: watch::Sender<Option<Arc<World>>>,
+    lost: Option<String>,
+    /// Whether what is kept of migrations that went may be there.
+    is_to_sweep: bool,
+}
+
+/// A worker, and the object that it is for.
+struct Running {
+    uid: Option<String>,
+    orders: watch::Sender<Orders>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Kept for ZoneMigration {
+    type Status = ZoneMigrationStatus;
+
+    fn read(object: DynamicObject) -> Result<(Self, Option<ZoneMigrationStatus>), String> {
+        let mut migration: ZoneMigration = parse(object)?;
+        let status = migration.status.take();
+        migration.metadata.managed_fields = None;
+        // It changes with each status.
+        migration.metadata.resource_version = None;
+        Ok((migration, status))
+    }
+
+    fn uid(&self) -> Option<&str> {
+        self.metadata.uid.as_deref()
+    }
+}
+
+impl Controller {
+    /// A controller that knows nothing yet. `own` is the operator's namespace; `worlds` asks the engine, `serials` tells it.
+    pub fn new(client: Client, own: &str, worlds: Worlds, serials: Serials) -> Self {
+        Controller {
+            client,
+            own: own.to_owned(),
+            worlds,
+            serials,
+            migrations: Shelf::default(),
+            workers: BTreeMap::new(),
+            world: watch::Sender::new(None),
+            lost: None,
+            is_to_sweep: true,
+        }
+    }
+
+    /// Works until it is told to leave, or nothing more can be heard.
+    pub async fn run(mut self, streaming_list: bool, standing: Standing, leave: CancellationToken) {
+        let (messages, mut received) = mpsc::channel(QUEUE);
+        let api = Api::all_with(self.client.clone(), &ApiResource::erase::<ZoneMigration>(&()));
+        let follower = Follower { streaming_list, ..Follower::new(api, (), messages) };
+        let _following = AbortOnDropHandle::new(tokio::spawn(follower.run()));
+        let permits = Arc::new(Semaphore::new(RECORDS_AT_A_TIME));
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                told = received.recv() => match told {
+                    Some(Told { what, .. }) => self.hear(what),
+                    None => return,
+                },
+                _ = beat.tick() => self.ask_for_the_world().await,
+                () = leave.cancelled() => return,
+            }
+            while let Ok(Told { what, .. }) = received.try_recv() {
+                self.hear(what);
+            }
+            if !*standing.leads.borrow() || standing.fence.is_closed() {
+                self.workers.clear();
+                continue;
+            }
+            if self.migrations.is_whole() {
+                self.see_to_workers(&standing, &permits);
+            }
+        }
+    }
+
+    fn hear(&mut self, what: What) {
+        match &what {
+            // Once for each reason: it is tried again every few seconds.
+            What::Lost(trouble) if self.lost.as_ref() != Some(&trouble.why) => {
+                tracing::warn!(
+                    "cannot follow zonemigrations: {}; what they say stays as it was",
+                    trouble.why
+                );
+                self.lost = Some(trouble.why.clone());
+            }
+            What::Following => self.lost = None,
+            What::Deleted(_) | What::Listed => self.is_to_sweep = true,
+            _ => {}
+        }
+        self.migrations.note(what);
+    }
+
+    async fn ask_for_the_world(&mut self) {
+        if self.migrations.is_empty() {
+            return;
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.worlds.send(answer).await.is_err() {
+            return;
+        }
+        if let Ok(Some(world)) = answered.await {
+            self.world.send_replace(Some(Arc::new(world)));
+        }
+    }
+
+    /// A worker for each migration that is there, told what it says now.
+    fn see_to_workers(&mut self, standing: &Standing, permits: &Arc<Semaphore>) {
+        let there: BTreeMap<Key, Orders> = self.orders();
+        let is_right = |key: &Key, running: &mut Running| {
+            there.get(key).is_some_and(|orders| orders.migration.metadata.uid == running.uid)
+        };
+        self.workers.retain(is_right);
+        self.forget_serials(&there);
+        for (key, orders) in there {
+            if let Some(running) = self.workers.get(&key) {
+                running.orders.send_if_modified(|before| {
+                    let is_other =
+                        !Arc::ptr_eq(&before.migration, &orders.migration) || before.other != orders.other;
+                    if is_other {
+                        *before = orders;
+                    }
+                    is_other
+                });
+                continue;
+            }
+            let shared = Shared {
+                client: self.client.clone(),
+                own: self.own.clone(),
+                fence: standing.fence.clone(),
+                permits: permits.clone(),
+                serials: self.serials.clone(),
+            };
+            let uid = orders.migration.metadata.uid.clone();
+            let (orders, told) = watch::channel(orders);
+            let worker = Worker::new(shared, told, self.world.subscribe());
+            let task = AbortOnDropHandle::new(tokio::spawn(worker.run()));
+            self.workers.insert(key, Running { uid, orders, _task: task });
+        }
+        if std::mem::take(&mut self.is_to_sweep) {
+            let uids = self.migrations.iter().filter_map(|(_, migration)| migration.metadata.uid.clone());
+            let sweeping = writing::sweep(self.client.clone(), self.own.clone(), uids.collect());
+            tokio::spawn(async move {
+                if let Err(error) = sweeping.await {
+                    tracing::debug!("what is kept of a migration that went stays for now: {error}");
+                }
+            });
+        }
+    }
+
+    /// What each migration says. Of several for one Zone the oldest counts, then the one whose name comes first.
+    fn orders(&self) -> BTreeMap<Key, Orders> {
+        let mut first: BTreeMap<(&str, &str), (i64, &Key)> = BTreeMap::new();
+        let going = |migration: &ZoneMigration| migration.metadata.deletion_timestamp.is_some();
+        for (key, migration) in self.migrations.iter().filter(|(_, migration)| !going(migration)) {
+            let age = migration.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
+            let of = (key.0.as_str(), migration.spec.zone_ref.name.as_str());
+            let one = first.entry(of).or_insert((age, key));
+            *one = (*one).min((age, key));
+        }
+        let all = self.migrations.iter().filter(|(_, migration)| !going(migration));
+        let orders = all.map(|(key, migration)| {
+            let of = (key.0.as_str(), migration.spec.zone_ref.name.as_str());
+            let other = first.get(&of).filter(|(_, first)| *first != key).map(|(_, first)| first.1.clone());
+            let before = self.migrations.status(key).cloned();
+            (key.clone(), Orders { migration: migration.clone(), other, before })
+        });
+        orders.collect()
+    }
+
+    /// Serials of zones that are no longer migrated do not count any more.
+    fn forget_serials(&self, there: &BTreeMap<Key, Orders>) {
+        if there.is_empty() {
+            self.serials.send_if_modified(|serials| {
+                let is_other = !serials.is_empty();
+                serials.clear();
+                is_other
+            });
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The status of a migration: what `kubectl get zmig` and `kubectl wait` are told. Pure.
+
+use k8s_openapi::jiff::Timestamp;
+use port53_crds::{
+    ChangedSide, ConditionType, DifferenceKind, DualWrite, LegacySeen, MigrationPhase, RRsetDifference,
+    Reason, Reject, Status, ZoneMigration, ZoneMigrationStatus, condition, set_condition,
+};
+use port53_zone::{RRset, name, rdata};
+
+use super::candidates;
+use super::doubt::Size;
+use super::merge::{Apart, Changed};
+
+/// Rejects and differences in a status.
+const SHOWN: usize = 20;
+/// Characters of one side of a difference, and of why it stays.
+const SHOWN_SIDE: usize = 512;
+
+/// What was seen of a migration.
+#[derive(Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) migration: &'a ZoneMigration,
+    /// Why nothing can be done at all, if so.
+    pub(super) trouble: Option<&'a (Reason, String)>,
+    /// How legacy answered last; nothing before it was asked.
+    pub(super) legacy: Option<Result<(), (Reason, String)>>,
+    /// The version of legacy that is believed.
+    pub(super) theirs: Option<Size>,
+    /// RRsets of it that count.
+    pub(super) of: usize,
+    /// Why a newer one is not.
+    pub(super) doubt: Option<&'a str>,
+    /// The serial that is published here.
+    pub(super) ours: Option<u32>,
+    /// What was looked at in full at least once since the start.
+    pub(super) is_compared: bool,
+    /// All that differs.
+    pub(super) apart: &'a [Apart],
+    /// What of it counts as a difference.
+    pub(super) differences: &'a [RRsetDifference],
+    pub(super) rejects: &'a [Reject],
+    /// Changes that wait to be written to legacy.
+    pub(super) waiting: usize,
+    /// What legacy said to a change that it refused.
+    pub(super) refused: Option<&'a str>,
+    /// The last request to compare that was carried out.
+    pub(super) compared: Option<&'a str>,
+    pub(super) now: Timestamp,
+}
+
+type Said = (ConditionType, Status, Reason, String);
+
+/// The status that a migration is to have. `before` is the one that it has.
+pub(super) fn status(seen: &Seen<'_>, before: Option<&ZoneMigrationStatus>) -> ZoneMigrationStatus {
+    let generation = seen.migration.metadata.generation.unwrap_or_default();
+    let said = [seen.reachable(), seen.backfilled(), seen.in_sync(), seen.dual_writing()];
+    let mut conditions = before.map(|before| before.conditions.clone()).unwrap_or_default();
+    let ready = seen.ready(&said);
+    for (type_, status, reason, message) in [ready].into_iter().chain(said.clone()) {
+        set_condition(&mut conditions, condition(type_, status, reason, message, generation, seen.now));
+    }
+    let backfilled =
+        seen.is_compared.then(|| format!("{}/{}", seen.of.saturating_sub(seen.missing()), seen.of));
+    ZoneMigrationStatus {
+        observed_generation: generation,
+        phase: Some(seen.phase(&said)),
+        legacy: seen.theirs.map(|size| LegacySeen { serial: size.serial, records: size.rrsets }),
+        backfilled,
+        rejected: seen.is_compared.then_some(seen.rejects.len() as u64),
+        rejects: seen.rejects.iter().take(SHOWN).map(candidates::shown).collect(),
+        inconsistent: seen.is_compared.then_some(seen.differences.len() as u64),
+        differences: seen.differences.iter().take(SHOWN).cloned().collect(),
+        waiting: (seen.migration.spec.dual_write != DualWrite::None).then_some(seen.waiting as u64),
+        compared: seen.compared.map(str::to_owned),
+        conditions,
+    }
+}
+
+impl Seen<'_> {
+    /// RRsets of legacy that are not here.
+    fn missing(&self) -> usize {
+        self.apart.iter().filter(|one| one.ours.is_none()).count()
+    }
+
+    fn reachable(&self) -> Said {
+        let (status, reason, message) = match (&self.legacy, self.theirs) {
+            (None, _) => (Status::Unknown, Reason::Pending, "legacy was not asked yet".to_owned()),
+            (Some(Err((reason, why))), _) => (Status::False, *reason, why.clone()),
+            (Some(Ok(())), Some(Size { serial, rrsets })) => {
+                (Status::True, Reason::Answered, format!("serial {serial} with {rrsets} RRsets"))
+            }
+            (Some(Ok(())), None) => (Status::True, Reason::Answered, "it answers".to_owned()),
+        };
+        (ConditionType::LegacyReachable, status, reason, message)
+    }
+
+    fn backfilled(&self) -> Said {
+        let rejected = self.rejects.len();
+        let missing = self.missing();
+        let (status, reason, message) = if !self.is_compared {
+            (Status::Unknown, Reason::Pending, "the zone was not transferred yet".to_owned())
+        } else if missing == 0 {
+            (Status::True, Reason::Complete, format!("all {} RRsets of legacy are here", self.of))
+        } else if missing <= rejected {
+            let message = format!(
+                "{} of {} RRsets of legacy are here; {rejected} are refused: see status.rejects",
+                self.of.saturating_sub(missing),
+                self.of
+            );
+            (Status::True, Reason::Rejected, message)
+        } else if self.migration.spec.backfill.is_none() {
+            let message = format!(
+                "{missing} of {} RRsets of legacy are not here, and spec.backfill does not ask for them",
+                self.of
+            );
+            (Status::False, Reason::NotWanted, message)
+        } else {
+            let message =
+                format!("{} of {} RRsets of legacy are here", self.of.saturating_sub(missing), self.of);
+            (Status::False, Reason::InProgress, message)
+        };
+        (ConditionType::Backfilled, status, reason, message)
+    }
+
+    fn in_sync(&self) -> Said {
+        let (status, reason, message) = match (self.doubt, self.theirs, self.ours) {
+            (Some(doubt), ..) => {
+                let message = format!("what legacy says is not believed, and nothing of it is used: {doubt}");
+                (Status::Unknown, Reason::LegacyImplausible, message)
+            }
+            (None, Some(theirs), Some(ours))
+                if self.is_compared && self.migration.spec.compare.serial && ours != theirs.serial =>
+            {
+                let message = format!("serial {ours} is published here and {} at legacy", theirs.serial);
+                (Status::False, Reason::Differences, message)
+            }
+            (None, Some(theirs), Some(ours)) if self.is_compared && self.apart.is_empty() => {
+                let message = format!(
+                    "{} RRsets are the same at serial {ours} here and {} at legacy",
+                    self.of, theirs.serial
+                );
+                (Status::True, Reason::Equal, message)
+            }
+            (None, Some(_), Some(_)) if self.is_compared => {
+                (Status::False, Reason::Differences, self.difference())
+            }
+            _ => (Status::Unknown, Reason::Pending, "they were not compared yet".to_owned()),
+        };
+        (ConditionType::InSync, status, reason, message)
+    }
+
+    fn difference(&self) -> String {
+        let first = self.differences.first().map(|first| {
+            let kept = first.kept.as_ref().map(|kept| format!(" ({kept})")).unwrap_or_default();
+            format!(", the first is {} {}{kept}", first.name, first.type_)
+        });
+        format!(
+            "{} RRsets differ, {} of them seen twice{}",
+            self.apart.len(),
+            self.differences.len(),
+            first.unwrap_or_default()
+        )
+    }
+
+    fn dual_writing(&self) -> Said {
+        let (status, reason, message) = match (self.migration.spec.dual_write, self.refused) {
+            (DualWrite::None, _) => (Status::False, Reason::NotWanted, "spec.dualWrite is None".to_owned()),
+            (DualWrite::Async, Some(refused)) => (Status::False, Reason::LegacyRefused, refused.to_owned()),
+            (DualWrite::Async, None) if !self.is_compared => {
+                (Status::Unknown, Reason::Pending, "they were not compared yet".to_owned())
+            }
+            (DualWrite::Async, None) if self.waiting > 0 => (
+                Status::True,
+                Reason::Waiting,
+                format!("{} changes wait to be written to legacy", self.waiting),
+            ),
+            (DualWrite::Async, None) => {
+                (Status::True, Reason::Written, "what changes on one side is written to the other".to_owned())
+            }
+        };
+        (ConditionType::DualWriting, status, reason, message)
+    }
+
+    /// What is asked for is so.
+    fn ready(&self, said: &[Said]) -> Said {
+        let type_ = ConditionType::Ready;
+        if let Some((reason, why)) = self.trouble {
+            return (type_, Status::False, *reason, why.clone());
+        }
+        let is_wanted = |condition: ConditionType| match condition {
+            ConditionType::Backfilled => self.migration.spec.backfill.is_some(),
+            ConditionType::DualWriting => self.migration.spec.dual_write != DualWrite::None,
+            // What is refused here is not the same on both sides, and is listed.
+            ConditionType::InSync => {
+                let only_rejects =
+                    !self.migration.spec.compare.serial && self.apart.len() <= self.rejects.len();
+                !only_rejects || !self.is_compared || self.doubt.is_some()
+            }
+            _ => true,
+        };
+        match said.iter().find(|(condition, status, ..)| is_wanted(*condition) && *status != Status::True) {
+            Some((_, status, reason, message)) => (type_, *status, *reason, message.clone()),
+            None => (type_, Status::True, Reason::Equal, "all that the spec asks for is so".to_owned()),
+        }
+    }
+
+    fn phase(&self, said: &[Said]) -> MigrationPhase {
+        let is = |type_: ConditionType| {
+            said.iter().any(|(one, status, ..)| *one == type_ && *status == Status::True)
+        };
+        if !self.is_compared {
+            MigrationPhase::Waiting
+        } else if is(ConditionType::DualWriting) {
+            MigrationPhase::DualWriting
+        } else if self.migration.spec.backfill.is_some() && !is(ConditionType::Backfilled) {
+            MigrationPhase::Backfilling
+        } else {
+            MigrationPhase::Comparing
+        }
+    }
+}
+
+/// What is apart, as it is listed.
+pub(super) fn difference(apart: &Apart, since: Timestamp, kept: Option<&str>) -> RRsetDifference {
+    let kind = match (&apart.ours, &apart.theirs) {
+        (None, _) => DifferenceKind::MissingHere,
+        (_, None) => DifferenceKind::MissingThere,
+        (Some(ours), Some(theirs)) => {
+            let mut with_ttl = ours.clone();
+            with_ttl.ttl = theirs.ttl;
+            if with_ttl.says_the_same_as(theirs) { DifferenceKind::TTL } else { DifferenceKind::Values }
+        }
+    };
+    let cut = |text: String| text.chars().take(SHOWN_SIDE).collect::<String>();
+    RRsetDifference {
+        name: name::display(&apart.name),
+        type_: rdata::display_rtype(apart.rtype),
+        kind,
+        port53: apart.ours.as_ref().map(|rrset| cut(text(rrset))),
+        legacy: apart.theirs.as_ref().map(|rrset| cut(text(rrset))),
+        changed: match apart.changed {
+            Changed::Port53 => ChangedSide::Port53,
+            Changed::Legacy => ChangedSide::Legacy,
+            Changed::Both => ChangedSide::Both,
+        },
+        since: since.to_string(),
+        kept: kept.map(|kept| cut(kept.to_owned())),
+    }
+}
+
+/// `300 192.0.2.1, 192.0.2.2`.
+fn text(rrset: &RRset) -> String {
+    let values: Vec<String> = rrset.values().iter().map(|value| rdata::display(rrset.rtype, value)).collect();
+    format!("{} {}", rrset.ttl, values.join(", "))
+}

@@ -1,0 +1,314 @@
+//! One migration at work: looks at both sides, brings over what is to be brought over, and says how far it is.
+//!
+//! ```text
+//! legacy ──SOA, IXFR, AXFR──▶ believed? ──▶ apart, and who changed ──▶ DNSRecords applied here
+//! world  ──what is published─────────────▶        │                └─▶ UPDATE there, read back
+//!                                                 └─▶ what both agreed on is kept; status, lists
+//! ```
+//!
+//! A turn begins when something may have changed: the spec, what is published, what is due. It does what can be done now
+//! and never waits for what it has begun: that shows in a later turn. Nothing is remembered that cannot be found again, so
+//! a worker may end anywhere.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | `mod` | a turn |
+//! | `look` | asks legacy, and believes it or not |
+//! | `bring` | writes here |
+//! | `send` | writes there |
+//! | `report` | tells people |
+
+mod bring;
+mod look;
+mod report;
+mod send;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use port53_crds::{
+    PREFER_ANNOTATION, RRsetDifference, Reason, Reject, Zone, ZoneMigration, ZoneMigrationStatus,
+    parse_duration,
+};
+use port53_legacy::Version;
+use port53_secondaries::keys::Key as TsigKey;
+use port53_zone::content::Content;
+use port53_zone::name;
+use tokio::sync::{Semaphore, watch};
+
+use super::agreed::Agreed;
+use super::memory::Memory;
+use super::merge::{Apart, apart};
+use super::prefer::Prefer;
+use super::scope::Scope;
+use super::{Orders, Serials, writing};
+use crate::admission::World;
+use crate::election::Fence;
+use crate::objects::ObjectRef;
+use crate::stages::Published;
+
+/// Records or updates that are written in one turn, so that a status comes between.
+const AT_ONCE: usize = 2_000;
+/// Least time between two looks at legacy, whatever a spec says.
+const LEAST_POLL: Duration = Duration::from_secs(1);
+/// Characters of the name of a migration: what is kept beside it has longer ones.
+const LONGEST_NAME: usize = 200;
+
+/// What all workers have.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) client: Client,
+    /// The operator's namespace.
+    pub(super) own: String,
+    pub(super) fence: Fence,
+    /// Records on their way at the same time, of all migrations.
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) serials: Serials,
+}
+
+/// See the module.
+pub(super) struct Worker {
+    shared: Shared,
+    orders: watch::Receiver<Orders>,
+    worlds: watch::Receiver<Option<Arc<World>>>,
+    memory: Memory,
+    /// Nothing before it was read.
+    agreed: Option<Agreed>,
+    theirs: Option<Version>,
+    /// RRsets of it that count.
+    counted: usize,
+    legacy: Option<Result<(), (Reason, String)>>,
+    doubt: Option<String>,
+    polled: Option<Instant>,
+    transferred: Option<Instant>,
+    key: Option<(Instant, Arc<TsigKey>)>,
+    compared: Option<String>,
+    rejects: Vec<Reject>,
+    differences: Vec<RRsetDifference>,
+    /// The lists as they were written.
+    listed: [Option<u64>; 2],
+    said: Option<ZoneMigrationStatus>,
+}
+
+/// What a turn works with.
+struct Turn {
+    migration: Arc<ZoneMigration>,
+    world: Arc<World>,
+    zone: Arc<Zone>,
+    scope: Scope,
+    published: Option<Published>,
+    ours: Content,
+}
+
+impl Worker {
+    pub(super) fn new(
+        shared: Shared,
+        orders: watch::Receiver<Orders>,
+        worlds: watch::Receiver<Option<Arc<World>>>,
+    ) -> Self {
+        let said = orders.borrow().before.clone();
+        let compared = said.as_ref().and_then(|said| said.compared.clone());
+        Worker {
+            shared,
+            orders,
+            worlds,
+            memory: Memory::default(),
+            agreed: None,
+            theirs: None,
+            counted: 0,
+            legacy: None,
+            doubt: None,
+            polled: None,
+            transferred: None,
+            key: None,
+            compared,
+            rejects: Vec::new(),
+            differences: Vec::new(),
+            listed: [None, None],
+            said,
+        }
+    }
+
+    /// Works until it is dropped.
+    pub(super) async fn run(mut self) {
+        loop {
+            let due = self.turn().await;
+            let orders_changed = self.orders.changed();
+            let worlds_changed = self.worlds.changed();
+            tokio::select! {
+                changed = orders_changed => if changed.is_err() { return },
+                changed = worlds_changed => if changed.is_err() { return },
+                () = tokio::time::sleep_until(due.into()) => {}
+            }
+        }
+    }
+
+    /// Does what can be done now. Says when to look again though nothing was told.
+    async fn turn(&mut self) -> Instant {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
+        let orders = self.orders.borrow_and_update().clone();
+        let request = self.request(&orders.migration);
+        if request.is_some() {
+            // Who asks has perhaps just seen what is newer than the world that is known.
+            let _ = self.worlds.changed().await;
+        }
+        let Some(world) = self.worlds.borrow_and_update().clone() else { return later };
+        if self.shared.fence.is_closed() {
+            return later;
+        }
+        let turn = match turn_of(&orders, world) {
+            Ok(turn) => turn,
+            Err(trouble) => {
+                self.report(&orders.migration, Some(&trouble), None, &[], None).await;
+                return later;
+            }
+        };
+        if self.agreed.is_none() && !self.read_agreed(&turn).await {
+            return later;
+        }
+        self.look(&turn, request.is_some()).await;
+        self.act(&turn).await;
+        if request.is_some() {
+            // Seen twice, with nothing changed between: what was found is looked at again.
+            self.look_once(&turn, false).await;
+            self.compared = request;
+            self.act(&turn).await;
+        }
+        let poll = self.poll_interval(&turn.migration);
+        let next_poll = self.polled.map_or(now, |polled| polled + poll);
+        self.memory
+            .next_try()
+            .into_iter()
+            .chain([next_poll])
+            .min()
+            .unwrap_or(later)
+            .max(now + Duration::from_millis(50))
+    }
+
+    async fn read_agreed(&mut self, turn: &Turn) -> bool {
+        let uid = turn.migration.metadata.uid.clone().unwrap_or_default();
+        match writing::read_agreed(&self.shared.client, &self.shared.own, &uid).await {
+            Ok(agreed) => {
+                self.agreed = Some(agreed);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(
+                    zone = name::display(&turn.scope.apex),
+                    "what was agreed on cannot be read: {error}"
+                );
+                false
+            }
+        }
+    }
+
+    /// Brings over what is to be brought over, and says how far it is.
+    async fn act(&mut self, turn: &Turn) {
+        let (Some(theirs), Some(mut agreed)) = (self.theirs.clone(), self.agreed.take()) else {
+            return self.report(&turn.migration, None, Some(turn), &[], None).await;
+        };
+        let seen_there = self.memory.seen_there(&theirs.content).unwrap_or_else(|error| {
+            tracing::error!(
+                zone = name::display(&turn.scope.apex),
+                "what was read back cannot be held: {error}"
+            );
+            theirs.content.clone()
+        });
+        let found = apart(&turn.ours, &seen_there, &turn.scope, &agreed);
+        self.memory.note(&turn.ours, &found, &turn.scope, &mut agreed, Timestamp::now());
+        let uid = turn.migration.metadata.uid.clone().unwrap_or_default();
+        let whose = writing::key_of(&turn.migration);
+        let written =
+            writing::write_agreed(&self.shared.client, &self.shared.own, &uid, &whose, &mut agreed).await;
+        self.agreed = Some(agreed);
+        if let Err(error) = written {
+            // What is written to either side next must find what was agreed on before.
+            tracing::warn!(
+                zone = name::display(&turn.scope.apex),
+                "what was agreed on cannot be kept: {error}"
+            );
+            return self.report(&turn.migration, None, Some(turn), &found, None).await;
+        }
+        let prefer = annotation(&turn.migration, PREFER_ANNOTATION).map(Prefer::parse);
+        let prefer = match prefer {
+            Some(Err(why)) => {
+                let trouble = (Reason::InvalidSpec, format!("annotation {PREFER_ANNOTATION}: {why}"));
+                return self.report(&turn.migration, Some(&trouble), Some(turn), &found, None).await;
+            }
+            Some(Ok(prefer)) => Some(prefer),
+            None => None,
+        };
+        let mut kept = Vec::new();
+        self.bring_here(turn, &theirs, &found, prefer.as_ref(), &mut kept).await;
+        let waiting = self.write_there(turn, &found, prefer.as_ref()).await;
+        self.list_differences(&found, &kept);
+        self.settle_preference(turn, &found, prefer.as_ref()).await;
+        self.report(&turn.migration, None, Some(turn), &found, Some(waiting)).await;
+    }
+
+    /// Takes the preference of a person away, once nothing that it is about is apart but what cannot be settled.
+    async fn settle_preference(&mut self, turn: &Turn, found: &[Apart], prefer: Option<&Prefer>) {
+        let Some(prefer) = prefer else { return };
+        let is_open = |one: &&Apart| prefer.is_about(one) && self.memory.said(&one.name).is_none();
+        if found.iter().filter(is_open).count() > self.rejects.len() {
+            return;
+        }
+        if let Err(error) =
+            writing::take_annotation(&self.shared.client, &turn.migration, PREFER_ANNOTATION).await
+        {
+            tracing::debug!("an annotation stays for now: {error}");
+        }
+    }
+
+    fn poll_interval(&self, migration: &ZoneMigration) -> Duration {
+        parse_duration(&migration.spec.compare.poll).unwrap_or(Duration::from_secs(10)).max(LEAST_POLL)
+    }
+}
+
+fn turn_of(orders: &Orders, world: Arc<World>) -> Result<Turn, (Reason, String)> {
+    let migration = orders.migration.clone();
+    let (namespace, name) = writing::key_of(&migration);
+    if name.len() > LONGEST_NAME {
+        let why =
+            format!("its name has more than {LONGEST_NAME} characters: create another with a shorter one");
+        return Err((Reason::InvalidSpec, why));
+    }
+    if let Some(other) = &orders.other {
+        let why = format!("ZoneMigration {other} has this Zone: delete one of them");
+        return Err((Reason::AlreadyMigrated, why));
+    }
+    let zone_name = &migration.spec.zone_ref.name;
+    let is_it = |zone: &&Arc<Zone>| {
+        zone.metadata.namespace.as_deref() == Some(&namespace)
+            && zone.metadata.name.as_ref() == Some(zone_name)
+    };
+    let Some(zone) = world.objects.zones.iter().find(is_it).cloned() else {
+        let why = format!("there is no Zone {namespace}/{zone_name}: create it, or correct spec.zoneRef");
+        return Err((Reason::ZoneNotFound, why));
+    };
+    let apex = name::parse_absolute(&zone.spec.domain).map_err(|error| {
+        (Reason::ZoneNotAccepted, format!("spec.domain of Zone {namespace}/{zone_name} {error}"))
+    })?;
+    let is_held = |published: &&Published| {
+        published.holder == ObjectRef::Zone { namespace: namespace.clone(), name: zone_name.clone() }
+    };
+    let published = world.published.get(&apex).filter(is_held).cloned();
+    if published.is_none() && world.published.contains_key(&apex) {
+        let why = format!("another Zone holds {}: see its conditions", zone.spec.domain);
+        return Err((Reason::ZoneNotAccepted, why));
+    }
+    let ours = match &published {
+        Some(published) => published.content.clone(),
+        None => Content::empty(apex.clone(), world.settings.salt),
+    };
+    let compare = &migration.spec.compare;
+    let scope = Scope { apex, apex_ns: compare.apex_ns };
+    Ok(Turn { migration, world, zone, scope, published, ours })
+}
+
+fn annotation<'m>(migration: &'m ZoneMigration, name: &str) -> Option<&'m str> {
+    migration.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+}

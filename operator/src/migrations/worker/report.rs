@@ -1,0 +1,129 @@
+//! Telling people: the status, the lists beside it, and events.
+
+use std::sync::Arc;
+
+use k8s_openapi::jiff::Timestamp;
+use port53_crds::{Reason, ZoneMigration, ZoneMigrationStatus};
+use port53_zone::name;
+
+use super::super::agreed::Place;
+use super::super::doubt::Size;
+use super::super::merge::Apart;
+use super::super::status::{self, Seen};
+use super::super::writing;
+use super::{Turn, Worker};
+use crate::cluster::events::{self, News};
+
+impl Worker {
+    pub(super) fn list_differences(&mut self, found: &[Apart], kept: &[(Place, String)]) {
+        let listed = found.iter().filter_map(|one| {
+            let since = self.memory.counts_since(one.place())?;
+            let kept = kept.iter().find(|(place, _)| *place == one.place()).map(|(_, why)| why.as_str());
+            let kept = kept.or_else(|| self.memory.said(&one.name));
+            Some(status::difference(one, since, kept))
+        });
+        self.differences = listed.collect();
+    }
+
+    /// Says how far it is, where that is something new.
+    pub(super) async fn report(
+        &mut self,
+        migration: &Arc<ZoneMigration>,
+        trouble: Option<&(Reason, String)>,
+        turn: Option<&Turn>,
+        found: &[Apart],
+        waiting: Option<usize>,
+    ) {
+        let refused = self.memory.any_said().map(|(name, said)| format!("{}: {said}", name::display(name)));
+        let seen = Seen {
+            migration,
+            trouble,
+            legacy: self.legacy.clone(),
+            theirs: self
+                .theirs
+                .as_ref()
+                .map(|theirs| Size { serial: theirs.soa.serial, rrsets: theirs.content.len() as u64 }),
+            of: self.counted,
+            doubt: self.doubt.as_deref(),
+            ours: turn.and_then(|turn| turn.published.as_ref()).map(|published| published.soa.serial),
+            is_compared: waiting.is_some(),
+            apart: found,
+            differences: &self.differences,
+            rejects: &self.rejects,
+            waiting: waiting.unwrap_or_default(),
+            refused: refused.as_deref(),
+            compared: self.compared.as_deref(),
+            now: Timestamp::now(),
+        };
+        let status = status::status(&seen, self.said.as_ref());
+        if waiting.is_some() {
+            self.write_lists(migration).await;
+        }
+        if self.said.as_ref() == Some(&status) || self.shared.fence.is_closed() {
+            return;
+        }
+        match writing::write_status(&self.shared.client, migration, &status).await {
+            Ok(()) => {
+                self.tell(migration, &status);
+                self.said = Some(status);
+            }
+            Err(error) => tracing::debug!("the status of a migration is not written yet: {error}"),
+        }
+    }
+
+    /// Events about what a person should notice: conditions that are other than they were.
+    pub(super) fn tell(&self, migration: &ZoneMigration, status: &ZoneMigrationStatus) {
+        let before = self.said.as_ref().map(|said| said.conditions.as_slice()).unwrap_or_default();
+        for condition in status.conditions.iter().filter(|condition| condition.type_ != "Ready") {
+            let was = before.iter().find(|before| before.type_ == condition.type_);
+            let is_news =
+                was.is_some_and(|was| (&was.status, &was.reason) != (&condition.status, &condition.reason));
+            if !is_news || condition.status == "Unknown" && condition.reason == Reason::Pending.as_str() {
+                continue;
+            }
+            let is_warning = condition.reason != Reason::NotWanted.as_str()
+                && condition.reason != Reason::InProgress.as_str()
+                && condition.status != "True";
+            let news = News {
+                is_warning,
+                action: "Migrate",
+                reason: format!("{}{}", condition.type_, condition.reason),
+                note: condition.message.clone(),
+            };
+            let uid = migration.metadata.uid.clone().unwrap_or_default();
+            let key = writing::key_of(migration);
+            tokio::spawn(events::tell(self.shared.client.clone(), "ZoneMigration", key, uid, news));
+        }
+    }
+
+    pub(super) async fn write_lists(&mut self, migration: &ZoneMigration) {
+        let (client, fence) = (&self.shared.client, &self.shared.fence);
+        let prints = [print_of(&self.rejects), print_of(&self.differences)];
+        for (which, print) in prints.into_iter().enumerate() {
+            let is_empty = [self.rejects.is_empty(), self.differences.is_empty()][which];
+            // Nothing was ever listed where there is nothing to list.
+            if self.listed[which] == Some(print)
+                || self.listed[which].is_none() && is_empty
+                || fence.is_closed()
+            {
+                continue;
+            }
+            let written = match which {
+                0 => writing::write_list(client, migration, "rejects", &self.rejects).await,
+                _ => writing::write_list(client, migration, "differences", &self.differences).await,
+            };
+            match written {
+                Ok(()) => self.listed[which] = Some(print),
+                Err(error) => tracing::warn!("a list of a migration is not written yet: {error}"),
+            }
+        }
+    }
+}
+
+/// Tells a list from another.
+fn print_of<T: serde::Serialize>(list: &[T]) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    serde_json::json!(list).to_string().hash(&mut hasher);
+    hasher.finish()
+}

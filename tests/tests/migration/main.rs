@@ -1,0 +1,37 @@
+//! Zones that move here from real servers: BIND, Knot, PowerDNS and NSD beside a real API server, the operator and two
+//! resolvers.
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `rig` | a zone at a legacy server, and its migration |
+//! | `backfill` | what legacy has comes here, but for what is refused |
+//! | `writes` | what changes on one side is written to the other; conflicts, refusals, outages |
+//! | `cli` | `port53 migration` |
+//! | `lies` | what legacy says and nobody should believe |
+
+mod backfill;
+mod cli;
+mod lies;
+mod rig;
+mod writes;
+
+use port53_tests::platform::{Platform, Programs, Settings};
+use std::sync::OnceLock;
+
+/// The platform of all tests that disturb nobody. Each has namespaces and domains of its own.
+fn shared() -> &'static Platform {
+    static SHARED: OnceLock<Platform> = OnceLock::new();
+    SHARED.get_or_init(|| Platform::start(programs(), settings()))
+}
+
+fn settings() -> Settings {
+    Settings { operator: vec!["--migrations".to_owned()], ..Settings::default() }
+}
+
+/// The programs, built with the tests.
+fn programs() -> Programs {
+    Programs {
+        operator: env!("CARGO_BIN_EXE_port53-operator-tested").into(),
+        resolver: env!("CARGO_BIN_EXE_port53-resolver-tested").into(),
+    }
+}

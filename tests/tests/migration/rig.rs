@@ -1,0 +1,158 @@
+//! A zone at a legacy server, and its migration.
+
+use port53_tests::legacy::{Holder, Legacy};
+use port53_tests::peer::Program;
+use port53_tests::platform::Platform;
+use port53_tests::{Zone, eventually, process};
+use serde_json::Value;
+use std::path::Path;
+
+/// See the module.
+pub(crate) struct Rig<'p> {
+    pub(crate) platform: &'p Platform,
+    pub(crate) legacy: Legacy,
+    pub(crate) namespace: String,
+    pub(crate) domain: String,
+}
+
+/// The name of the Zone and of its migration.
+pub(crate) const NAME: &str = "moving";
+
+impl<'p> Rig<'p> {
+    /// A zone with these records at a legacy server, and a Zone here without any.
+    pub(crate) fn new(platform: &'p Platform, program: Program, name: &str, records: &str) -> Self {
+        let (namespace, domain) = platform.place(name);
+        let text = zone_text(&domain, 1, records);
+        let legacy = Legacy::start(program, &[Zone { apex: &domain, text: &text }]);
+        let rig = Rig { platform, legacy, namespace, domain };
+        rig.bind_key();
+        rig.apply("Zone", "v1alpha1", &format!("domain: {}", rig.domain));
+        rig
+    }
+
+    /// Lets the operator read the Secret with the key.
+    fn bind_key(&self) {
+        let namespace = &self.namespace;
+        let (name, secret) = (Holder::Mover.name(), Holder::Mover.secret());
+        self.platform.apply(&format!(
+            "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: legacy, namespace: {namespace}}}\n\
+             stringData: {{secret: {secret}, name: {name}}}\n\
+             ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: legacy, namespace: {namespace}}}\n\
+             rules: [{{apiGroups: [''], resources: [secrets], resourceNames: [legacy], verbs: [list, watch]}}]\n\
+             ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: legacy, namespace: {namespace}}}\n\
+             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: legacy}}\n\
+             subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: 'system:serviceaccount:port53:operator'}}]\n"
+        ));
+    }
+
+    fn apply(&self, kind: &str, version: &str, spec: &str) {
+        self.platform.apply(&format!(
+            "apiVersion: port53.dev/{version}\nkind: {kind}\nmetadata: {{name: {NAME}, namespace: {}}}\nspec: {{{spec}}}\n",
+            self.namespace
+        ));
+    }
+
+    /// Applies the migration, with more in its spec.
+    pub(crate) fn migrate(&self, more: &str) {
+        let address = self.legacy.address();
+        self.apply(
+            "ZoneMigration",
+            "v1alpha1",
+            &format!(
+                "zoneRef: {{name: {NAME}}}, legacy: {{addresses: ['{address}'], tsigSecretRef: {{name: legacy}}}}, \
+                 compare: {{poll: 1s}}, {more}"
+            ),
+        );
+    }
+
+    /// Waits for a condition of the migration.
+    #[track_caller]
+    pub(crate) fn comes_to(&self, expected: &str) -> String {
+        self.platform.comes_to("zonemigration", &self.namespace, NAME, expected)
+    }
+
+    /// The status of the migration.
+    pub(crate) fn status(&self) -> Value {
+        let object = self.platform.get("zonemigration", &self.namespace, NAME);
+        object.map(|mut object| object["status"].take()).unwrap_or_default()
+    }
+
+    /// A DNSRecord of a team: `name` is that of the object, `spec` what it says.
+    pub(crate) fn record(&self, name: &str, spec: &str) {
+        self.platform.apply(&format!(
+            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {name}, namespace: {}}}\n\
+             spec: {{zoneRef: {{name: {NAME}}}, {spec}}}\n",
+            self.namespace
+        ));
+    }
+
+    /// The name of the DNSRecord that a migration makes of `owner` and `rtype`.
+    pub(crate) fn object(&self, owner: &str, rtype: &str) -> String {
+        let apex = port53_zone::name::parse_absolute(&self.domain).expect("a domain");
+        format!("{owner}-{rtype}.{}", port53_operator::convert::zone_object_name(&apex))
+    }
+
+    /// Deletes a DNSRecord.
+    pub(crate) fn delete(&self, object: &str) {
+        self.platform.kubectl(&format!("delete dnsrecord {object} -n {}", self.namespace));
+    }
+
+    /// What legacy answers, sorted: `kdig +short`.
+    pub(crate) fn there(&self, name: &str, rtype: &str) -> String {
+        let port = self.legacy.address().port().to_string();
+        let name = format!("{name}.{}", self.domain);
+        let arguments = ["@127.0.0.1", "-p", &port, "+tcp", "+short", "+retry=0", "+time=2", &name, rtype];
+        let answer = process::run("kdig", &arguments, Path::new("/"));
+        let mut lines: Vec<&str> = answer.stdout.lines().collect();
+        lines.sort_unstable();
+        lines.join(" ")
+    }
+
+    /// Waits until legacy answers so.
+    #[track_caller]
+    pub(crate) fn comes_to_be_there(&self, name: &str, rtype: &str, expected: &str) {
+        eventually(&format!("{name} {rtype} at {}", self.legacy.program()), || {
+            match self.there(name, rtype) {
+                said if said == expected => Ok(()),
+                said => Err(format!("{said}, not {expected}; {}; {}", self.status(), self.legacy.output())),
+            }
+        });
+    }
+
+    /// Waits until both resolvers answer so.
+    #[track_caller]
+    pub(crate) fn comes_to_be_here(&self, name: &str, rtype: &str, expected: &str) {
+        self.platform.come_to_say(&format!("{name}.{} {rtype}", self.domain), expected);
+    }
+
+    /// A change as the admin of legacy makes it: lines of `nsupdate`, with names relative to the zone as `@NAME`.
+    pub(crate) fn change_there(&self, lines: &str) {
+        self.legacy.change(&self.domain, &lines.replace("@DOMAIN", &self.domain));
+    }
+
+    /// Looks again until something holds of the status.
+    #[track_caller]
+    pub(crate) fn status_comes_to(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        eventually(what, || {
+            last = self.status();
+            if holds(&last) {
+                Ok(())
+            } else {
+                Err(format!(
+                    "{last}; {}",
+                    self.platform.operator_output().lines().rev().take(20).collect::<Vec<_>>().join("\n")
+                ))
+            }
+        });
+        last
+    }
+}
+
+/// A master file.
+pub(crate) fn zone_text(domain: &str, serial: u32, records: &str) -> String {
+    format!(
+        "$ORIGIN {domain}.\n$TTL 300\n@ SOA ns1.legacy.example. hostmaster.legacy.example. {serial} 3600 600 604800 60\n\
+         @ NS ns1.legacy.example.\n@ NS ns2.legacy.example.\n{records}"
+    )
+}

@@ -1,0 +1,146 @@
+//! What changes on one side is written to the other.
+
+use crate::rig::{NAME, Rig};
+use crate::{programs, settings, shared};
+use port53_tests::peer::Program;
+use port53_tests::platform::Platform;
+
+const ASYNC: &str = "backfill: {from: Transfer}, dualWrite: Async";
+
+/// Both ways, with each program that takes updates: created, changed, an alias for addresses, deleted.
+fn is_the_same_on_both_sides(program: Program, name: &str) {
+    let rig = Rig::new(shared(), program, name, "www A 192.0.2.1\nalias CNAME www\nthere A 192.0.2.9\n");
+    rig.migrate(ASYNC);
+    rig.comes_to("DualWriting=True Written");
+    rig.comes_to("InSync=True Equal");
+    // From here.
+    rig.record("new", "name: new, type: A, ttl: 60, values: ['192.0.2.7', '192.0.2.8']");
+    rig.comes_to_be_there("new", "A", "192.0.2.7 192.0.2.8");
+    rig.record("new", "name: new, type: A, ttl: 60, values: ['192.0.2.8']");
+    rig.comes_to_be_there("new", "A", "192.0.2.8");
+    rig.delete(&rig.object("alias", "cname"));
+    rig.record("alias", "name: alias, type: A, values: ['192.0.2.5']");
+    rig.comes_to_be_there("alias", "A", "192.0.2.5");
+    rig.delete("new");
+    rig.comes_to_be_there("new", "A", "");
+    // From there.
+    rig.change_there("update add more.@DOMAIN 60 A 192.0.2.20\nupdate delete there.@DOMAIN A");
+    rig.comes_to_be_here("more", "A", "NoError 192.0.2.20");
+    rig.comes_to_be_here("there", "A", "NXDomain");
+    rig.change_there("update delete more.@DOMAIN A\nupdate add more.@DOMAIN 90 A 192.0.2.21");
+    rig.comes_to_be_here("more", "A", "NoError 192.0.2.21");
+    rig.comes_to("InSync=True Equal");
+    rig.comes_to("Ready=True Equal");
+}
+
+#[test]
+fn bind_and_port53_are_kept_the_same() {
+    is_the_same_on_both_sides(Program::Bind, "dualbind");
+}
+
+#[test]
+fn knot_and_port53_are_kept_the_same() {
+    is_the_same_on_both_sides(Program::Knot, "dualknot");
+}
+
+#[test]
+fn powerdns_and_port53_are_kept_the_same() {
+    is_the_same_on_both_sides(Program::PowerDns, "dualpdns");
+}
+
+/// "nsd (AXFR only, so no dual writes: the API says so)".
+#[test]
+fn a_legacy_that_takes_no_updates_is_said_to() {
+    let rig = Rig::new(shared(), Program::Nsd, "noupdates", "www A 192.0.2.1\n");
+    rig.migrate(ASYNC);
+    rig.comes_to("InSync=True Equal");
+    rig.record("new", "name: new, type: A, values: ['192.0.2.7']");
+    // Our own publication is not held up.
+    rig.comes_to_be_here("new", "A", "NoError 192.0.2.7");
+    let message = rig.comes_to("DualWriting=False LegacyRefused");
+    assert!(message.contains("new."), "{message}");
+    let status = rig.status_comes_to("the refused change", |status| status["inconsistent"] == 1);
+    assert_eq!(status["waiting"], 1, "{status}");
+    assert!(
+        status["differences"][0]["kept"].as_str().is_some_and(|kept| kept.contains("NOTIMP")),
+        "{status}"
+    );
+}
+
+/// "Conflicts listed and never settled by last-writer-wins", and "fix by a named direction".
+#[test]
+fn what_both_sides_changed_is_for_a_person_to_settle() {
+    let platform = &Platform::start(programs(), settings());
+    let mut rig = Rig::new(platform, Program::Bind, "conflict", "www A 192.0.2.1\nother A 192.0.2.1\n");
+    rig.migrate(ASYNC);
+    rig.comes_to("InSync=True Equal");
+    // Both change while they cannot hear of each other.
+    rig.legacy.stop();
+    for (name, address) in [("www", "192.0.2.10"), ("other", "192.0.2.11")] {
+        rig.record(
+            &rig.object(name, "a"),
+            &format!("name: {name}, type: A, ttl: 300, values: ['{address}']"),
+        );
+        rig.comes_to_be_here(name, "A", &format!("NoError {address}"));
+    }
+    rig.comes_to("LegacyReachable=False Unreachable");
+    rig.migrate("backfill: {from: Transfer}, dualWrite: None");
+    rig.comes_to("DualWriting=False NotWanted");
+    rig.legacy.start_again();
+    rig.change_there("update delete www.@DOMAIN A\nupdate add www.@DOMAIN 300 A 192.0.2.20");
+    rig.change_there("update delete other.@DOMAIN A\nupdate add other.@DOMAIN 300 A 192.0.2.21");
+    rig.migrate(ASYNC);
+    let status = rig.status_comes_to("two conflicts", |status| status["inconsistent"] == 2);
+    let changed = |at: usize| status["differences"][at]["changed"].clone();
+    assert_eq!([changed(0), changed(1)], ["Both", "Both"], "{status}");
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.10");
+    assert_eq!(rig.there("www", "A"), "192.0.2.20");
+    let prefer = |what: &str| {
+        let annotation = format!("port53.dev/prefer={what}");
+        let done =
+            platform.cluster.kubectl(&["annotate", "zonemigration", NAME, "-n", &rig.namespace, &annotation]);
+        assert!(done.success, "{done:?}");
+    };
+    prefer(&format!("port53 other.{} A", rig.domain));
+    rig.comes_to_be_there("other", "A", "192.0.2.11");
+    rig.status_comes_to("one conflict", |status| status["inconsistent"] == 1);
+    port53_tests::eventually("the preference is spent", || {
+        let object = platform.get("zonemigration", &rig.namespace, NAME).unwrap_or_default();
+        match object["metadata"]["annotations"]["port53.dev/prefer"].as_str() {
+            None => Ok(()),
+            Some(left) => Err(left.to_owned()),
+        }
+    });
+    // Somebody else manages the object by now: what legacy has is not written over it, and it is said who.
+    prefer("legacy");
+    let status = rig.status_comes_to("who keeps it", |status| status["differences"][0]["kept"].is_string());
+    assert!(
+        status["differences"][0]["kept"].as_str().is_some_and(|kept| kept.contains("kubectl")),
+        "{status}"
+    );
+    assert_eq!(rig.there("www", "A"), "192.0.2.20");
+}
+
+/// "Retried with backoff through outages …, never holding up our own publication"; and a restarted operator knows what
+/// both agreed on.
+#[test]
+fn changes_wait_for_a_legacy_that_is_gone() {
+    let platform = &mut Platform::start(programs(), settings());
+    let mut rig = Rig::new(platform, Program::Knot, "outage", "www A 192.0.2.1\nold A 192.0.2.1\n");
+    rig.migrate(ASYNC);
+    rig.comes_to("InSync=True Equal");
+    rig.legacy.stop();
+    rig.record("new", "name: new, type: A, values: ['192.0.2.7']");
+    rig.comes_to_be_here("new", "A", "NoError 192.0.2.7");
+    rig.delete(&rig.object("old", "a"));
+    rig.comes_to_be_here("old", "A", "NXDomain");
+    rig.comes_to("LegacyReachable=False Unreachable");
+    let Rig { mut legacy, namespace, domain, .. } = rig;
+    platform.kill_operator();
+    platform.start_operator();
+    legacy.start_again();
+    let rig = Rig { platform, legacy, namespace, domain };
+    rig.comes_to_be_there("new", "A", "192.0.2.7");
+    rig.comes_to_be_there("old", "A", "");
+    rig.comes_to("InSync=True Equal");
+}
