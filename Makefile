@@ -83,7 +83,7 @@ differential: peers ## ours and the peers on real and generated zones, every dif
 	$(CARGO) run --release --quiet --package port53-tests --bin differential -- \
 		--seed $(SEED) --rounds $(ROUNDS) $(if $(ZONES),--real $(ZONES))
 
-# How long each target is fuzzed, and which: answer, master, slices, stream, manifest,
+# How long each target is fuzzed, and which: answer, master, slices, legacy, stream, manifest,
 # transfer.
 fuzz: SECONDS ?= 300
 TARGETS ?=

@@ -66,6 +66,9 @@ pub struct ZoneHeadSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "published::allowed")]
     pub transfer: Vec<String>,
+    /// While the zone moves here from a legacy DNS: who answers for it. Left out, every nameserver here does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarding: Option<Forwarding>,
 }
 
 /// Whether a published zone is served.
@@ -75,6 +78,43 @@ pub enum HeadState {
     Serving,
     /// It no longer is: questions for it are refused.
     Withdrawn,
+}
+
+/// Who answers for a zone that moves here from a legacy DNS: nameservers that are cut over by themselves, all others
+/// with what legacy says.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forwarding {
+    /// Where legacy answers, over UDP and TCP, such as 192.0.2.53:53 or [2001:db8::53]:53. The first is asked first. 1
+    /// to 8.
+    #[schemars(schema_with = "published::legacy_addresses")]
+    pub addresses: Vec<String>,
+    /// The nameservers, by their names in the NameserverSet, that answer by themselves. At most 26.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "published::cut_over")]
+    pub cut_over: Vec<String>,
+    /// Whether what is forwarded is answered here too, after the client has its answer, and both are compared.
+    #[serde(default)]
+    pub compare: bool,
+    /// Who answers when legacy does not in time.
+    pub otherwise: Otherwise,
+    /// How long legacy may take, in milliseconds. From 100 to 5000.
+    #[serde(default = "default_timeout")]
+    #[schemars(schema_with = "published::legacy_timeout")]
+    pub timeout_milliseconds: u32,
+}
+
+/// Who answers when a legacy DNS does not in time.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum Otherwise {
+    /// The nameserver that was asked, from what is published here.
+    Port53,
+    /// The same, unless it has what legacy last said to the same question, at most a day ago.
+    LastKnown,
+}
+
+fn default_timeout() -> u32 {
+    published::LEGACY_TIMEOUT
 }
 
 /// A version of a zone that is stored as slices, with all that is needed to read it.

@@ -155,6 +155,52 @@ pub(crate) fn allowed(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Milliseconds that a legacy DNS may take when a head does not say it, and the least and the most that it may say.
+pub const LEGACY_TIMEOUT: u32 = 1500;
+/// The least.
+pub const LEAST_LEGACY_TIMEOUT: u32 = 100;
+/// The most.
+pub const GREATEST_LEGACY_TIMEOUT: u32 = 5000;
+
+/// `spec.forwarding.addresses` of a head.
+pub(crate) fn legacy_addresses(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 8,
+        "x-kubernetes-list-type": "set",
+        "items": {
+            "type": "string",
+            "maxLength": 64,
+            "x-kubernetes-validations": [rule(
+                r"self.matches(r'^([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$')",
+                "not an address and a port: write 192.0.2.53:53 or [2001:db8::53]:53",
+            )],
+        },
+    })
+}
+
+/// `spec.forwarding.cutOver` of a head: names of nameservers.
+pub(crate) fn cut_over(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 26,
+        "x-kubernetes-list-type": "set",
+        "items": {"type": "string", "maxLength": 63},
+    })
+}
+
+/// `spec.forwarding.timeoutMilliseconds` of a head.
+pub(crate) fn legacy_timeout(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "integer",
+        "format": "int32",
+        "minimum": LEAST_LEGACY_TIMEOUT,
+        "maximum": GREATEST_LEGACY_TIMEOUT,
+        "default": LEGACY_TIMEOUT,
+    })
+}
+
 /// A number of 32 bits: a serial (RFC 1982) or seconds of a SOA.
 pub(crate) fn unsigned(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX})

@@ -28,6 +28,11 @@ fn master_files() {
 }
 
 #[test]
+fn legacies() {
+    run_all("legacy", port53_fuzz::legacy::run);
+}
+
+#[test]
 fn slices() {
     run_all("slices", port53_fuzz::slices::run);
 }

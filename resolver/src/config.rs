@@ -5,13 +5,16 @@
 
 mod answering;
 mod file;
+mod forwarding;
 mod given;
 mod transferring;
 
 pub use answering::AnsweringArguments;
-pub use given::{Command, Given};
+pub use forwarding::ForwardArguments;
+pub use given::{Command, Fallback, Given};
 pub use transferring::TransferArguments;
 
+use crate::forward;
 use crate::health::ASSEMBLY_GRACE;
 use crate::kubernetes::Source;
 use crate::metrics::ZONES_WITH_METRICS;
@@ -45,7 +48,7 @@ pub struct Arguments {
     #[arg(long, env = "PORT53_STREAMING_LIST", default_value = "false")]
     pub streaming_list: String,
     /// Directory of the disk cache
-    #[arg(long, env = "PORT53_CACHE_DIR", default_value = "/var/cache/port53")]
+    #[arg(long, env = "PORT53_CACHE_DIR", default_value = "/var/cache/port53", global = true)]
     pub cache_dir: PathBuf,
     /// Least time between two writes of the disk cache
     #[arg(long, env = "PORT53_CACHE_INTERVAL", default_value = "1s")]
@@ -105,6 +108,9 @@ pub struct Arguments {
     /// Zone transfers
     #[command(flatten)]
     pub transfer: TransferArguments,
+    /// Zones that move here from a legacy DNS
+    #[command(flatten)]
+    pub forward: ForwardArguments,
     /// On SIGTERM, leave when nothing has come for this long
     #[arg(long, env = "PORT53_DRAIN_QUIET", default_value = "5s")]
     pub drain_quiet: String,
@@ -158,6 +164,8 @@ pub struct Config {
     pub zone_metrics: usize,
     /// Zone transfers.
     pub transfer: transfer::Settings,
+    /// Zones that move here.
+    pub forward: forward::Settings,
     /// Directory of the TSIG keys.
     pub tsig_keys: Option<PathBuf>,
     /// Format of the log.
@@ -218,6 +226,7 @@ impl Arguments {
         let zone_metrics = wrong.number("--zone-metrics", &self.zone_metrics, 0, 10_000_000);
         let answering = self.answering.check(&mut wrong);
         let transfer = self.transfer.check(&mut wrong);
+        let forward = self.forward.check(&mut wrong);
         let log_format = match self.log_format.as_str() {
             "text" => LogFormat::Text,
             "json" => LogFormat::Json,
@@ -257,9 +266,11 @@ impl Arguments {
                     handshakes: handshakes.unwrap_or(tcp.handshakes),
                 },
                 proxies,
-                // Made when the program starts: keys and certificate are read from their files.
+                // Made when the program starts: keys and certificate are read from their files, and legacy is asked on
+                // its runtime.
                 transfers: Arc::default(),
                 certificate: None,
+                forwarder: None,
                 drain: Drain {
                     quiet: quiet.unwrap_or(drain.quiet),
                     most: most.unwrap_or(drain.most),
@@ -270,6 +281,7 @@ impl Arguments {
             assembly_grace: assembly_grace.unwrap_or(ASSEMBLY_GRACE),
             zone_metrics: zone_metrics.unwrap_or(ZONES_WITH_METRICS),
             transfer,
+            forward,
             tsig_keys: self.transfer.tsig_keys.filter(|path| !path.as_os_str().is_empty()),
             log_format,
             log: self.log,
@@ -384,7 +396,7 @@ impl Wrong {
     }
 }
 
-/// As Kubernetes takes it: a label of lower case (RFC 1123 §2.1).
+/// As Kubernetes takes it, and so names of nameservers: a label of lower case (RFC 1123 §2.1).
 fn is_namespace(text: &str) -> bool {
     let is_end = |octet: Option<&u8>| octet.is_some_and(|octet| *octet != b'-');
     let octets = text.as_bytes();
@@ -454,6 +466,9 @@ mod tests {
             "--transfer-allow=key:a..b,example.com",
             "--notify=192.0.2.1",
             "--transfers=0",
+            "--nameserver=NS 1",
+            "--forward-in-flight=0",
+            "--compare-ttls=no",
             "--log-format=xml",
         ])
         .expect_err("wrong");
@@ -476,6 +491,9 @@ mod tests {
             "--transfer-allow",
             "--notify",
             "--transfers",
+            "--nameserver",
+            "--forward-in-flight",
+            "--compare-ttls",
             "--log-format",
         ];
         assert_eq!(flags, expected, "{wrong:#?}");

@@ -131,6 +131,13 @@ impl Health {
                 notes.push(format!("source: lost ({why}); the last good content is served"))
             }
         }
+        if !self.publisher.forwarding_override().is_empty() {
+            notes.push(
+                "forwarding: an override says who answers, whatever heads say; port53-resolver fallback --release \
+                 ends it"
+                    .to_owned(),
+            );
+        }
         if let Some(failure) = self.disk.as_ref().and_then(|disk| disk.failure()) {
             notes.push(format!("disk cache: cannot be written ({failure}); a restart would need the source"));
         }

@@ -1,7 +1,8 @@
-//! `/livez`, `/readyz`, `/metrics`, on an address of their own.
+//! `/livez`, `/readyz`, `/metrics` and `/forwarding`, on an address of their own.
 //!
 //! `/readyz` is one line, and the whole detail with `?verbose`, as that of Kubernetes.
 
+use crate::forward;
 use crate::health::{Health, Report};
 use crate::metrics::Metrics;
 use axum::Router;
@@ -25,7 +26,11 @@ pub async fn serve(
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .with_state(metrics.health.clone());
-    let app = Router::new().route("/metrics", get(scrape)).with_state(metrics).merge(health);
+    let app = Router::new()
+        .route("/metrics", get(scrape))
+        .route("/forwarding", get(forwarding))
+        .with_state(metrics)
+        .merge(health);
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
@@ -53,6 +58,11 @@ fn text(report: &Report, verbose: bool) -> String {
         text.extend(report.notes.iter().map(|line| format!("[!] {line}\n")));
     }
     text
+}
+
+async fn forwarding(State(metrics): State<Metrics>) -> Response {
+    let body = format!("{}\n", forward::page(&metrics.publisher));
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 async fn scrape(State(metrics): State<Metrics>) -> Response {

@@ -17,6 +17,7 @@
 //! | [`serve`] | sockets, the UDP loop, connections over TCP, TLS, QUIC and HTTPS, the graceful stop |
 //! | [`limits`] | what is answered to whom: settings that may change, one gate a UDP thread |
 //! | [`transfer`] | zone transfers out, NOTIFY, TSIG |
+//! | [`forward`] | zones that move here: answers of a legacy DNS, and what ours would be |
 //! | [`disk`] | the cache of what is served, written behind and read at start |
 //! | [`traffic`] | counters, one set a thread |
 //! | [`health`] | when this process is ready, and the query it asks itself |
@@ -28,6 +29,7 @@
 
 pub mod config;
 pub mod disk;
+pub mod forward;
 pub mod health;
 pub mod http;
 pub mod kubernetes;

@@ -4,7 +4,10 @@
 //! [`crate::traffic`], zones by a setting, because a platform of ten thousand zones would otherwise make
 //! its monitoring the largest part of it.
 
+mod forwarding;
+
 use crate::disk::DiskStatus;
+use crate::forward::Forwarder;
 use crate::health::Health;
 use crate::kubernetes::KubernetesStatus;
 use crate::reload::ReloadStatus;
@@ -46,6 +49,8 @@ pub struct Metrics {
     pub reloads: Arc<ReloadStatus>,
     /// The certificate of the encrypted transports, when they are listened on.
     pub certificate: Option<Arc<Certificate>>,
+    /// Forwarding, where it is done.
+    pub forwarder: Option<Arc<Forwarder>>,
     /// How many zones have metrics of their own.
     pub zones_with_metrics: usize,
 }
@@ -312,7 +317,8 @@ impl Collector for Metrics {
         self.disk(&mut encoder)?;
         self.reloads(&mut encoder)?;
         self.kubernetes(&mut encoder)?;
-        self.transfers(&mut encoder)
+        self.transfers(&mut encoder)?;
+        self.forwarding(&mut encoder)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::{Command, Config, Given, LogFormat};
 use crate::disk::{self, DiskStatus};
+use crate::forward::{self, Forwarder, Override, follow_override};
 use crate::health::Health;
 use crate::http;
 use crate::kubernetes::{self, KubernetesStatus, Source};
@@ -36,9 +37,24 @@ pub fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if given.command == Some(Command::Config) {
-        print!("{}", given.to_file());
-        return ExitCode::SUCCESS;
+    match &given.command {
+        Some(Command::Config) => {
+            print!("{}", given.to_file());
+            return ExitCode::SUCCESS;
+        }
+        Some(Command::Fallback(fallback)) => {
+            return match forward::fall_back(&config.cache_dir, fallback) {
+                Ok(said) => {
+                    print!("{said}");
+                    ExitCode::SUCCESS
+                }
+                Err(wrong) => {
+                    eprintln!("error: {wrong}");
+                    ExitCode::FAILURE
+                }
+            };
+        }
+        None => {}
     }
     let set_log = start_log(&config);
     let result = tokio::runtime::Builder::new_multi_thread()
@@ -80,6 +96,11 @@ async fn serve_with(
     tracing::info!(?addresses, health = %health_listener.local_addr()?, "listening");
 
     let publisher = Publisher::new();
+    let forwarder = Forwarder::start(&publisher, config.serve.answering.clone(), config.forward);
+    match Override::read(&config.cache_dir) {
+        Ok(over) => drop(publisher.set_override(over)),
+        Err(why) => tracing::error!("the override of forwarding is not in effect: {why}"),
+    }
     let left = CancellationToken::new();
     let transfers = Arc::new(Transfers::new(config.transfer, Keys::default()));
     let keys = config.tsig_keys.as_deref().map(Directory::new);
@@ -96,6 +117,7 @@ async fn serve_with(
         disk.clone(),
     )?;
 
+    tokio::spawn(follow_override(publisher.clone(), config.cache_dir));
     let following = transfers.follow(&publisher, keys, left.clone())?;
 
     let kubernetes = config.source.map(|source| follow(source, &publisher, &transfers));
@@ -119,13 +141,14 @@ async fn serve_with(
         reloads,
         certificate: certificate.clone(),
         transfers: Some(transfers.clone()),
+        forwarder: Some(forwarder.clone()),
         zones_with_metrics: config.zone_metrics,
     };
     let endpoints = tokio::spawn(http::serve(health_listener, metrics, left.clone()));
     tokio::spawn(health.clone().probe(addresses, leave.clone()));
     tokio::spawn(give_up_clients(health.clone(), config.drain_ready, leave.clone()));
     tokio::spawn(tell_if_alone(publisher.clone(), config.serve.drain.is_alone.clone(), leave.clone()));
-    let settings = Settings { certificate, transfers, ..config.serve };
+    let settings = Settings { certificate, transfers, forwarder: Some(forwarder), ..config.serve };
     let ended = serve::run(listeners, publisher.zones(), settings, traffic, leave).await;
     health.serving_ended();
     writer.finish();

@@ -16,6 +16,9 @@
 //! Beside what is served it keeps a book of what health, metrics and the disk cache want to know. The
 //! book has a lock, which queries never take.
 
+mod forwarding;
+
+use crate::forward::Directory;
 use arc_swap::ArcSwap;
 use port53_zone::Name;
 use port53_zone::image::{Image, ZoneState, Zones};
@@ -48,6 +51,8 @@ struct Book {
     /// Versions that came since the follower last looked, none for a zone that was withdrawn. `None`: nobody
     /// follows.
     versions: Option<BTreeMap<Name, Vec<Arc<Image>>>>,
+    /// Who answers for zones that move here.
+    directory: Directory,
 }
 
 /// Versions of a zone kept for a follower that is behind; then the newest takes the place of the one before.
@@ -142,6 +147,7 @@ impl Publisher {
             unsaved: None,
             replaced: Vec::new(),
             versions: None,
+            directory: Directory::default(),
         };
         Publisher {
             shared: Arc::new(Shared {
@@ -190,7 +196,7 @@ impl Publisher {
         }
         let now = Instant::now();
         book.entries.insert(apex.clone(), Entry { image: None, known_since: now, updated: now });
-        self.swap(&mut book, |zones| zones.put(&apex, ZoneState::Assembling));
+        self.bring_in(&mut book, &apex, ZoneState::Assembling);
     }
 
     /// Stops serving `apex`; questions for it are refused from now on. Says whether it was known.
@@ -315,7 +321,7 @@ impl Publisher {
             book.entries.entry(apex.clone()).or_insert(Entry { image: None, known_since: now, updated: now });
         entry.image = Some(image.clone());
         entry.updated = now;
-        self.swap(book, |zones| zones.put(&apex, ZoneState::Serving(image.clone())));
+        self.bring_in(book, &apex, ZoneState::Serving(image.clone()));
         self.note_version(book, &apex, Some(image));
         if to_disk {
             self.note_unsaved(book, &apex);
@@ -327,6 +333,15 @@ impl Publisher {
             unsaved.insert(apex.clone());
             self.shared.changed.notify_all();
         }
+    }
+
+    fn bring_in(&self, book: &mut Book, apex: &Name, state: ZoneState) {
+        let forward = book.directory.forward_of(apex);
+        self.swap(book, |zones| {
+            let zones = zones.put(apex, state);
+            // One that is there already has it.
+            if forward.is_some() { zones.forward(apex, forward) } else { zones }
+        });
     }
 
     /// Replaces what is served. Callers hold the book, so changes never overtake each other.

@@ -298,6 +298,7 @@ async fn a_full_disk_keeps_the_last_whole_version_and_is_said() {
         reloads: Arc::default(),
         certificate: None,
         transfers: None,
+        forwarder: None,
         zones_with_metrics: 1,
     };
     assert!(metrics.scrape().contains("\nport53_disk_writable 0\n"));

@@ -2,6 +2,7 @@
 
 mod support;
 
+use port53_resolver::forward::{self, Forwarder};
 use port53_resolver::health::{ASSEMBLY_GRACE, Health};
 use port53_resolver::limits::PRIVATE;
 use port53_resolver::metrics::Metrics;
@@ -65,6 +66,7 @@ async fn the_table_of_metrics_has_every_metric() {
         disk: Some(Arc::default()),
         kubernetes: Some(Arc::default()),
         transfers: Some(Arc::default()),
+        forwarder: Some(Forwarder::start(&publisher, Arc::default(), forward::Settings::default())),
         health: Health::new(publisher, &[], None, ASSEMBLY_GRACE),
         reloads: Arc::default(),
         certificate: Some(tls::certificate_in(dir.path())),

@@ -39,6 +39,7 @@ fn no_query_through_the_gate_allocates() {
                     Outcome::Answered(_) => answered += 1,
                     Outcome::Unanswered => unanswered += 1,
                     Outcome::Limited => limited += 1,
+                    Outcome::Forwarded(_) => panic!("no zone forwards"),
                 }
             }
         }

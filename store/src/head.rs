@@ -9,7 +9,7 @@ use port53_zone::content::{Change, Content, Digest, journal};
 use port53_zone::transfer::Allow;
 use port53_zone::{Name, Soa, name};
 
-use crate::StoreError;
+use crate::{Forwarding, StoreError};
 
 /// What a head says.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub struct Head {
     pub pinned: Option<u32>,
     /// Who may transfer the zone.
     pub transfer: Vec<Allow>,
+    /// Who answers while the zone moves here; nothing where every nameserver does.
+    pub forwarding: Option<Forwarding>,
 }
 
 /// A version that is stored as slices.
@@ -115,6 +117,7 @@ impl Head {
                 journal,
                 pinned: self.pinned,
                 transfer: self.transfer.iter().map(Allow::to_string).collect(),
+                forwarding: self.forwarding.as_ref().map(Forwarding::to_fields),
             },
         }
     }
@@ -157,6 +160,7 @@ impl Head {
             journal,
             pinned: spec.pinned,
             transfer: read_allowed(&spec.transfer)?,
+            forwarding: spec.forwarding.as_ref().map(Forwarding::read).transpose()?,
             apex,
         })
     }
@@ -274,6 +278,7 @@ mod tests {
             journal: changes,
             pinned: None,
             transfer: vec!["192.0.2.0/24".parse().expect("one"), "key:xfr.example".parse().expect("one")],
+            forwarding: Some(Forwarding::to("192.0.2.53:53".parse().expect("an address"))),
         };
         (head, content)
     }

@@ -10,10 +10,12 @@
 //! Pure: no client, no I/O. Nothing that is read is trusted: what is not what it says is an error that names
 //! the field, never a panic.
 
+mod forwarding;
 mod head;
 mod revision;
 mod slice;
 
+pub use forwarding::Forwarding;
 pub use head::{Checkpoint, Head, head_object_name};
 pub use revision::Revision;
 pub use slice::{read_slice, slice_object};

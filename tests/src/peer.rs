@@ -96,6 +96,16 @@ impl Peer {
         panic!("{program} ended each time that it was started; see its output above");
     }
 
+    /// Stops it where it stands: what is sent to it is swallowed.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
+    }
+
     /// What it printed so far.
     pub fn output(&self) -> String {
         self.process.output()

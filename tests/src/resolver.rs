@@ -76,6 +76,29 @@ impl Resolver {
         Resolver { process, address, health, dir }
     }
 
+    /// Starts one on what is in `cache` of `dir`, without an API server.
+    ///
+    /// # Panics
+    /// With its output when it does not listen.
+    pub fn start_from_disk(program: &Path, dir: TempDir, more: &[&str]) -> Self {
+        let (process, address, health) = spawn_from_disk(program, dir.path(), more);
+        Resolver { process, address, health, dir }
+    }
+
+    /// Kills it and starts another like that on the same cache.
+    ///
+    /// # Panics
+    /// As [`Resolver::start_from_disk`].
+    pub fn restart_from_disk(&mut self, program: &Path, more: &[&str]) {
+        self.kill();
+        (self.process, self.address, self.health) = spawn_from_disk(program, self.dir.path(), more);
+    }
+
+    /// Its cache.
+    pub fn cache(&self) -> PathBuf {
+        self.dir.path().join("cache")
+    }
+
     /// Kills it and starts another on the same cache.
     ///
     /// # Panics
@@ -117,7 +140,7 @@ impl Resolver {
 
     /// Where it keeps a zone.
     pub fn on_disk(&self, zone: &str) -> PathBuf {
-        self.dir.path().join("cache").join(format!("{zone}.zone"))
+        self.cache().join(format!("{zone}.zone"))
     }
 
     /// The answer to `owner TYPE`, asked once over UDP.
@@ -176,13 +199,9 @@ impl Resolver {
 }
 
 fn spawn(settings: &Settings, dir: &Path) -> (Process, SocketAddr, SocketAddr) {
-    let cache = dir.join("cache");
-    fs::create_dir_all(&cache).expect("a directory");
-    let mut command = Command::new(&settings.program);
+    let mut command = command(&settings.program, dir);
     command
-        .args(["--health-listen=127.0.0.1:0", "--log-format=json"])
-        .args(["--source=kubernetes", "--udp-threads=1"])
-        .arg(format!("--cache-dir={}", cache.display()))
+        .arg("--source=kubernetes")
         .arg(format!("--namespace={}", settings.namespace))
         .arg(format!("--listen={}", SocketAddr::new(settings.listen, 0)))
         .args(&settings.more)
@@ -191,7 +210,28 @@ fn spawn(settings: &Settings, dir: &Path) -> (Process, SocketAddr, SocketAddr) {
     if !settings.more.iter().any(|argument| argument.starts_with("--cache-interval")) {
         command.arg("--cache-interval=10ms");
     }
-    let mut process = Process::start_tied("port53-resolver", &command, dir, dir);
+    listening(&command, dir)
+}
+
+fn spawn_from_disk(program: &Path, dir: &Path, more: &[&str]) -> (Process, SocketAddr, SocketAddr) {
+    let mut command = command(program, dir);
+    command.args(["--source=disk", "--listen=127.0.0.1:0"]).args(more);
+    listening(&command, dir)
+}
+
+fn command(program: &Path, dir: &Path) -> Command {
+    let cache = dir.join("cache");
+    fs::create_dir_all(&cache).expect("a directory");
+    let mut command = Command::new(program);
+    command
+        .args(["--health-listen=127.0.0.1:0", "--log-format=json", "--udp-threads=1"])
+        .arg(format!("--cache-dir={}", cache.display()));
+    command
+}
+
+/// Starts it, and waits until it listens.
+fn listening(command: &Command, dir: &Path) -> (Process, SocketAddr, SocketAddr) {
+    let mut process = Process::start_tied("port53-resolver", command, dir, dir);
     let (address, health) = eventually("port53-resolver", || {
         assert!(!process.has_ended(), "it ended and printed:\n{}", process.output());
         addresses(&process.output())

@@ -110,32 +110,44 @@ fn display_labels(name: &Name, count: usize) -> String {
 /// an end.
 pub fn from_message(message: &[u8], at: usize) -> Option<(Name, usize)> {
     let mut wire = Vec::with_capacity(64);
-    let (mut begin, mut next, mut after) = (at, at, None);
+    let after = read_from_message(message, at, &mut wire)?;
+    Some((from_wire(wire).ok()?, after))
+}
+
+/// Appends the name at `at` of `message`, pointers followed, to `out`. The offset after it. Each pointer leads further
+/// back than the one before, so none is followed without end.
+pub(crate) fn read_from_message(message: &[u8], mut at: usize, out: &mut Vec<u8>) -> Option<usize> {
+    let (begin, mut after, mut lowest) = (out.len(), None, at);
     loop {
-        match *message.get(next)? {
-            length @ 0..=63 => {
-                let end = next + 1 + usize::from(length);
-                wire.extend_from_slice(message.get(next..end)?);
-                next = end;
-                if wire.len() > 255 {
+        match *message.get(at)? {
+            0 => {
+                out.push(0);
+                let is_name = out.len() - begin <= GREATEST;
+                return is_name.then_some(after.unwrap_or(at + 1));
+            }
+            length @ 1..=63 => {
+                let next = at + 1 + usize::from(length);
+                out.extend_from_slice(message.get(at..next)?);
+                if out.len() - begin > GREATEST {
                     return None;
                 }
-                if length == 0 {
-                    return Some((from_wire(wire).ok()?, after.unwrap_or(end)));
-                }
+                at = next;
             }
             high @ 0xc0.. => {
-                let target = usize::from(high & 0x3f) << 8 | usize::from(*message.get(next + 1)?);
-                if target >= begin {
+                let target = usize::from(high & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
+                after.get_or_insert(at + 2);
+                if target >= lowest {
                     return None;
                 }
-                after.get_or_insert(next + 2);
-                (begin, next) = (target, target);
+                (at, lowest) = (target, target);
             }
             _ => return None,
         }
     }
 }
+
+/// Octets of the longest name (RFC 1035 §2.3.4).
+const GREATEST: usize = 255;
 
 fn from_wire(wire: Vec<u8>) -> Result<Name, NameError> {
     Name::from_octets(Bytes::from(wire)).map_err(|_| NameError::LongName)

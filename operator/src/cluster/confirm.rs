@@ -262,7 +262,8 @@ pub async fn ask(address: SocketAddr, apex: &Name) -> Result<Answer, String> {
 
 async fn exchange(address: SocketAddr, apex: &Name) -> std::io::Result<Vec<u8>> {
     let id = RandomState::new().hash_one(apex) as u16;
-    proof::ask::exchange(address, &proof::ask::message_of(apex, Rtype::SOA, id, false, &[])).await
+    let query = proof::ask::message_of(apex, Rtype::SOA, id, false, &[proof::ask::ANSWER_HERE]);
+    proof::ask::exchange(address, &query).await
 }
 
 #[cfg(test)]

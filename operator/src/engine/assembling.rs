@@ -332,6 +332,7 @@ async fn of_newest(
             journal: Vec::new(),
             pinned: None,
             transfer: Vec::new(),
+            forwarding: None,
         };
         match of_head(reader, &head).await {
             Ok(stored) => return Ok(Some(stored)),

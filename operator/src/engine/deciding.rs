@@ -61,9 +61,12 @@ impl ZoneState {
     ) -> Result<Decision, ContentError> {
         let published = || self.serving().map(|stored| stored.head.transfer.clone());
         let transfer = orders.transfer.clone().or_else(published).unwrap_or_default();
+        // Who answers is not ours to say, and stays as it is.
+        let forwarding = self.serving().and_then(|stored| stored.head.forwarding.clone());
         Ok(match self.decide_content(outcome, holder, orders, now)? {
             Decision::Publish(version, guard, released) => {
-                Decision::Publish(Box::new(version.with_transfer(transfer)), guard, released)
+                let version = version.with_transfer(transfer).with_forwarding(forwarding);
+                Decision::Publish(Box::new(version), guard, released)
             }
             decision => decision,
         })

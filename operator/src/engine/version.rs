@@ -5,7 +5,7 @@
 //! checkpoint that was stored meanwhile is taken up with the next version.
 
 use port53_crds::{HeadState, Holder};
-use port53_store::{Checkpoint, Head, Revision};
+use port53_store::{Checkpoint, Forwarding, Head, Revision};
 use port53_zone::content::{Change, Content};
 use port53_zone::transfer::Allow;
 use port53_zone::{Name, Soa, serial};
@@ -117,6 +117,12 @@ impl Version {
         self
     }
 
+    /// The same with other words on who answers while the zone moves here.
+    pub(crate) fn with_forwarding(mut self, forwarding: Option<Forwarding>) -> Self {
+        self.stored.head.forwarding = forwarding;
+        self
+    }
+
     pub(crate) fn apex(&self) -> &Name {
         &self.stored.head.apex
     }
@@ -134,6 +140,7 @@ fn head(wish: &Wish, checkpoint: Checkpoint, journal: Vec<Change>) -> Head {
         journal,
         pinned: None,
         transfer: Vec::new(),
+        forwarding: None,
     }
 }
 

@@ -214,9 +214,14 @@ fn template(place: &Place<'_>, form: &Form, form_name: &str) -> Value {
         if !env.is_array() {
             *env = json!([]);
         }
-        let has = env.as_array().is_some_and(|all| all.iter().any(|one| one["name"] == NSID));
-        if let (false, Some(env)) = (has, env.as_array_mut()) {
-            env.push(json!({"name": NSID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}));
+        let ours = [
+            json!({"name": NSID, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}),
+            json!({"name": NAMESERVER, "value": place.nameserver}),
+        ];
+        if let Some(env) = env.as_array_mut() {
+            let is_missing = |one: &Value| !env.iter().any(|other| other["name"] == one["name"]);
+            let missing: Vec<Value> = ours.into_iter().filter(is_missing).collect();
+            env.extend(missing);
         }
     }
     template
@@ -249,6 +254,8 @@ fn spread(spec: &mut Value, selector: &Value) {
 
 /// Which server it is, a pod says when it is asked (RFC 5001): its name.
 const NSID: &str = "PORT53_NSID";
+/// Which nameserver of its set a pod is of: while a zone moves here, each is cut over by its name.
+const NAMESERVER: &str = "PORT53_NAMESERVER";
 
 /// One pod at a time may be moved away, as for a node that is drained.
 fn budget(place: &Place<'_>) -> Object {
@@ -389,6 +396,10 @@ mod tests {
             assert_eq!(&pods["metadata"]["labels"][label], value);
         }
         assert_eq!(pods["spec"]["containers"][0]["env"][0]["name"], "PORT53_NSID");
+        assert_eq!(
+            pods["spec"]["containers"][0]["env"][1],
+            json!({"name": "PORT53_NAMESERVER", "value": "ns1"})
+        );
         assert!(pods["spec"]["containers"][1].get("env").is_none());
         let service = &all[1].value["spec"];
         assert_eq!(
@@ -418,7 +429,13 @@ mod tests {
         let pods = &deployment["template"]["spec"];
         assert_eq!(pods["topologySpreadConstraints"], json!([]));
         assert_eq!(pods["nodeSelector"], json!({"disk": "ssd", "site": "ams"}));
-        assert_eq!(pods["containers"][0]["env"], json!([{"name": "PORT53_NSID", "value": "mine"}]));
+        assert_eq!(
+            pods["containers"][0]["env"],
+            json!([
+                {"name": "PORT53_NSID", "value": "mine"},
+                {"name": "PORT53_NAMESERVER", "value": "ns1"},
+            ])
+        );
         let services: Vec<(&str, &Value)> =
             all[1..3].iter().map(|object| (object.name.as_str(), &object.value["spec"]["ports"])).collect();
         assert_eq!((services[0].0, services[1].0), ("public-ns1", "public-ns1-tcp"));

@@ -88,9 +88,12 @@ pub async fn all(address: SocketAddr, transport: Transport, questions: &[Questio
     }
 }
 
+/// Has a nameserver answer by itself, also for a zone that it forwards to a legacy DNS.
+pub(crate) const ANSWER_HERE: OptionCode = OptionCode::from_int(port53_zone::answer::ANSWER_HERE);
+
 /// A query without RD, that asks which version the answer is of.
 fn query(question: &Question, id: u16) -> Vec<u8> {
-    message_of(&question.name, question.rtype, id, false, &[ZONEVERSION])
+    message_of(&question.name, question.rtype, id, false, &[ZONEVERSION, ANSWER_HERE])
 }
 
 /// The octets of a query, with an OPT that has these options without values in it.

@@ -23,10 +23,27 @@ struct Line {
 }
 
 /// What else than serving.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Subcommand)]
+#[derive(Clone, Debug, Eq, PartialEq, Subcommand)]
 pub enum Command {
     /// Print the settings in effect, as a file that could be given by --config, and where each comes from
     Config,
+    /// Have the resolver that runs on this cache forward zones to their legacy DNS, whatever their heads say, until
+    /// this is released. It needs no API server, is heard within a second, and holds over a restart
+    Fallback(Fallback),
+}
+
+/// Who is to answer for which zones.
+#[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
+pub struct Fallback {
+    /// A zone, as often as needed; all that have a legacy DNS when left out
+    #[arg(long)]
+    pub zone: Vec<String>,
+    /// Answer them from Port53 instead, whatever their heads say
+    #[arg(long, conflicts_with = "release")]
+    pub answer: bool,
+    /// Let their heads decide again
+    #[arg(long)]
+    pub release: bool,
 }
 
 /// What was given.

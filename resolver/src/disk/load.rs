@@ -1,15 +1,14 @@
 //! Reading the cache at start: every zone alone, nothing trusted.
 
 use super::DiskStatus;
-use super::manifest::{self, Manifest};
+use super::manifest::{self, Beside, Manifest};
 use super::write::{MANIFEST, Saved, slice_name};
 use crate::source::Publisher;
 use crate::transfer::Transfers;
 use port53_zone::content::{Content, Digest, Slice};
 use port53_zone::image::Image;
-use port53_zone::name;
-use port53_zone::transfer::Allow;
-use std::collections::{HashMap, HashSet};
+use port53_zone::{Name, name};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,11 +48,12 @@ pub fn load(directory: &Path, publisher: &Publisher, transfers: &Transfers, stat
         let mut reader = Reader { path: directory.join(name), corrupt: 0, slices: HashSet::new() };
         match reader.zone() {
             Ok(None) => {}
-            Ok(Some((image, allow))) => {
+            Ok(Some((image, Beside { transfer, forwarding }))) => {
                 let in_use = reader.slices.len();
                 loaded.saved.insert(name.to_owned(), Saved { slices: reader.slices, in_use });
                 loaded.zones += 1;
-                transfers.policies().say(image.apex(), allow);
+                transfers.policies().say(image.apex(), transfer);
+                publisher.set_forwarding(image.apex(), forwarding);
                 publisher.put_from_disk(image);
             }
             Err(problem) => {
@@ -67,6 +67,25 @@ pub fn load(directory: &Path, publisher: &Publisher, transfers: &Transfers, stat
         }
     }
     loaded
+}
+
+/// The zones in `directory`, and whether the head of each spoke of a legacy DNS when it was last written. Manifests
+/// that cannot be read are left out.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub(crate) fn legacies(directory: &Path) -> io::Result<BTreeMap<Name, bool>> {
+    let mut zones = BTreeMap::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let is_zone =
+            path.file_name().and_then(|name| name.to_str()).is_some_and(manifest::is_zone_directory);
+        let octets = if is_zone { fs::read(path.join(MANIFEST)).ok() } else { None };
+        if let Some(Ok(manifest)) = octets.map(|octets| Manifest::decode(&octets)) {
+            zones.insert(manifest.apex, manifest.beside.forwarding.is_some());
+        }
+    }
+    Ok(zones)
 }
 
 impl Loaded {
@@ -84,7 +103,7 @@ struct Reader {
 
 impl Reader {
     /// The zone in this directory; `None` when there is none, as after a withdrawal that was cut off.
-    fn zone(&mut self) -> Result<Option<(Image, Vec<Allow>)>, String> {
+    fn zone(&mut self) -> Result<Option<(Image, Beside)>, String> {
         let path = self.path.join(MANIFEST);
         let Some(octets) = self.read(&path)? else { return self.without_manifest() };
         let manifest = match Manifest::decode(&octets) {
@@ -117,7 +136,7 @@ impl Reader {
         if content.digest() != manifest.digest {
             return Err(self.set_aside(&path, "states a digest that the content does not have"));
         }
-        Ok(Some((Image::new(content, manifest.soa), manifest.transfer)))
+        Ok(Some((Image::new(content, manifest.soa), manifest.beside)))
     }
 
     /// Nothing there is a withdrawal; a manifest that was set aside is a zone that is still missed.

@@ -5,6 +5,8 @@
 //! {"apex":"example.com.","serial":7,…}
 //! ```
 
+use port53_crds::Forwarding as ForwardingFields;
+use port53_store::Forwarding;
 use port53_zone::content::Digest;
 use port53_zone::image::Image;
 use port53_zone::transfer::Allow;
@@ -26,8 +28,17 @@ pub(super) struct Manifest {
     pub(super) root: Option<Digest>,
     /// Of the whole content.
     pub(super) digest: Digest,
-    /// Who may transfer the zone, as its source says.
+    /// What its source says beside that.
+    pub(super) beside: Beside,
+}
+
+/// What a source says of a zone that is not its content, and can change without a new serial.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Beside {
+    /// Who may transfer the zone.
     pub(super) transfer: Vec<Allow>,
+    /// Who answers while it moves here.
+    pub(super) forwarding: Option<Forwarding>,
 }
 
 /// The form in the file. The SOA is the hexadecimal form of its wire form; the serial is repeated for
@@ -43,10 +54,12 @@ struct Text {
     digest: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     transfer: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forwarding: Option<ForwardingFields>,
 }
 
 impl Manifest {
-    pub(super) fn of(image: &Image, transfer: Vec<Allow>) -> Self {
+    pub(super) fn of(image: &Image, beside: Beside) -> Self {
         let content = image.content();
         Manifest {
             apex: image.apex().clone(),
@@ -54,7 +67,7 @@ impl Manifest {
             salt: content.salt(),
             root: content.root(),
             digest: content.digest(),
-            transfer,
+            beside,
         }
     }
 
@@ -67,7 +80,8 @@ impl Manifest {
             salt: hex(&self.salt),
             root: self.root.map(|root| root.to_string()),
             digest: self.digest.to_string(),
-            transfer: self.transfer.iter().map(Allow::to_string).collect(),
+            transfer: self.beside.transfer.iter().map(Allow::to_string).collect(),
+            forwarding: self.beside.forwarding.as_ref().map(Forwarding::to_fields),
         };
         // Strings and numbers always have a form in JSON.
         let body = serde_json::to_string_pretty(&text).unwrap_or_default();
@@ -99,7 +113,13 @@ impl Text {
                 None => None,
             },
             digest: Digest::parse(&self.digest)?,
-            transfer: self.transfer.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?,
+            beside: Beside {
+                transfer: self.transfer.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?,
+                forwarding: match &self.forwarding {
+                    Some(fields) => Some(Forwarding::read(fields).ok()?),
+                    None => None,
+                },
+            },
         })
     }
 }
@@ -198,7 +218,10 @@ mod tests {
             salt: [9; 16],
             root: Some(Digest::of(b"root")),
             digest: Digest::of(b"whole"),
-            transfer: vec!["192.0.2.0/24".parse().expect("an entry"), "key:xfr".parse().expect("an entry")],
+            beside: Beside {
+                transfer: vec!["192.0.2.0/24".parse().expect("one"), "key:xfr".parse().expect("one")],
+                forwarding: Some(Forwarding::to("192.0.2.53:53".parse().expect("an address"))),
+            },
         };
         let written = manifest.encode().into_bytes();
         assert_eq!(Manifest::decode(&written), Ok(manifest));

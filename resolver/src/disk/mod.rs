@@ -1,7 +1,8 @@
 //! The disk cache: what is served, kept so that a restarted process answers without its source.
 //!
 //! ```text
-//! DIR/example.com.zone/manifest            what of the zone: apex, serial, SOA, salt, root, digest, who may have it
+//! DIR/example.com.zone/manifest            what of the zone: apex, serial, SOA, salt, root, digest, who may have it,
+//!                                          who answers while it moves here
 //! DIR/example.com.zone/DIGEST.slice        the slices of its content, each named by its digest
 //! ```
 //!
@@ -19,6 +20,7 @@ mod load;
 mod manifest;
 mod write;
 
+pub(crate) use load::legacies;
 pub use load::{Loaded, load};
 
 /// Reads a manifest and writes it again, for fuzzing.
@@ -181,7 +183,9 @@ impl Task {
                     let saved = self.saved.entry(directory.clone()).or_default();
                     let transfer = self.transfers.policies().own(&apex).map(|policy| policy.allow.clone());
                     let path = self.directory.join(&directory);
-                    write::zone(&path, &image, transfer.unwrap_or_default(), saved)
+                    let transfer = transfer.unwrap_or_default();
+                    let forwarding = self.publisher.forwarding(&apex);
+                    write::zone(&path, &image, manifest::Beside { transfer, forwarding }, saved)
                 }
                 // Known, and not complete: what is on disk is the last good content.
                 Some(None) => Ok(()),

@@ -1,9 +1,8 @@
 //! Writing one zone to its directory, and what makes it durable.
 
-use super::manifest::Manifest;
+use super::manifest::{Beside, Manifest};
 use port53_zone::content::Digest;
 use port53_zone::image::Image;
-use port53_zone::transfer::Allow;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -26,15 +25,10 @@ pub(super) struct Saved {
 }
 
 /// Writes what of `image` is not yet in `directory`, then the manifest, then removes what is left over.
-pub(super) fn zone(
-    directory: &Path,
-    image: &Image,
-    transfer: Vec<Allow>,
-    saved: &mut Saved,
-) -> io::Result<()> {
+pub(super) fn zone(directory: &Path, image: &Image, beside: Beside, saved: &mut Saved) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let added = write_slices(directory, image, saved)?;
-    replace(&directory.join(MANIFEST), Manifest::of(image, transfer).encode().as_bytes())?;
+    replace(&directory.join(MANIFEST), Manifest::of(image, beside).encode().as_bytes())?;
     sync_directory(directory)?;
     saved.slices.extend(added);
     if saved.slices.len() > 2 * saved.in_use + LEFT_OVER {

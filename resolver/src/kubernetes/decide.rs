@@ -178,6 +178,7 @@ mod tests {
             journal: journal.to_vec(),
             pinned: None,
             transfer: Vec::new(),
+            forwarding: None,
         }
     }
 

@@ -197,6 +197,7 @@ impl Zones {
     fn head_is(&mut self, head: Arc<Head>) {
         // Before the version that it says, which then is the first of the journal.
         self.may_transfer(&head);
+        self.forwards(&head);
         let zone = self.zones.entry(head.apex.clone()).or_default();
         zone.head = Some(head.clone());
         self.follow(&head);
@@ -212,6 +213,15 @@ impl Zones {
         if self.transfers.policies().say(&head.apex, allow) {
             self.publisher.is_unsaved(&head.apex);
         }
+    }
+
+    /// Who answers a zone is so at once too.
+    fn forwards(&self, head: &Head) {
+        let forwarding = match head.state {
+            HeadState::Serving => head.forwarding.clone(),
+            HeadState::Withdrawn => None,
+        };
+        self.publisher.set_forwarding(&head.apex, forwarding);
     }
 
     /// Notes whether a zone is behind. After each message about one, and only that one: there may be ten thousand.

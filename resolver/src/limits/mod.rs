@@ -15,7 +15,7 @@ use crate::traffic;
 use crate::transfer::{Answered, Over, Single, Transfers};
 use arc_swap::{ArcSwap, Cache};
 use port53_zone::answer::{self, Asked, Responded, Transport};
-use port53_zone::image::Zones;
+use port53_zone::image::{Forward, Zones};
 use rates::{Table, Verdict};
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -39,6 +39,8 @@ pub type Shared = Arc<ArcSwap<Answering>>;
 pub enum Outcome {
     /// There is a response.
     Answered(Responded),
+    /// Another is to be asked, for who said so ([`Gate::may_forward`]).
+    Forwarded(Forward),
     /// There must be none (RFC 8906 §3.2), or it would be of no use.
     Unanswered,
     /// There is none, because its client had too many.
@@ -51,6 +53,7 @@ pub struct Gate {
     inner: RefCell<Inner>,
     transfers: Arc<Transfers>,
     counters: Arc<traffic::Worker>,
+    may_forward: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +66,13 @@ impl Gate {
     /// Answers by what is set in `shared`, also when it changes.
     pub fn new(shared: Shared, transfers: Arc<Transfers>, counters: Arc<traffic::Worker>) -> Self {
         let inner = Inner { settings: Cache::new(shared), table: Table::new() };
-        Gate { inner: RefCell::new(inner), transfers, counters }
+        Gate { inner: RefCell::new(inner), transfers, counters, may_forward: false }
+    }
+
+    /// The same for who can ask others: [`Outcome::Forwarded`].
+    #[must_use]
+    pub fn may_forward(self, may_forward: bool) -> Self {
+        Gate { may_forward, ..self }
     }
 
     /// Answers `query`, which came from `client` at `now` ([`milliseconds`]), into `out`, and counts cookies and
@@ -72,6 +81,7 @@ impl Gate {
         let Inner { settings, table } = &mut *self.inner.borrow_mut();
         let settings = settings.load();
         let mut asked = Asked::new(Transport::Udp, client, now);
+        asked.may_forward = self.may_forward;
         let over = Over::Udp(settings.answer.udp_limit);
         // The response, and whether it is shorter for who is limited: what refuses a signature is not.
         let mut respond = |asked: &Asked| {
@@ -89,7 +99,12 @@ impl Gate {
         let Some((made, can_be_short)) = respond(&asked) else { return Outcome::Unanswered };
         self.counters.cookie(made.cookie);
         match table.judge(&settings.rates, client, &made, now) {
-            Verdict::Send => return Outcome::Answered(made),
+            Verdict::Send => {
+                return match made.forward {
+                    None => Outcome::Answered(made),
+                    Some(forward) => Outcome::Forwarded(forward),
+                };
+            }
             Verdict::Slip => {
                 asked.is_limited = true;
                 let made = match can_be_short {

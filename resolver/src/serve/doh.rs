@@ -51,7 +51,7 @@ pub(super) fn ask(head: &Parts) -> Result<Ask, StatusCode> {
 }
 
 /// Answers a message. What has no answer in DNS is a bad request.
-pub(super) fn answer(
+pub(super) async fn answer(
     front: &Front,
     client: IpAddr,
     message: &[u8],
@@ -59,7 +59,14 @@ pub(super) fn answer(
     let take = |response: &[u8]| (Bytes::copy_from_slice(response), cache_control(response));
     // A request has one response (RFC 8484 §4.2).
     let answered = front.engine.answer(client, Over::Request, message, None, take);
-    let Handled::Response((body, cache_control)) = answered else { return Err(StatusCode::BAD_REQUEST) };
+    let (body, cache_control) = match answered {
+        Handled::Response(taken) => taken,
+        Handled::Forwarded(forwarded) => {
+            let response = front.engine.forwarded(forwarded).await.ok_or(StatusCode::BAD_REQUEST)?;
+            take(&response)
+        }
+        Handled::Nothing | Handled::Transfer(_) => return Err(StatusCode::BAD_REQUEST),
+    };
     let mut response = Response::new(());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, TYPE);

@@ -1,11 +1,12 @@
 //! The one way from a message on a stream to its answer, whatever the stream is: what it came with, answering,
 //! and counting.
 
+use crate::forward::{Forwarder, Place};
 use crate::limits;
 use crate::traffic::{self, Traffic, Transport};
 use crate::transfer::{Answered, Over, Single, Transfer, Transfers, Waiting};
 use arc_swap::ArcSwap;
-use port53_zone::answer::{self, Asked};
+use port53_zone::answer::{self, Asked, Cookie, Responded};
 use port53_zone::image::Zones;
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -31,6 +32,23 @@ pub(super) enum Handled<R> {
     Response(R),
     /// A zone transfer, which has many responses; where there may be more than one.
     Transfer(Box<Waiting>),
+    /// Another is asked: [`Engine::forwarded`].
+    Forwarded(Box<Forwarded>),
+}
+
+/// A query that is forwarded.
+pub(super) struct Forwarded {
+    place: Place,
+    asked: Asked,
+    query: Vec<u8>,
+    begun: Instant,
+}
+
+/// What became of a response on its way to the client.
+enum Entered {
+    Made(Responded),
+    Forwarded(Box<Forwarded>),
+    Nothing,
 }
 
 /// Answers for one transport.
@@ -40,6 +58,7 @@ pub(super) struct Engine {
     transfers: Arc<Transfers>,
     transport: Transport,
     counters: Arc<traffic::Worker>,
+    forwarder: Option<Arc<Forwarder>>,
 }
 
 impl Engine {
@@ -47,10 +66,12 @@ impl Engine {
         zones: Arc<ArcSwap<Zones>>,
         answering: limits::Shared,
         transfers: Arc<Transfers>,
+        forwarder: Option<Arc<Forwarder>>,
         transport: Transport,
         traffic: &Traffic,
     ) -> Self {
-        Engine { zones, answering, transfers, transport, counters: traffic.worker(transport) }
+        let counters = traffic.worker(transport);
+        Engine { zones, answering, transfers, transport, counters, forwarder }
     }
 
     /// Answers `query` of `client`, which may have more than one response as `over` says, and gives the response to `take`. `idle` is what a client that asks for it is told of
@@ -69,6 +90,7 @@ impl Engine {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut asked = Asked::new(answer::Transport::Tcp, client, limits::milliseconds());
             asked.is_encrypted = self.transport != Transport::Tcp;
+            asked.may_forward = self.forwarder.is_some();
             asked.keepalive = idle.and_then(|idle| u16::try_from(idle.as_millis() / 100).ok());
             match self.respond(&asked, over, query, scratch) {
                 Answered::Nothing => {
@@ -76,6 +98,11 @@ impl Engine {
                     Handled::Nothing
                 }
                 Answered::Response(made) => {
+                    let made = match self.enter(made, begun, &asked, query, scratch) {
+                        Entered::Made(made) => made,
+                        Entered::Forwarded(forwarded) => return Handled::Forwarded(forwarded),
+                        Entered::Nothing => return Handled::Nothing,
+                    };
                     let taken = take(&scratch[..made.len]);
                     self.counters.cookie(made.cookie);
                     self.counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
@@ -84,6 +111,36 @@ impl Engine {
                 Answered::Transfer(waiting) => Handled::Transfer(waiting),
             }
         })
+    }
+
+    /// What `made` is for the client: a response, or a place for its query among those that are forwarded.
+    fn enter(&self, made: Responded, begun: Instant, asked: &Asked, query: &[u8], out: &mut [u8]) -> Entered {
+        let Some((forward, forwarder)) = made.forward.zip(self.forwarder.as_ref()) else {
+            return Entered::Made(made);
+        };
+        self.counters.cookie(made.cookie);
+        match forwarder.enter(forward) {
+            Some(place) => {
+                Entered::Forwarded(Box::new(Forwarded { place, asked: *asked, query: query.to_vec(), begun }))
+            }
+            None => match forwarder.without_place(forward, asked, query, out) {
+                Some(made) => Entered::Made(Responded { cookie: Cookie::None, ..made }),
+                None => Entered::Nothing,
+            },
+        }
+    }
+
+    /// The response to a query that is forwarded. `None` when there must be none.
+    pub(super) async fn forwarded(&self, forwarded: Box<Forwarded>) -> Option<Vec<u8>> {
+        let Forwarded { place, asked, query, begun } = *forwarded;
+        let mut out = vec![0; MESSAGE];
+        let Some(made) = place.answer(&asked, &query, &mut out).await else {
+            self.counters.unanswered();
+            return None;
+        };
+        self.counters.answered(made.qtype, made.rcode, made.truncated, begun.elapsed());
+        out.truncate(made.len);
+        Some(out)
     }
 
     /// Starts a transfer when there is a place for it.

@@ -4,22 +4,24 @@
 //! A connection takes what has arrived, answers the whole messages in it, hands the answers to the client,
 //! and only then reads on. So a client that does not read its answers holds at most [`BATCH`] octets and
 //! one message, and is cut off when its time is up; so is one that sends a query octet by octet, or
-//! nothing at all. A zone transfer is sent one message after another, in its place among the answers. An idle
+//! nothing at all. Queries that are forwarded ([`crate::forward`]) are on their way a few at a time, and their answers
+//! come in the order of the queries like all others. A zone transfer is sent one message after another, in its place among the answers. An idle
 //! connection holds no buffer.
 
 use super::connections::Slot;
-use super::engine::{HEADER, Handled, MESSAGE};
+use super::engine::{Forwarded, HEADER, Handled, MESSAGE};
 use super::front::Front;
 use super::proxy;
 use crate::traffic::Closed;
 use crate::transfer::{Over, Waiting};
-use futures::FutureExt;
+use futures::future::{Either, ready};
+use futures::stream::FuturesOrdered;
+use futures::{FutureExt, StreamExt};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::task::ready;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -27,6 +29,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// Answers that are collected before they are handed to the client.
 const BATCH: usize = 16 << 10;
 const READ: usize = 4 << 10;
+/// Queries of a connection that legacy is asked for at a time, and answers that wait behind them.
+const WAITING: usize = 16;
 
 thread_local! {
     static BLOCK: RefCell<[u8; READ]> = const { RefCell::new([0; READ]) };
@@ -55,6 +59,15 @@ struct Connection<'a, S> {
     front: &'a Front,
     input: Vec<u8>,
     output: Vec<u8>,
+}
+
+impl Front {
+    /// The answer to a query that is forwarded, with its length before it.
+    async fn framed(&self, forwarded: Box<Forwarded>) -> Option<Vec<u8>> {
+        let mut framed = Vec::new();
+        frame(&self.engine.forwarded(forwarded).await?, &mut framed);
+        Some(framed)
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
@@ -113,6 +126,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Answers every whole message in the input. Says whether there was one.
     async fn answer_all(&mut self, slot: &Slot) -> Result<bool, Closed> {
         let mut taken = 0;
+        // Answers that legacy is asked for, and those behind them.
+        let front = self.front;
+        let mut waiting = FuturesOrdered::new();
         // Once for all that has arrived: it takes a lock that all connections share.
         let patience = self.front.patience();
         while let Some(message) = whole_message(&self.input[taken..]) {
@@ -122,16 +138,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 return Err(Closed::Malformed);
             }
             taken += 2 + message.len();
-            let output = &mut self.output;
-            let handled =
-                self.front.engine.answer(self.client, self.over, message, Some(patience), |response| {
-                    // A message has at most 65,535 octets, so its length fits.
-                    output.extend_from_slice(&(response.len() as u16).to_be_bytes());
-                    output.extend_from_slice(response);
-                });
-            if let Handled::Transfer(waiting) = handled {
-                self.transfer(waiting, slot).await?;
+            let mut behind = (!waiting.is_empty()).then(Vec::new);
+            let output = behind.as_mut().unwrap_or(&mut self.output);
+            let handled = front.engine.answer(self.client, self.over, message, Some(patience), |response| {
+                frame(response, output);
+            });
+            match (handled, behind) {
+                (Handled::Forwarded(forwarded), _) => {
+                    waiting.push_back(Either::Left(front.framed(forwarded)));
+                }
+                (Handled::Response(()), Some(framed)) => {
+                    waiting.push_back(Either::Right(ready(Some(framed))));
+                }
+                (Handled::Transfer(transfer), _) => {
+                    while let Some(answer) = waiting.next().await {
+                        self.take(answer);
+                    }
+                    self.transfer(transfer, slot).await?;
+                }
+                (Handled::Response(()) | Handled::Nothing, _) => {}
             }
+            if waiting.len() >= WAITING
+                && let Some(answer) = waiting.next().await
+            {
+                self.take(answer);
+            }
+            if self.output.len() >= BATCH {
+                self.flush().await?;
+            }
+        }
+        while let Some(answer) = waiting.next().await {
+            self.take(answer);
             if self.output.len() >= BATCH {
                 self.flush().await?;
             }
@@ -145,6 +182,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.input = Vec::new();
         }
         Ok(taken > 0)
+    }
+
+    /// Takes an answer with its length before it, when there is one.
+    fn take(&mut self, answer: Option<Vec<u8>>) {
+        self.output.extend(answer.into_iter().flatten());
     }
 
     /// Sends one message of a transfer after another, each when the client has taken the one before.
@@ -194,7 +236,7 @@ async fn read_some<S: AsyncRead + Unpin>(stream: &mut S, input: &mut Vec<u8>) ->
     poll_fn(|context| {
         BLOCK.with_borrow_mut(|block| {
             let mut block = ReadBuf::new(block);
-            ready!(Pin::new(&mut *stream).poll_read(context, &mut block))?;
+            std::task::ready!(Pin::new(&mut *stream).poll_read(context, &mut block))?;
             // Never twice what the greatest message needs.
             let most = (2 + MESSAGE + READ).saturating_sub(input.len());
             input.reserve_exact(block.filled().len().next_multiple_of(READ).min(most));
@@ -203,6 +245,13 @@ async fn read_some<S: AsyncRead + Unpin>(stream: &mut S, input: &mut Vec<u8>) ->
         })
     })
     .await
+}
+
+/// Appends a message, with its length before it.
+fn frame(message: &[u8], output: &mut Vec<u8>) {
+    // A message has at most 65,535 octets, so its length fits.
+    output.extend_from_slice(&(message.len() as u16).to_be_bytes());
+    output.extend_from_slice(message);
 }
 
 /// The first message in `octets` without its length, when all of it is there.

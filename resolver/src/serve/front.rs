@@ -38,6 +38,7 @@ impl Front {
                 zones.clone(),
                 settings.answering.clone(),
                 settings.transfers.clone(),
+                settings.forwarder.clone(),
                 transport,
                 traffic,
             ),

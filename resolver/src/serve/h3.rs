@@ -76,9 +76,9 @@ async fn respond(
     let (head, mut stream) = timeout(front.limits.query, request.resolve_request()).await.ok()?.ok()?;
     let (head, ()) = head.into_parts();
     let answered = match doh::ask(&head) {
-        Ok(Ask::Message(message)) => doh::answer(&front, slot.client(), &message),
+        Ok(Ask::Message(message)) => doh::answer(&front, slot.client(), &message).await,
         Ok(Ask::Body) => match timeout(front.limits.query, read(&mut stream)).await {
-            Ok(Ok(body)) => doh::answer(&front, slot.client(), &body),
+            Ok(Ok(body)) => doh::answer(&front, slot.client(), &body).await,
             Ok(Err(status)) => Err(status),
             Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
         },

@@ -99,13 +99,13 @@ impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Result<(Response<()>, Bytes), StatusCode> {
         let (head, body) = request.into_parts();
         match doh::ask(&head)? {
-            Ask::Message(message) => doh::answer(&self.front, self.slot.client(), &message),
+            Ask::Message(message) => doh::answer(&self.front, self.slot.client(), &message).await,
             Ask::Body => {
                 let body = Limited::new(body, MESSAGE).collect();
                 let body = timeout(self.front.limits.query, body).await;
                 let body = body.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
                 let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-                doh::answer(&self.front, self.slot.client(), &body.to_bytes())
+                doh::answer(&self.front, self.slot.client(), &body.to_bytes()).await
             }
         }
     }

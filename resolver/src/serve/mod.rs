@@ -9,6 +9,7 @@ pub mod batch;
 mod bounded;
 mod certificate;
 mod connections;
+mod datagram;
 mod doh;
 mod engine;
 mod framing;
@@ -26,6 +27,7 @@ pub use certificate::{Certificate, CertificateError, Files, LOOK};
 pub use connections::Caps;
 pub use listen::{BindError, Encrypted, Listeners};
 
+use crate::forward::Forwarder;
 use crate::limits;
 use crate::traffic::{Closed, Traffic, Transport};
 use crate::transfer::{Over, Transfers};
@@ -49,6 +51,8 @@ pub struct Settings {
     pub answering: limits::Shared,
     /// Zone transfers, and whose signatures are known.
     pub transfers: Arc<Transfers>,
+    /// Who asks a legacy DNS, for zones that forward. Without, they are answered from here.
+    pub forwarder: Option<Arc<Forwarder>>,
     /// Limits on connections, for each transport that has them.
     pub tcp: TcpLimits,
     /// Who speaks for others by the PROXY protocol, and must begin each connection over TCP and each datagram with
@@ -196,6 +200,9 @@ pub async fn run(
     });
     let _ = threads.await;
     while tcp_tasks.join_next().await.is_some() {}
+    if let Some(forwarder) = &settings.forwarder {
+        forwarder.finish().await;
+    }
     ended
 }
 
@@ -240,6 +247,12 @@ fn start(
         tcp_tasks.spawn(tcp::accept(to_tokio(address, listener)?, None, plain.clone()));
     }
     start_encrypted(tls, quic, https, settings, &front, stop_tcp, tcp_tasks)?;
+    // Shared by all threads: where there is no forwarding, nobody writes to it.
+    let forwarded = settings.forwarder.as_ref().map(|_| traffic.worker(Transport::Udp));
+    let forwarding = || {
+        let (forwarder, counters) = settings.forwarder.clone().zip(forwarded.clone())?;
+        Some(udp::Forwarding { forwarder, counters })
+    };
     for (address, socket) in udp {
         let worker = udp::Worker::new(
             socket,
@@ -249,6 +262,7 @@ fn start(
             settings.proxies.clone(),
             traffic.worker(Transport::Udp),
             stop.clone(),
+            forwarding(),
         )
         .map_err(|source| ServeError::Socket { address, source })?;
         let thread = std::thread::Builder::new()

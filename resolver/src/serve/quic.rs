@@ -239,6 +239,10 @@ async fn answer(
         Handled::Nothing => return Err((Fault::Stream, PROTOCOL_ERROR)),
         Handled::Response(response) => write(send, &response, front).await?,
         Handled::Transfer(waiting) => transfer(send, waiting, slot, front).await?,
+        Handled::Forwarded(forwarded) => match front.engine.forwarded(forwarded).await {
+            Some(response) => write(send, &framed(&response), front).await?,
+            None => return Err((Fault::Stream, PROTOCOL_ERROR)),
+        },
     }
     send.finish().map_err(|_| {
         front.engine.send_failed();

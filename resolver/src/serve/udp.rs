@@ -11,20 +11,25 @@
 //! What comes from a trusted proxy begins with a header that says who asks ([`super::proxy`]): that one is who is
 //! limited, and the answer goes to the proxy, without a header, as load balancers expect it.
 //!
+//! A query of a zone that forwards is handed to a task ([`crate::forward`]), which answers it by the same socket and
+//! from the same address ([`super::datagram`]).
+//!
 //! Not answered is what can only make a loop: what comes from a port that no resolver has, or from an address
 //! that we answer on ourselves.
 
 use super::batch::{Batch, Received, Wait};
+use super::datagram::Datagram;
 use super::proxy;
+use crate::forward::Forwarder;
 use crate::limits::{self, Gate, Outcome};
 use crate::traffic;
 use crate::transfer::Transfers;
 use arc_swap::ArcSwap;
-use port53_zone::answer;
-use port53_zone::image::Zones;
+use port53_zone::answer::{self, Asked};
+use port53_zone::image::{Forward, Zones};
 use port53_zone::prefix::Prefix;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,16 +52,24 @@ const BAD_PORTS: [u16; 3] = [0, 7, 19];
 
 /// One thread's work.
 pub(super) struct Worker {
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     address: SocketAddr,
     zones: Arc<ArcSwap<Zones>>,
     proxies: Vec<Prefix>,
     gate: Gate,
     counters: Arc<traffic::Worker>,
     stop: Arc<AtomicBool>,
+    forwarding: Option<Forwarding>,
+}
+
+/// Who forwards, and the counters of what is.
+pub(super) struct Forwarding {
+    pub(super) forwarder: Arc<Forwarder>,
+    pub(super) counters: Arc<traffic::Worker>,
 }
 
 impl Worker {
+    #[expect(clippy::too_many_arguments, reason = "one place that gives a thread all that it has, private")]
     pub(super) fn new(
         socket: UdpSocket,
         zones: Arc<ArcSwap<Zones>>,
@@ -65,12 +78,14 @@ impl Worker {
         proxies: Vec<Prefix>,
         counters: Arc<traffic::Worker>,
         stop: Arc<AtomicBool>,
+        forwarding: Option<Forwarding>,
     ) -> io::Result<Self> {
         socket.set_read_timeout(Some(LOOK_UP))?;
         socket.set_write_timeout(Some(ROOM_TO_SEND))?;
         let address = socket.local_addr()?;
-        let gate = Gate::new(answering, transfers, counters.clone());
-        Ok(Worker { socket, address, zones, proxies, gate, counters, stop })
+        let gate = Gate::new(answering, transfers, counters.clone()).may_forward(forwarding.is_some());
+        let socket = Arc::new(socket);
+        Ok(Worker { socket, address, zones, proxies, gate, counters, stop, forwarding })
     }
 
     /// Answers until told to stop. A panic costs one packet.
@@ -142,7 +157,32 @@ impl Worker {
                 self.counters.made(made.qtype, made.rcode, made.truncated);
                 Some(made.len)
             }
+            Outcome::Forwarded(forward) => {
+                self.forward(Asking { forward, client: client.ip(), now, query }, received, out)
+            }
         }
+    }
+
+    /// Hands a query to a task that answers it, or answers it itself when there is no room for one more.
+    fn forward(&self, asking: Asking<'_>, received: &Received<'_>, out: &mut [u8]) -> Option<usize> {
+        let Forwarding { forwarder, counters } = self.forwarding.as_ref()?;
+        let Asking { forward, client, now, query } = asking;
+        let asked = Asked::new(answer::Transport::Udp, client, now);
+        if let Some(place) = forwarder.enter(forward) {
+            let datagram = Datagram {
+                socket: self.socket.clone(),
+                client: received.from,
+                from: received.asked,
+                asked,
+                query: query.into(),
+                counters: counters.clone(),
+            };
+            forwarder.runtime().spawn(datagram.answer(place));
+            return None;
+        }
+        let made = forwarder.without_place(forward, &asked, query, out)?;
+        self.counters.made(made.qtype, made.rcode, made.truncated);
+        Some(made.len)
     }
 
     /// Who asks, and what. `None` when nobody is to be answered.
@@ -165,6 +205,14 @@ impl Worker {
         received.from.port() == self.address.port()
             && received.from.ip() == received.asked.unwrap_or(self.address.ip())
     }
+}
+
+/// A query to be forwarded.
+struct Asking<'a> {
+    forward: Forward,
+    client: IpAddr,
+    now: u64,
+    query: &'a [u8],
 }
 
 #[cfg(test)]
@@ -192,6 +240,7 @@ mod tests {
             vec!["198.51.100.0/24".parse().expect("a prefix")],
             traffic.worker(Transport::Udp),
             Arc::default(),
+            None,
         )
         .expect("a socket that can be set");
         let received = Received {

@@ -186,7 +186,7 @@ impl Transfers {
         respond: impl FnOnce(Single<'_>, &mut [u8]) -> Option<Responded>,
     ) -> Answered {
         if is_ordinary(message) {
-            let single = Single { query: message, of_transfer: None };
+            let single = Single { query: message, is_signed: false, of_transfer: None };
             return respond(single, out).map_or(Answered::Nothing, Answered::Response);
         }
         let (query, signer) = match Asked::read(message) {
@@ -205,7 +205,7 @@ impl Transfers {
                 return Answered::Transfer(Box::new(Waiting { request, held, image, signer, client }));
             }
         };
-        let single = Single { query: &query, of_transfer };
+        let single = Single { query: &query, is_signed: signer.is_some(), of_transfer };
         let made = match signer {
             None => respond(single, out),
             Some(signer) => single.respond_signed(signer, over, out, respond),
@@ -357,7 +357,8 @@ fn put(mut response: Vec<u8>, query: &[u8], over: Over, out: &mut [u8]) -> Answe
     let qtype = question.map_or(0, |question| question.qtype().to_int());
     let (rcode, truncated) = (u16::from(response[3] & 0x0f), response[2] & TC != 0);
     let (kind, alike, cookie) = (answer::Kind::Error, 0, Cookie::None);
-    Answered::Response(Responded { len: response.len(), rcode, qtype, truncated, kind, alike, cookie })
+    let (len, forward) = (response.len(), None);
+    Answered::Response(Responded { len, rcode, qtype, truncated, kind, alike, cookie, forward })
 }
 
 /// The largest message over UDP that the sender of `query` takes (RFC 6891 §6.2.3).

@@ -14,6 +14,8 @@ const HEADER: usize = 12;
 /// A query that has one response, without its signature.
 pub struct Single<'a> {
     pub(super) query: &'a [u8],
+    /// Whether it was signed with a key of ours: then it is answered here, whoever answers for its zone.
+    pub(super) is_signed: bool,
     pub(super) of_transfer: Option<OfTransfer>,
 }
 
@@ -35,6 +37,10 @@ impl Single<'_> {
         out: &mut [u8],
     ) -> Option<Responded> {
         match self.of_transfer {
+            None if self.is_signed => {
+                let asked = Asked { may_forward: false, ..*asked };
+                answer::respond(zones, settings, &asked, self.query, out)
+            }
             None => answer::respond(zones, settings, asked, self.query, out),
             Some(of_transfer) => {
                 answer::respond_with(settings, asked, self.query, out, |limit| of_transfer.message(limit))

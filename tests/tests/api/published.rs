@@ -38,6 +38,7 @@ impl<'c> Published<'c> {
             journal: Vec::new(),
             pinned: None,
             transfer: Vec::new(),
+            forwarding: None,
             apex,
         };
         let zone = Published::of(cluster, namespace, head, checkpoint);

@@ -30,11 +30,22 @@ pub struct Asked {
     /// Whether this client had too many responses: it gets none of substance, but a way to prove its address
     /// (BADCOOKIE with a cookie, RFC 7873 §5.2.3; else TC, which sends it to TCP).
     pub is_limited: bool,
+    /// Whether who asks for the response can pass the question on to another server, where a zone wants that. If not,
+    /// it is answered from what is here.
+    pub may_forward: bool,
 }
 
 impl Asked {
     /// Over `transport` from `client` at `now` (milliseconds since 1970), and nothing else.
     pub fn new(transport: Transport, client: IpAddr, now: u64) -> Self {
-        Asked { transport, client, now, is_encrypted: false, keepalive: None, is_limited: false }
+        Asked {
+            transport,
+            client,
+            now,
+            is_encrypted: false,
+            keepalive: None,
+            is_limited: false,
+            may_forward: false,
+        }
     }
 }

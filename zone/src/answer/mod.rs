@@ -4,11 +4,17 @@
 //! [`writer`]. What is said beside the sections (OPT and its options, cookies, how large the response may be)
 //! is [`reply`]'s. No allocation, no lock, no log line. The caller brings the buffer and says what it may
 //! hold: the transport sets the limit.
+//!
+//! Of what other servers answer: [`forward`] makes it a response of ours, and [`compare`] says whether it is what we
+//! would say.
 
 mod asked;
 mod chaos;
+pub mod compare;
 mod cookie;
+pub mod forward;
 mod lookup;
+mod message;
 mod opt;
 mod proofs;
 mod qname;
@@ -24,7 +30,7 @@ pub use cookie::{Cookie, Secret, Secrets};
 pub use settings::{GREATEST_TEXT, Settings, Text};
 pub use warm::warm;
 
-use crate::image::{Image, ZoneState, Zones};
+use crate::image::{Forward, Found, Image, ZoneState, Zones};
 use domain::base::iana::Rtype;
 use opt::ExtendedError;
 use qname::QName;
@@ -50,6 +56,9 @@ pub struct Responded {
     pub alike: u64,
     /// What the query's cookie says of its sender.
     pub cookie: Cookie,
+    /// Who is to be asked instead, for who may pass questions on ([`Asked::may_forward`]). There is no response in
+    /// the buffer then, and the rest is as if there were an answer.
+    pub forward: Option<Forward>,
 }
 
 /// Kinds of responses.
@@ -72,6 +81,11 @@ mod tests;
 
 /// Octets of the longest OPT of a response.
 pub const GREATEST_OPT: usize = opt::GREATEST;
+
+/// An EDNS option, of those for local use (RFC 6891 §9): the question is answered here, whoever answers for its zone
+/// ([`Asked::may_forward`]). So the operator, and people, see what a nameserver has while it forwards. Its value is
+/// ignored.
+pub const ANSWER_HERE: u16 = query::code::ANSWER_HERE;
 
 const NOERROR: u16 = 0;
 const FORMERR: u16 = 1;
@@ -113,8 +127,8 @@ pub fn respond(
     })
 }
 
-/// Writes the response to `query`, which is well-formed, with a message of another, that of a zone transfer: `make`
-/// is told how many octets it may have and gives it without OPT; `None` for one that has more. All that is said and
+/// Writes the response to `query`, which is well-formed, with a message of another, that of a zone transfer or of
+/// another server: `make` is told how many octets it may have and gives it without OPT; `None` for one that has more. All that is said and
 /// demanded beside the sections is as in [`respond`].
 pub fn respond_with(
     settings: &Settings,
@@ -143,18 +157,21 @@ fn respond_to_query(zones: &Zones, mut reply: Reply<'_>, query: &Query<'_>, out:
     if query.qclass == CLASS_CHAOS {
         return chaos::respond(reply, query, out);
     }
-    match find_zone(zones, query) {
-        None => {
-            reply.says(ExtendedError::NotAuthoritative);
-            reply.without_answer(query, REFUSED, out)
-        }
-        Some((_, ZoneState::Assembling)) => {
+    let Some(found) = find_zone(zones, query) else {
+        reply.says(ExtendedError::NotAuthoritative);
+        return reply.without_answer(query, REFUSED, out);
+    };
+    if let Some(forward) = found.forward
+        && reply.may_forward()
+    {
+        return reply.forwarded(query, forward);
+    }
+    match found.state {
+        ZoneState::Assembling => {
             reply.says(ExtendedError::NotReady);
             reply.without_answer(query, SERVFAIL, out)
         }
-        Some((apex_labels, ZoneState::Serving(image))) => {
-            respond_from_zone(reply, image, apex_labels, query, out)
-        }
+        ZoneState::Serving(image) => respond_from_zone(reply, image, found.labels, query, out),
     }
 }
 
@@ -192,7 +209,7 @@ fn refusal(zones: &Zones, query: &Query<'_>) -> Option<(u16, Option<ExtendedErro
         // Zone transfers are not offered by this function; RFC 5936 §2.2.1 has an rcode for each reason.
         Rtype::AXFR | Rtype::IXFR => {
             let is_apex = query.qclass == CLASS_IN
-                && find_zone(zones, query).is_some_and(|(labels, _)| labels == query.name.labels());
+                && find_zone(zones, query).is_some_and(|found| found.labels == query.name.labels());
             Some(match is_apex {
                 true => (REFUSED, Some(ExtendedError::Prohibited)),
                 false => (NOTAUTH, Some(ExtendedError::NotAuthoritative)),
@@ -207,17 +224,17 @@ fn refusal(zones: &Zones, query: &Query<'_>) -> Option<(u16, Option<ExtendedErro
 
 /// The zone with the longest apex at or above the name. DS is asked of the parent when the parent is here
 /// too (RFC 4035 §3.1.4.1): then the apex must be above the name.
-fn find_zone<'z>(zones: &'z Zones, query: &Query<'_>) -> Option<(usize, &'z ZoneState)> {
+fn find_zone<'z>(zones: &'z Zones, query: &Query<'_>) -> Option<Found<'z>> {
     let name = &query.name;
     match zone_above(zones, name, name.labels()) {
-        Some((labels, _)) if query.qtype == Rtype::DS && labels == name.labels() && labels > 0 => {
-            zone_above(zones, name, labels - 1).or_else(|| zone_above(zones, name, labels))
+        Some(found) if query.qtype == Rtype::DS && found.labels == name.labels() && found.labels > 0 => {
+            zone_above(zones, name, found.labels - 1).or(Some(found))
         }
         found => found,
     }
 }
 
 /// The zone with the longest apex at or above the name, of at most so many labels.
-fn zone_above<'z>(zones: &'z Zones, name: &QName<'_>, greatest: usize) -> Option<(usize, &'z ZoneState)> {
+fn zone_above<'z>(zones: &'z Zones, name: &QName<'_>, greatest: usize) -> Option<Found<'z>> {
     zones.longest_match(greatest, |labels| name.hash_of(labels), |labels| name.suffix(labels))
 }

@@ -47,6 +47,8 @@ pub(crate) struct Options {
     pub(crate) wants_keepalive: bool,
     /// RFC 7830 §4.
     pub(crate) wants_padding: bool,
+    /// [`code::ANSWER_HERE`].
+    pub(crate) wants_answer_here: bool,
     /// The first COOKIE; others are ignored (RFC 7873 §5.2).
     pub(crate) cookie: Option<Sent>,
 }
@@ -59,6 +61,8 @@ pub(crate) mod code {
     pub(crate) const PADDING: u16 = 12;
     pub(crate) const EXTENDED_ERROR: u16 = 15;
     pub(crate) const ZONE_VERSION: u16 = 19;
+    /// See [`super::super::ANSWER_HERE`].
+    pub(crate) const ANSWER_HERE: u16 = 65_053;
 }
 
 /// A message taken apart.
@@ -203,6 +207,7 @@ fn parse_options(mut rdata: &[u8]) -> Option<Options> {
             code::ZONE_VERSION => options.wants_zone_version |= value.is_empty(),
             code::KEEPALIVE => options.wants_keepalive = true,
             code::PADDING => options.wants_padding = true,
+            code::ANSWER_HERE => options.wants_answer_here = true,
             code::COOKIE if options.cookie.is_none() => options.cookie = Some(Sent::parse(value)?),
             _ => {}
         }
@@ -212,7 +217,7 @@ fn parse_options(mut rdata: &[u8]) -> Option<Options> {
 
 /// The offset after a name that may end in a pointer. Which name it points to does not matter here, only
 /// that it stands before (RFC 1035 §4.1.4). So no message makes more work than its own length.
-fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
+pub(crate) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *message.get(at)? {
             0 => return Some(at + 1),

@@ -7,12 +7,15 @@ use super::query::{self, Edns, Header, Parsed, Query, code};
 use super::settings::Settings;
 use super::writer::{Flags, Writer};
 use super::{BADCOOKIE, Kind, NOERROR, Responded};
+use crate::image::Forward;
 
 /// The least that a message over UDP can always be (RFC 1035 §4.2.1).
 const LEAST_UDP: u16 = 512;
 /// Octets of the headers of UDP and IP, which an attacker gets from us too.
 const UDP_AND_IPV4: usize = 8 + 20;
 const UDP_AND_IPV6: usize = 8 + 40;
+/// In the third octet of a message.
+const TC: u8 = 0x02;
 
 /// A response to be.
 pub(crate) struct Reply<'s> {
@@ -115,6 +118,30 @@ impl<'s> Reply<'s> {
         }
     }
 
+    /// Whether the question may be passed on to another server.
+    pub(crate) fn may_forward(&self) -> bool {
+        self.asked.may_forward && !self.edns.is_some_and(|edns| edns.options.wants_answer_here)
+    }
+
+    /// No response: `forward` is to be asked. For the limits it counts as an answer by its name.
+    pub(crate) fn forwarded(self, query: &Query<'_>, forward: Forward) -> Responded {
+        Responded {
+            len: 0,
+            rcode: NOERROR,
+            qtype: query.qtype.to_int(),
+            truncated: false,
+            kind: Kind::Answer,
+            alike: query.name.hash(),
+            cookie: self.cookie,
+            forward: Some(forward),
+        }
+    }
+
+    /// Octets that the message may have without its OPT.
+    pub(crate) fn room(&self) -> usize {
+        self.greatest_len() - self.opt.as_ref().map_or(0, Opt::len)
+    }
+
     /// Nothing but TC.
     fn truncated(self, query: &Query<'_>, out: &mut [u8]) -> Responded {
         let writer = self.begin(query, out);
@@ -129,15 +156,15 @@ impl<'s> Reply<'s> {
         out: &mut [u8],
     ) -> Responded {
         let opt = self.opt.as_ref().map_or(0, Opt::len);
-        let Some(message) = make(self.greatest_len().min(out.len()) - opt) else {
+        let Some(message) = make(self.room().min(out.len() - opt)) else {
             return self.truncated(query, out);
         };
         out[..message.len()].copy_from_slice(&message);
-        let rcode = u16::from(message[3] & 0x0f);
+        let (rcode, truncated) = (u16::from(message[3] & 0x0f), message[2] & TC != 0);
         let len = self.append_opt(message.len(), rcode, out);
         let kind = if rcode == NOERROR { Kind::Answer } else { Kind::Error };
         let (qtype, alike, cookie) = (query.qtype.to_int(), query.name.hash(), self.cookie);
-        Responded { len, rcode, qtype, truncated: false, kind, alike, cookie }
+        Responded { len, rcode, qtype, truncated, kind, alike, cookie, forward: None }
     }
 
     /// Begins the sections.
@@ -165,6 +192,7 @@ impl<'s> Reply<'s> {
             kind: Kind::Error,
             alike: 0,
             cookie: self.cookie,
+            forward: None,
         }
     }
 
@@ -186,16 +214,17 @@ impl<'s> Reply<'s> {
         out[2..4].copy_from_slice(&flags.to_be_bytes());
         let len = self.append_opt(query::HEADER, rcode, out);
         let cookie = self.cookie;
-        Responded { len, rcode, qtype: 0, truncated: false, kind: Kind::Error, alike: 0, cookie }
+        let (kind, alike, forward) = (Kind::Error, 0, None);
+        Responded { len, rcode, qtype: 0, truncated: false, kind, alike, cookie, forward }
     }
 
-    /// Appends the OPT, if there is one, to a message of `len` octets without further additional records. Returns how
-    /// many it then has.
+    /// Appends the OPT, if there is one, to a message of `len` octets that has none. Returns how many it then has.
     fn append_opt(&mut self, len: usize, rcode: u16, out: &mut [u8]) -> usize {
         let Some(opt) = &mut self.opt else { return len };
         let opt = opt.octets(rcode);
         let end = len + opt.len();
-        out[query::HEADER - 1] = 1;
+        let additional = u16::from_be_bytes([out[query::HEADER - 2], out[query::HEADER - 1]]) + 1;
+        out[query::HEADER - 2..query::HEADER].copy_from_slice(&additional.to_be_bytes());
         out[len..end].copy_from_slice(opt);
         match self.asked.is_encrypted && self.edns.is_some_and(|edns| edns.options.wants_padding) {
             true => opt::pad(out, end, opt.len()),

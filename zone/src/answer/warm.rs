@@ -46,10 +46,11 @@ pub fn warm<'m>(zones: &Zones, messages: impl Iterator<Item = &'m [u8]>) {
 /// The large zone and the hash of the name in it that are looked up first.
 fn looked_for<'z>(zones: &'z Zones, message: &[u8]) -> Option<(&'z Image, u64)> {
     let name = QName::parse(message.get(HEADER..)?)?;
-    match zone_above(zones, &name, name.labels())? {
-        (apex_labels, ZoneState::Serving(image)) if image.is_large() => {
+    let found = zone_above(zones, &name, name.labels())?;
+    match found.state {
+        ZoneState::Serving(image) if image.is_large() => {
             // Most delegations are right below the apex, and then end the walk.
-            let first = apex_labels + 1;
+            let first = found.labels + 1;
             let is_below_cut = name.labels() > first && image.content().cut_depths().any_at(1);
             Some((image, name.hash_of(if is_below_cut { first } else { name.labels() })))
         }

@@ -20,7 +20,8 @@ mod nsec3;
 mod paged;
 mod zones;
 
-pub use zones::{ZoneState, Zones};
+pub(crate) use zones::Found;
+pub use zones::{Forward, ZoneState, Zones};
 
 pub(crate) use hash::{child_hash, hash_below, root_hash};
 pub(crate) use nsec3::{Nsec3, owner as nsec3_owner};

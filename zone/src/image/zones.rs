@@ -25,11 +25,26 @@ impl ZoneState {
     }
 }
 
+/// Who else answers the questions for a zone, as a number of whoever passes them on. Its meaning is not known here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Forward(pub u32);
+
+/// The zone that a name is in.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'z> {
+    /// Labels of its apex.
+    pub(crate) labels: usize,
+    pub(crate) state: &'z ZoneState,
+    /// Who else is to be asked.
+    pub(crate) forward: Option<Forward>,
+}
+
 #[derive(Clone)]
 struct Entry {
     hash: u64,
     apex: Name,
     state: ZoneState,
+    forward: Option<Forward>,
 }
 
 /// All zones that are served. Cloning and changing cost the shards touched, not the zones.
@@ -50,7 +65,7 @@ impl Default for Zones {
 }
 
 impl Zones {
-    /// The table with `apex` in `state`, whatever it was before.
+    /// The table with `apex` in `state`, whatever it was before. Who else answers for it stays.
     #[must_use]
     pub fn put(&self, apex: &Name, state: ZoneState) -> Self {
         let mut zones = self.clone();
@@ -63,9 +78,20 @@ impl Zones {
                 entry.state = state;
             }
             None => {
-                shard.push(Entry { hash, apex: apex.clone(), state });
+                shard.push(Entry { hash, apex: apex.clone(), state, forward: None });
                 Arc::make_mut(&mut zones.depths)[labels(apex)] += 1;
             }
+        }
+        zones
+    }
+
+    /// The table in which `forward` answers for `apex`; we do for `None`. A zone that is not there stays so.
+    #[must_use]
+    pub fn forward(&self, apex: &Name, forward: Option<Forward>) -> Self {
+        let mut zones = self.clone();
+        let shard = Arc::make_mut(&mut zones.shards[shard_of(hash_of(apex))]);
+        if let Some(entry) = shard.iter_mut().find(|entry| entry.apex == *apex) {
+            entry.forward = forward;
         }
         zones
     }
@@ -86,6 +112,12 @@ impl Zones {
     pub fn get(&self, apex: &Name) -> Option<&ZoneState> {
         let hash = hash_of(apex);
         self.shards[shard_of(hash)].iter().find(|entry| entry.apex == *apex).map(|entry| &entry.state)
+    }
+
+    /// Who else answers for the zone whose apex is exactly `apex`.
+    pub fn forward_of(&self, apex: &Name) -> Option<Forward> {
+        let hash = hash_of(apex);
+        self.shards[shard_of(hash)].iter().find(|entry| entry.apex == *apex)?.forward
     }
 
     /// All zones, in no order.
@@ -110,19 +142,19 @@ impl Zones {
 
     /// The zone with the most labels, at most `greatest`, that holds a name. `hash(n)` is the hash of
     /// its ancestor with n labels, `suffix(n)` the ancestor itself in wire form with its root label.
-    /// Returns the labels of the apex and the state. No allocation.
+    /// No allocation.
     pub(crate) fn longest_match<'n>(
         &self,
         greatest: usize,
         hash: impl Fn(usize) -> u64,
         suffix: impl Fn(usize) -> &'n [u8],
-    ) -> Option<(usize, &ZoneState)> {
+    ) -> Option<Found<'_>> {
         (0..=greatest).rev().filter(|&n| self.depths[n] > 0).find_map(|n| {
             let hash = hash(n);
             self.shards[shard_of(hash)]
                 .iter()
                 .find(|entry| entry.hash == hash && caseless::eq(entry.apex.as_slice(), suffix(n)))
-                .map(|entry| (n, &entry.state))
+                .map(|entry| Found { labels: n, state: &entry.state, forward: entry.forward })
         })
     }
 }

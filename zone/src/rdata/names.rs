@@ -80,19 +80,13 @@ pub fn expand(rtype: Rtype, message: &[u8], range: Range<usize>) -> Option<Vec<u
         Some(Place::Naptr) => (after_strings(value, 4, 3), 1),
         None => (0, 0),
     };
-    let mut wire = value.get(..octets).unwrap_or(value).to_vec();
-    let mut at = range.start + wire.len();
-    // One that is too short for its type has no names.
-    let count = if wire.len() == octets { count } else { 0 };
+    let mut wire = value.get(..octets)?.to_vec();
+    let mut at = range.start + octets;
     for _ in 0..count {
-        let (name, after) = crate::name::from_message(message, at)?;
-        if after > range.end {
-            return None;
-        }
-        wire.extend_from_slice(name.as_slice());
-        at = after;
+        at = crate::name::read_from_message(message, at, &mut wire)?;
     }
-    wire.extend_from_slice(&message[at..range.end]);
+    // What a name did not leave room for is no value.
+    wire.extend_from_slice(message.get(at..range.end)?);
     Some(wire)
 }
 

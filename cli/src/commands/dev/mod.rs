@@ -76,6 +76,7 @@ pub(super) fn run(arguments: Dev, color: Color) -> Outcome {
             reloads: Arc::default(),
             certificate: None,
             transfers: None,
+            forwarder: None,
             zones_with_metrics: ZONES_WITH_METRICS,
         };
         runtime.spawn(http::serve(listener, metrics, leave.clone()));

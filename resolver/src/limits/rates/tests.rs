@@ -6,7 +6,8 @@ use port53_zone::answer::Kind;
 const NOW: u64 = 1_700_000_000_000;
 
 fn made(kind: Kind, alike: u64) -> Responded {
-    Responded { len: 100, rcode: 0, qtype: 1, truncated: false, kind, alike, cookie: Cookie::None }
+    let (cookie, forward) = (Cookie::None, None);
+    Responded { len: 100, rcode: 0, qtype: 1, truncated: false, kind, alike, cookie, forward }
 }
 
 fn rates(alike: u32, all: u32, slip: u32) -> Rates {
