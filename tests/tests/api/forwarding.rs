@@ -52,7 +52,8 @@ fn nameservers_are_cut_over_one_after_the_other() {
         for (resolver, expected) in [&ns1, &ns2].into_iter().zip(expected) {
             resolver.comes_to_say(WWW, expected);
         }
-        assert_eq!(unnamed.says(WWW), OURS, "without a name it answers by itself");
+        // Without a name it answers by itself, once it has the zone.
+        unnamed.comes_to_say(WWW, OURS);
     };
     say(None, [OURS, OURS]);
     say(Some(&[]), [LEGACYS, LEGACYS]);
