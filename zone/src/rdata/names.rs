@@ -80,7 +80,9 @@ pub fn expand(rtype: Rtype, message: &[u8], range: Range<usize>) -> Option<Vec<u
         Some(Place::Naptr) => (after_strings(value, 4, 3), 1),
         None => (0, 0),
     };
-    let mut wire = value.get(..octets)?.to_vec();
+    // One that is too short for its type has no names.
+    let Some(before) = value.get(..octets) else { return Some(value.to_vec()) };
+    let mut wire = before.to_vec();
     let mut at = range.start + octets;
     for _ in 0..count {
         at = crate::name::read_from_message(message, at, &mut wire)?;

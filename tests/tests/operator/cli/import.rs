@@ -106,6 +106,8 @@ fn the_zones_of_a_named_conf_and_of_octodns_are_imported_and_what_is_left_out_is
 fn dnsendpoints_are_imported_into_the_zone_that_there_is() {
     let site = Site::new("endpoints");
     site.platform.apply(&site.zone());
+    // The operator has put its finalizer there by then.
+    site.platform.comes_to("zone", &site.namespace, "here", "Ready=True Served");
     let managed = || managers(&with_managers(&site, "zone", "here"));
     let before = managed();
     let zones = site.platform.kubectl(&format!("get zones -n {} -o yaml", site.namespace));
