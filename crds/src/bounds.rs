@@ -445,6 +445,16 @@ pub(crate) fn legacy_addresses(generator: &mut SchemaGenerator) -> Schema {
     schema
 }
 
+/// `spec.cutover` of a ZoneMigration.
+pub(crate) fn cutover(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 26,
+        "x-kubernetes-list-type": "set",
+        "items": nameserver_name(generator),
+    })
+}
+
 /// `spec.zoneRef` of a ZoneMigration.
 pub(crate) fn migrated_zone(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({

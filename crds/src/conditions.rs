@@ -32,6 +32,12 @@ pub enum ConditionType {
     InSync,
     /// What changes on one side is written to the other. ZoneMigrations only.
     DualWriting,
+    /// Nameservers that are not cut over were seen to answer with what legacy says. ZoneMigrations only.
+    Shadowing,
+    /// Those that are to be cut over were seen to answer by themselves. ZoneMigrations only.
+    CutOver,
+    /// All were told to answer with what legacy says again, and seen to. ZoneMigrations only.
+    FallenBack,
 }
 
 impl ConditionType {
@@ -49,6 +55,9 @@ impl ConditionType {
             Self::Backfilled => "Backfilled",
             Self::InSync => "InSync",
             Self::DualWriting => "DualWriting",
+            Self::Shadowing => "Shadowing",
+            Self::CutOver => "CutOver",
+            Self::FallenBack => "FallenBack",
         }
     }
 }
@@ -214,6 +223,14 @@ reasons! {
     Waiting,
     /// Another migration has the zone.
     AlreadyMigrated,
+    /// Every nameserver that is to was seen to answer so.
+    Seen,
+    /// One is told to, and not yet seen to at every pod.
+    NotYetSeen,
+    /// The next nameserver is not cut over while both sides differ, or not every nameserver has what is published.
+    WaitingForSync,
+    /// There is no nameserver of that name.
+    NoSuchNameserver,
 }
 
 /// A condition as of `now`, about the spec of generation `generation`. The message is cut at the 32,768

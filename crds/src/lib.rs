@@ -51,9 +51,9 @@ pub use duration::{DurationError, parse_duration};
 pub use head::{Checkpoint, Forwarding, HeadState, Otherwise, ZoneHead, ZoneHeadSpec};
 pub use manifest::{DIRECTORIES, Manifest, ManifestError, definitions, manifests};
 pub use migration::{
-    Backfill, BackfillSource, ChangedSide, Compare, DifferenceKind, DualWrite, Legacy, LegacySeen,
-    MigratedZone, MigrationPhase, RRsetDifference, Reject, ZoneMigration, ZoneMigrationSpec,
-    ZoneMigrationStatus,
+    Answers, Backfill, BackfillSource, ChangedSide, Compare, DifferenceKind, DualWrite, Legacy, LegacySeen,
+    MigratedZone, MigrationPhase, NameserverAnswers, RRsetDifference, Reject, Shadow, ZoneMigration,
+    ZoneMigrationSpec, ZoneMigrationStatus,
 };
 pub use nameservers::{
     FamilyPolicy, Nameserver, NameserverPhase, NameserverSet, NameserverSetSpec, NameserverSetStatus,

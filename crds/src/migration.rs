@@ -5,8 +5,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::head::Otherwise;
 use crate::zone::SecretRef;
-use crate::{bounds, conditions};
+use crate::{bounds, conditions, published};
 
 /// A zone that moves here from the DNS that has it now: what is brought over, kept the same in both, and compared.
 #[derive(Clone, CustomResource, Debug, Deserialize, KubeSchema, PartialEq, Serialize)]
@@ -31,6 +32,7 @@ use crate::{bounds, conditions};
     printcolumn(name = "Backfilled", type_ = "string", json_path = ".status.backfilled"),
     printcolumn(name = "Rejected", type_ = "integer", json_path = ".status.rejected"),
     printcolumn(name = "Inconsistent", type_ = "integer", json_path = ".status.inconsistent"),
+    printcolumn(name = "Cutover", type_ = "string", json_path = ".status.cutover"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
@@ -39,6 +41,11 @@ use crate::{bounds, conditions};
         priority = "1",
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
     )
+)]
+#[x_kube(
+    validation = Rule::new("has(self.shadow) || ((!has(self.cutover) || self.cutover.size() == 0) && !self.fallback)")
+        .message("cutover and fallback are about nameservers that otherwise answer with what legacy says: write shadow too, or leave both out")
+        .field_path(".shadow")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ZoneMigrationSpec {
@@ -56,6 +63,37 @@ pub struct ZoneMigrationSpec {
     /// How both are compared.
     #[serde(default)]
     pub compare: Compare,
+    /// While it is there, nameservers that are not cut over answer with what legacy says. Every one answers by itself when
+    /// left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Shadow>,
+    /// Nameservers that answer by themselves, by their names in the NameserverSet, in the order in which they are cut over:
+    /// one once those before it do, and both sides are the same. Each that is taken out goes back at once. At most 26.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "bounds::cutover")]
+    pub cutover: Vec<String>,
+    /// Whether every nameserver answers with what legacy says again, at once, whatever cutover says.
+    #[serde(default)]
+    pub fallback: bool,
+}
+
+/// How nameservers answer with what legacy says.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Shadow {
+    /// Whether each question is also answered here, after the client has its answer, and both are compared.
+    pub compare: bool,
+    /// Who answers when legacy does not in time.
+    pub otherwise: Otherwise,
+    /// How long legacy may take, in milliseconds. From 100 to 5000.
+    #[schemars(schema_with = "published::legacy_timeout")]
+    pub timeout_milliseconds: u32,
+}
+
+impl Default for Shadow {
+    fn default() -> Self {
+        Self { compare: true, otherwise: Otherwise::Port53, timeout_milliseconds: published::LEGACY_TIMEOUT }
+    }
 }
 
 /// Names the Zone of a migration.
@@ -165,11 +203,20 @@ pub struct ZoneMigrationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "conditions::count")]
     pub waiting: Option<u64>,
+    /// How many nameservers answer by themselves, of how many: 1/2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub cutover: Option<String>,
+    /// Who was seen to answer at each nameserver. At most 26.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 26))]
+    pub nameservers: Vec<NameserverAnswers>,
     /// The request to compare that was carried out last: what its annotation said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub compared: Option<String>,
-    /// Ready, LegacyReachable, Backfilled, InSync and DualWriting.
+    /// Ready, LegacyReachable, Backfilled, InSync and DualWriting; Shadowing, CutOver and FallenBack where the spec has
+    /// shadow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::schema")]
     pub conditions: Vec<Condition>,
@@ -187,6 +234,8 @@ impl Default for ZoneMigrationStatus {
             inconsistent: None,
             differences: Vec::new(),
             waiting: None,
+            cutover: None,
+            nameservers: Vec::new(),
             compared: None,
             conditions: Vec::new(),
         }
@@ -204,6 +253,35 @@ pub enum MigrationPhase {
     Comparing,
     /// Changes are written to both.
     DualWriting,
+    /// Nameservers answer with what legacy says.
+    Shadowing,
+    /// Some nameservers answer by themselves.
+    CuttingOver,
+    /// All that are to do.
+    CutOver,
+    /// They answer with what legacy says again.
+    FallenBack,
+}
+
+/// Who answers at a nameserver.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct NameserverAnswers {
+    /// Its name in the NameserverSet.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Who was seen to answer, at every pod.
+    pub answers: Answers,
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum Answers {
+    /// The nameserver, from what is published here.
+    Port53,
+    /// Legacy: the nameserver says what that said.
+    Legacy,
+    /// Some pods so and some otherwise, or it could not be told.
+    Unknown,
 }
 
 /// A zone as legacy has it.

@@ -22,7 +22,7 @@ use crate::cluster::endpoints::Endpoints;
 use crate::cluster::follow::{self, Watches};
 use crate::config::{Arguments, LogFormat};
 use crate::election::{Election, Standing};
-use crate::engine::{Engine, Links, Settings};
+use crate::engine::{Engine, Forwardings, Links, Settings};
 use crate::http::{self, Health};
 use crate::index::Scope;
 use crate::metrics::Metrics;
@@ -113,7 +113,10 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
     if arguments.migrations {
         let (serials, told) = watch::channel(BTreeMap::new());
         links.serials = Some(told);
-        let controller = migrations::Controller::new(client.clone(), &namespace, worlds.clone(), serials);
+        let (forwardings, told) = watch::channel(Forwardings::new());
+        links.forwardings = Some(told);
+        let controller =
+            migrations::Controller::new(client.clone(), &namespace, worlds.clone(), serials, forwardings);
         let moving = controller.run(watches.streaming_list, standing.clone(), stop.clone());
         beside.push(AbortOnDropHandle::new(tokio::spawn(moving)));
     }

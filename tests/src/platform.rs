@@ -71,6 +71,8 @@ pub struct Settings {
     pub operator: Vec<String>,
     /// Further arguments of the resolvers.
     pub resolver: Vec<String>,
+    /// Whether each resolver is told the name of its nameserver, `ns1` and `ns2`.
+    pub names_resolvers: bool,
     /// Labels of the EndpointSlices by which the operator finds resolvers. They listen on [`address`] then, and it is
     /// told of none; without, it is told of the two.
     pub selector: Option<String>,
@@ -105,8 +107,8 @@ impl Platform {
             Platform { operator: None, resolvers: Vec::new(), cluster, programs, settings, dir };
         grant(&platform.cluster, NAMESPACE, &resolver_user());
         platform.grant_operator();
-        let settings = platform.resolver_settings();
-        platform.resolvers = vec![Resolver::start(&settings), Resolver::start(&settings)];
+        platform.resolvers =
+            (0..2).map(|number| Resolver::start(&platform.settings_of_resolver(number))).collect();
         platform.start_operator();
         platform
     }
@@ -132,6 +134,15 @@ impl Platform {
             },
             more: self.settings.resolver.clone(),
         }
+    }
+
+    /// How one of the resolvers is started, counted from 0.
+    fn settings_of_resolver(&self, number: usize) -> resolver::Settings {
+        let mut settings = self.resolver_settings();
+        if self.settings.names_resolvers {
+            settings.more.push(format!("--nameserver=ns{}", number + 1));
+        }
+        settings
     }
 
     /// Starts the operator.
@@ -208,7 +219,7 @@ impl Platform {
     /// Kills the resolver of a nameserver and starts another on the same cache. It has another address: the
     /// operator has to be started again to ask it.
     pub fn restart_resolver(&mut self, number: usize) {
-        let settings = self.resolver_settings();
+        let settings = self.settings_of_resolver(number);
         self.resolvers[number].restart(&settings);
     }
 

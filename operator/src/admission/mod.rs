@@ -26,10 +26,13 @@ mod review;
 mod serve;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use port53_store::Forwarding;
 use port53_zone::Name;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::cluster::confirm::Resolver;
 use crate::index::{Key, Scope};
 use crate::objects::Objects;
 use crate::stages::{Published, Settings};
@@ -50,6 +53,10 @@ pub struct World {
     pub scope: Scope,
     /// Zones of others, by namespace and name.
     pub of_others: BTreeSet<Key>,
+    /// The resolvers that are asked.
+    pub resolvers: Arc<[Resolver]>,
+    /// Who answers for zones that move here from another DNS, as it is published.
+    pub forwardings: BTreeMap<Name, Forwarding>,
 }
 
 /// What becomes of what is wrong because of other objects: a name that is held, a grant that is missing.

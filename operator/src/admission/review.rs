@@ -179,6 +179,8 @@ mod tests {
             },
             scope: Scope { namespace: "port53".to_owned(), only_named: false },
             of_others: BTreeSet::from([("dns".to_owned(), "theirs".to_owned())]),
+            resolvers: Arc::from([]),
+            forwardings: BTreeMap::new(),
         }
     }
 

@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use domain::base::Message;
 use domain::base::iana::{Rcode, Rtype};
+use domain::base::{Message, ToName};
 use domain::rdata::Soa;
 use futures::future::join_all;
 use port53_zone::{Name, serial};
@@ -17,6 +17,8 @@ use crate::proof;
 
 /// How long one question may take before it is asked again.
 const QUESTION_PATIENCE: Duration = Duration::from_millis(500);
+/// As long as a resolver may wait for a legacy DNS, and a moment more.
+const FORWARDED_PATIENCE: Duration = Duration::from_secs(6);
 /// The first pause between questions; each is longer than the one before, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
@@ -264,6 +266,36 @@ async fn exchange(address: SocketAddr, apex: &Name) -> std::io::Result<Vec<u8>> 
     let id = RandomState::new().hash_one(apex) as u16;
     let query = proof::ask::message_of(apex, Rtype::SOA, id, false, &[proof::ask::ANSWER_HERE]);
     proof::ask::exchange(address, &query).await
+}
+
+/// Asks a resolver for the SOA of a zone as a client asks, so that one which forwards to a legacy DNS says what that has.
+/// Nothing when it does not answer with one.
+///
+/// # Errors
+/// No answer, or no message.
+pub async fn soa(address: SocketAddr, apex: &Name) -> Result<Option<port53_zone::Soa>, String> {
+    let id = RandomState::new().hash_one(apex) as u16;
+    let query = proof::ask::message_of(apex, Rtype::SOA, id, false, &[]);
+    let asked = timeout(FORWARDED_PATIENCE, proof::ask::exchange(address, &query)).await;
+    let answer = asked
+        .map_err(|_| "does not answer".to_owned())?
+        .map_err(|error| format!("cannot be asked: {error}"))?;
+    let message = Message::from_octets(answer).map_err(|_| "answers with no message".to_owned())?;
+    let answers = message.answer().map_err(|error| format!("answers with a bad message: {error}"))?;
+    let mut of_apex = answers.limit_to::<Soa<_>>().flatten().filter(|record| record.owner() == apex);
+    Ok(of_apex.next().map(|record| {
+        let soa = record.data();
+        port53_zone::Soa {
+            primary: soa.mname().to_name(),
+            contact: soa.rname().to_name(),
+            serial: soa.serial().into_int(),
+            refresh: soa.refresh().as_secs(),
+            retry: soa.retry().as_secs(),
+            expire: soa.expire().as_secs(),
+            minimum: soa.minimum().as_secs(),
+            ttl: record.ttl().as_secs(),
+        }
+    }))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use port53_crds::Holder;
-use port53_store::Head;
+use port53_store::{Forwarding, Head};
 use port53_zone::content::ContentError;
 use port53_zone::transfer::Allow;
 use port53_zone::{Soa, serial};
@@ -23,12 +23,15 @@ pub(crate) struct Orders {
     pub(crate) least: Option<u32>,
     /// Who may transfer it; nothing where that is not known, and stays as it is.
     pub(crate) transfer: Option<Vec<Allow>>,
+    /// Who answers while the zone moves here; nothing where that is not known, and stays as it is.
+    pub(crate) forwarding: Option<Option<Forwarding>>,
 }
 
 impl Orders {
-    /// Whether others may transfer the zone than its head says.
-    fn transfers_otherwise(&self, head: &Head) -> bool {
+    /// Whether others may transfer the zone, or answer for it, than its head says.
+    fn are_otherwise(&self, head: &Head) -> bool {
         self.transfer.as_ref().is_some_and(|transfer| *transfer != head.transfer)
+            || self.forwarding.as_ref().is_some_and(|forwarding| *forwarding != head.forwarding)
     }
 }
 
@@ -61,8 +64,8 @@ impl ZoneState {
     ) -> Result<Decision, ContentError> {
         let published = || self.serving().map(|stored| stored.head.transfer.clone());
         let transfer = orders.transfer.clone().or_else(published).unwrap_or_default();
-        // Who answers is not ours to say, and stays as it is.
-        let forwarding = self.serving().and_then(|stored| stored.head.forwarding.clone());
+        let published = || self.serving().and_then(|stored| stored.head.forwarding.clone());
+        let forwarding = orders.forwarding.clone().unwrap_or_else(published);
         Ok(match self.decide_content(outcome, holder, orders, now)? {
             Decision::Publish(version, guard, released) => {
                 let version = version.with_transfer(transfer).with_forwarding(forwarding);
@@ -104,7 +107,7 @@ impl ZoneState {
             && !is_behind
             && old.pinned.is_none()
             && self.restore == Restore::Nothing
-            && !orders.transfers_otherwise(old)
+            && !orders.are_otherwise(old)
             && old.holder == *holder;
         // Nearly all zones, nearly always.
         if is_as_wanted && outcome.changes.is_empty() && self.held.is_none() && !self.guard.is_waiting() {
@@ -160,7 +163,7 @@ impl ZoneState {
         if stored.head.pinned == Some(wanted) {
             // Whether or not its revision is still kept.
             let version = match self.restore {
-                Restore::Nothing if !orders.transfers_otherwise(&stored.head) => {
+                Restore::Nothing if !orders.are_otherwise(&stored.head) => {
                     return Some(Decision::Settled);
                 }
                 Restore::Nothing | Restore::AsItWas => Version::again(stored),

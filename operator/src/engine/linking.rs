@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use port53_store::Forwarding;
 use port53_zone::{Name, rules};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
@@ -11,6 +12,9 @@ use super::{Engine, wall};
 use crate::admission::World;
 use crate::proof::oracle::{self, Zones};
 use crate::stages::{self, MissingZone, SetTerms};
+
+/// Who answers for zones, by apex: nothing where every nameserver does by itself.
+pub type Forwardings = BTreeMap<Name, Option<Forwarding>>;
 
 /// Who asks and tells; nobody where there is none.
 #[derive(Debug, Default)]
@@ -24,6 +28,8 @@ pub struct Links {
     pub worlds: Option<Receiver<oneshot::Sender<Option<World>>>>,
     /// The migrations tell the serials of zones at legacy: those here are to be above them.
     pub serials: Option<watch::Receiver<BTreeMap<Name, u32>>>,
+    /// And who is to answer for zones that move here. Of those that are not among them nothing changes.
+    pub forwardings: Option<watch::Receiver<Forwardings>>,
 }
 
 /// What was asked or told.
@@ -32,6 +38,7 @@ pub(super) enum Linked {
     World(oneshot::Sender<Option<World>>),
     Sets(Option<Arc<[SetTerms]>>),
     Serials(BTreeMap<Name, u32>),
+    Forwardings(Forwardings),
 }
 
 pub(super) async fn hear_links(links: &mut Links) -> Linked {
@@ -40,6 +47,7 @@ pub(super) async fn hear_links(links: &mut Links) -> Linked {
         Some(answer) = next(&mut links.worlds) => Linked::World(answer),
         Some(sets) = changed(&mut links.sets) => Linked::Sets(sets),
         Some(serials) = changed(&mut links.serials) => Linked::Serials(serials),
+        Some(forwardings) = changed(&mut links.forwardings) => Linked::Forwardings(forwardings),
         else => std::future::pending().await,
     }
 }
@@ -81,7 +89,15 @@ impl Engine {
             settings: self.stage_settings(),
             scope: self.settings.scope.clone(),
             of_others: self.index.of_others().clone(),
+            resolvers: self.resolvers.clone(),
+            forwardings: self.forwardings_now(),
         })
+    }
+
+    /// Who answers for zones that move here, as it is published.
+    fn forwardings_now(&self) -> BTreeMap<Name, Forwarding> {
+        let heads = self.zones.iter().filter_map(|(apex, zone)| Some((apex, &zone.serving()?.head)));
+        heads.filter_map(|(apex, head)| Some((apex.clone(), head.forwarding.clone()?))).collect()
     }
 
     /// How the stages are to go about it now.

@@ -75,7 +75,7 @@ use crate::metrics::Metrics;
 use crate::stages::{Planner, Published, SetTerms};
 use heads::Heads;
 use keeping::Library;
-pub use linking::Links;
+pub use linking::{Forwardings, Links};
 use linking::{Linked, hear_links};
 use statuses::{Object, Statuses};
 use transferring::Transfers;
@@ -122,6 +122,8 @@ pub struct Engine {
     sets: Option<Arc<[SetTerms]>>,
     /// The serials of zones at the DNS that they move from.
     legacy_serials: BTreeMap<Name, u32>,
+    /// Who is to answer for them.
+    forwardings: Forwardings,
     statuses: Statuses,
     library: Library,
     transfers: Transfers,
@@ -195,6 +197,7 @@ impl Engine {
             plan: planning::Plans::new(now),
             sets: None,
             legacy_serials: BTreeMap::new(),
+            forwardings: Forwardings::new(),
             statuses: Statuses::default(),
             library: Library::default(),
             transfers: Transfers::new(namespace),
@@ -244,6 +247,10 @@ impl Engine {
                     }
                     Linked::Serials(serials) => {
                         self.legacy_serials = serials;
+                        self.plan.heard(Instant::now());
+                    }
+                    Linked::Forwardings(forwardings) => {
+                        self.forwardings = forwardings;
                         self.plan.heard(Instant::now());
                     }
                 },

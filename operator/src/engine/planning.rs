@@ -278,6 +278,7 @@ impl Engine {
                 least: zone.spec.soa.initial_serial,
                 // A Zone whose last edit is refused is as it was before.
                 transfer: self.is_zone_accepted(&key_of(holder)).then(|| self.may_transfer(zone, apex)),
+                forwarding: self.forwardings.get(apex).cloned(),
             },
             // Without its Zone everything stays as it is.
             None => Orders { rollback: pinned(), ..Orders::default() },

@@ -3,7 +3,8 @@
 //! ```text
 //! ZoneMigration ──▶ Controller ──a worker each──▶ legacy: SOA, transfer, UPDATE
 //!                       │   ▲                 └─▶ DNSRecords, applied as any other
-//!    serials of legacy  ▼   │ the world
+//!    serials of legacy, ▼   │ the world
+//!    who is to answer   │   │
 //!                     engine
 //! ```
 //!
@@ -21,15 +22,18 @@
 //! | [`merge`] | what is apart, and who changed. Pure |
 //! | [`doubt`] | whether what legacy says can be believed. Pure |
 //! | [`prefer`] | how a person settles what is apart. Pure |
+//! | `cutover` | who is to answer. Pure |
 //! | `candidates` | what is to be written here. Pure |
 //! | `updates` | what is to be written there. Pure |
 //! | `memory` | what a worker remembers between two looks. Pure |
-//! | `status`, [`lists`] | what people are told. Pure |
+//! | `status`, `answering`, [`lists`] | what people are told. Pure |
 //! | `worker` | one migration at work |
 //! | [`writing`] | requests to the API server |
 
 pub mod agreed;
+mod answering;
 mod candidates;
+mod cutover;
 pub mod doubt;
 pub mod lists;
 mod memory;
@@ -56,7 +60,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::admission::{World, Worlds};
 use crate::election::Standing;
+use crate::engine::Forwardings;
 use crate::index::{Kept, Key, Shelf, parse};
+use crate::objects::ObjectRef;
+use crate::stages::Published;
+use cutover::Facts;
 use worker::{Shared, Worker};
 
 /// How often the world is asked for while there is a migration.
@@ -65,6 +73,9 @@ const BEAT: Duration = Duration::from_millis(500);
 const RECORDS_AT_A_TIME: usize = 48;
 /// Messages on their way from the watch.
 const QUEUE: usize = 1024;
+
+/// Where legacy is, unless it is said.
+const PORT: u16 = 53;
 
 /// The serials of zones at legacy, which those here must be above.
 pub type Serials = watch::Sender<BTreeMap<Name, u32>>;
@@ -85,6 +96,8 @@ pub struct Controller {
     own: String,
     worlds: Worlds,
     serials: Serials,
+    forwardings: watch::Sender<Forwardings>,
+    facts: watch::Sender<BTreeMap<Key, Facts>>,
     migrations: Shelf<ZoneMigration>,
     workers: BTreeMap<Key, Running>,
     world: watch::Sender<Option<Arc<World>>>,
@@ -118,13 +131,22 @@ impl Kept for ZoneMigration {
 }
 
 impl Controller {
-    /// A controller that knows nothing yet. `own` is the operator's namespace; `worlds` asks the engine, `serials` tells it.
-    pub fn new(client: Client, own: &str, worlds: Worlds, serials: Serials) -> Self {
+    /// A controller that knows nothing yet. `own` is the operator's namespace; `worlds` asks the engine, `serials` and
+    /// `forwardings` tell it.
+    pub fn new(
+        client: Client,
+        own: &str,
+        worlds: Worlds,
+        serials: Serials,
+        forwardings: watch::Sender<Forwardings>,
+    ) -> Self {
         Controller {
             client,
             own: own.to_owned(),
             worlds,
             serials,
+            forwardings,
+            facts: watch::Sender::default(),
             migrations: Shelf::default(),
             workers: BTreeMap::new(),
             world: watch::Sender::new(None),
@@ -140,6 +162,7 @@ impl Controller {
         let follower = Follower { streaming_list, ..Follower::new(api, (), messages) };
         let _following = AbortOnDropHandle::new(tokio::spawn(follower.run()));
         let permits = Arc::new(Semaphore::new(RECORDS_AT_A_TIME));
+        let mut facts = self.facts.subscribe();
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -149,6 +172,7 @@ impl Controller {
                     None => return,
                 },
                 _ = beat.tick() => self.ask_for_the_world().await,
+                Ok(()) = facts.changed() => {}
                 () = leave.cancelled() => return,
             }
             while let Ok(Told { what, .. }) = received.try_recv() {
@@ -159,7 +183,9 @@ impl Controller {
                 continue;
             }
             if self.migrations.is_whole() {
-                self.see_to_workers(&standing, &permits);
+                let there = self.orders();
+                self.say_who_answers(&there);
+                self.see_to_workers(there, &standing, &permits);
             }
         }
     }
@@ -194,9 +220,48 @@ impl Controller {
         }
     }
 
+    /// Says who is to answer for each zone, from what its migration says now: no worker is waited for, so a fallback is as
+    /// quick as a write of the head. A migration that is gone leaves the head as it is.
+    fn say_who_answers(&self, there: &BTreeMap<Key, Orders>) {
+        let world = self.world.borrow();
+        let Some(world) = world.as_ref() else { return };
+        let facts = self.facts.borrow();
+        let mut forwardings = Forwardings::new();
+        for (key, orders) in there.iter().filter(|(_, orders)| orders.other.is_none()) {
+            let spec = &orders.migration.spec;
+            let holds = |published: &&Published| {
+                published.holder
+                    == ObjectRef::Zone { namespace: key.0.clone(), name: spec.zone_ref.name.clone() }
+            };
+            let Some(apex) = world.published.values().find(holds).map(|published| published.content.apex())
+            else {
+                continue;
+            };
+            let now = world.forwardings.get(apex);
+            let addresses: Result<Vec<_>, _> =
+                spec.legacy.addresses.iter().map(|text| address(text)).collect();
+            // What cannot be read changes nothing.
+            let Ok(addresses) = addresses else { continue };
+            let facts = facts.get(key).cloned().unwrap_or_default();
+            let next = cutover::forwarding(&orders.migration, &addresses, now, &facts);
+            if next.is_some() || now.is_some() {
+                forwardings.insert(apex.clone(), next);
+            }
+        }
+        self.forwardings.send_if_modified(|before| {
+            let is_other = *before != forwardings;
+            *before = forwardings;
+            is_other
+        });
+    }
+
     /// A worker for each migration that is there, told what it says now.
-    fn see_to_workers(&mut self, standing: &Standing, permits: &Arc<Semaphore>) {
-        let there: BTreeMap<Key, Orders> = self.orders();
+    fn see_to_workers(
+        &mut self,
+        there: BTreeMap<Key, Orders>,
+        standing: &Standing,
+        permits: &Arc<Semaphore>,
+    ) {
         let is_right = |key: &Key, running: &mut Running| {
             there.get(key).is_some_and(|orders| orders.migration.metadata.uid == running.uid)
         };
@@ -220,6 +285,7 @@ impl Controller {
                 fence: standing.fence.clone(),
                 permits: permits.clone(),
                 serials: self.serials.clone(),
+                facts: self.facts.clone(),
             };
             let uid = orders.migration.metadata.uid.clone();
             let (orders, told) = watch::channel(orders);
@@ -268,4 +334,12 @@ impl Controller {
             });
         }
     }
+}
+
+/// An address with its port, or of port 53.
+fn address(text: &str) -> Result<std::net::SocketAddr, String> {
+    let with_port = text.parse().or_else(|_| text.parse().map(|ip: std::net::IpAddr| (ip, PORT).into()));
+    with_port.map_err(|_| {
+        format!("spec.legacy.addresses: \"{text}\" is not an address: write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53")
+    })
 }

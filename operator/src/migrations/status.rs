@@ -1,15 +1,17 @@
 //! The status of a migration: what `kubectl get zmig` and `kubectl wait` are told. Pure.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::jiff::Timestamp;
 use port53_crds::{
-    ChangedSide, ConditionType, DifferenceKind, DualWrite, LegacySeen, MigrationPhase, RRsetDifference,
-    Reason, Reject, Status, ZoneMigration, ZoneMigrationStatus, condition, set_condition,
+    Answers, ChangedSide, ConditionType, DifferenceKind, DualWrite, LegacySeen, MigrationPhase,
+    RRsetDifference, Reason, Reject, Status, ZoneMigration, ZoneMigrationStatus, condition, set_condition,
 };
 use port53_zone::{RRset, name, rdata};
 
-use super::candidates;
 use super::doubt::Size;
 use super::merge::{Apart, Changed};
+use super::{answering, candidates};
 
 /// Rejects and differences in a status.
 const SHOWN: usize = 20;
@@ -43,18 +45,28 @@ pub(super) struct Seen<'a> {
     pub(super) waiting: usize,
     /// What legacy said to a change that it refused.
     pub(super) refused: Option<&'a str>,
+    /// Who was seen to answer at each nameserver.
+    pub(super) answers: &'a BTreeMap<String, Answers>,
+    /// The nameservers that are told to answer by themselves, while any forwards.
+    pub(super) cut_over: Option<&'a [String]>,
     /// The last request to compare that was carried out.
     pub(super) compared: Option<&'a str>,
     pub(super) now: Timestamp,
 }
 
-type Said = (ConditionType, Status, Reason, String);
+pub(super) type Said = (ConditionType, Status, Reason, String);
 
 /// The status that a migration is to have. `before` is the one that it has.
 pub(super) fn status(seen: &Seen<'_>, before: Option<&ZoneMigrationStatus>) -> ZoneMigrationStatus {
     let generation = seen.migration.metadata.generation.unwrap_or_default();
-    let said = [seen.reachable(), seen.backfilled(), seen.in_sync(), seen.dual_writing()];
+    let mut said = vec![seen.reachable(), seen.backfilled(), seen.in_sync(), seen.dual_writing()];
+    said.extend(answering::conditions(seen));
     let mut conditions = before.map(|before| before.conditions.clone()).unwrap_or_default();
+    // They go with what they are about.
+    conditions.retain(|condition| {
+        let is_of_nameservers = answering::TYPES.iter().any(|type_| type_.as_str() == condition.type_);
+        !is_of_nameservers || seen.migration.spec.shadow.is_some()
+    });
     let ready = seen.ready(&said);
     for (type_, status, reason, message) in [ready].into_iter().chain(said.clone()) {
         set_condition(&mut conditions, condition(type_, status, reason, message, generation, seen.now));
@@ -71,6 +83,8 @@ pub(super) fn status(seen: &Seen<'_>, before: Option<&ZoneMigrationStatus>) -> Z
         inconsistent: seen.is_compared.then_some(seen.differences.len() as u64),
         differences: seen.differences.iter().take(SHOWN).cloned().collect(),
         waiting: (seen.migration.spec.dual_write != DualWrite::None).then_some(seen.waiting as u64),
+        cutover: answering::counted(seen),
+        nameservers: answering::nameservers(seen),
         compared: seen.compared.map(str::to_owned),
         conditions,
     }
@@ -196,6 +210,13 @@ impl Seen<'_> {
                     !self.migration.spec.compare.serial && self.apart.len() <= self.rejects.len();
                 !only_rejects || !self.is_compared || self.doubt.is_some()
             }
+            ConditionType::CutOver => {
+                !self.migration.spec.cutover.is_empty() && !self.migration.spec.fallback
+            }
+            ConditionType::FallenBack => self.migration.spec.fallback,
+            ConditionType::Shadowing => {
+                !said.iter().any(|(type_, _, reason, _)| *type_ == condition && *reason == Reason::NotWanted)
+            }
             _ => true,
         };
         match said.iter().find(|(condition, status, ..)| is_wanted(*condition) && *status != Status::True) {
@@ -208,7 +229,16 @@ impl Seen<'_> {
         let is = |type_: ConditionType| {
             said.iter().any(|(one, status, ..)| *one == type_ && *status == Status::True)
         };
-        if !self.is_compared {
+        let is_cut_over = self.cut_over.is_some_and(|told| !told.is_empty());
+        if self.migration.spec.shadow.is_some() && self.migration.spec.fallback {
+            MigrationPhase::FallenBack
+        } else if is(ConditionType::CutOver) {
+            MigrationPhase::CutOver
+        } else if is_cut_over {
+            MigrationPhase::CuttingOver
+        } else if is(ConditionType::Shadowing) {
+            MigrationPhase::Shadowing
+        } else if !self.is_compared {
             MigrationPhase::Waiting
         } else if is(ConditionType::DualWriting) {
             MigrationPhase::DualWriting

@@ -133,6 +133,8 @@ pub(super) async fn write_status(
         "inconsistent",
         "differences",
         "waiting",
+        "cutover",
+        "nameservers",
         "compared",
     ] {
         if value.get(field).is_none() {

@@ -6,11 +6,13 @@
 //! | `rig` | a zone at a legacy server, and its migration |
 //! | `backfill` | what legacy has comes here, but for what is refused |
 //! | `writes` | what changes on one side is written to the other; conflicts, refusals, outages |
+//! | `cutover` | who answers, before and after, and back |
 //! | `cli` | `port53 migration` |
 //! | `lies` | what legacy says and nobody should believe |
 
 mod backfill;
 mod cli;
+mod cutover;
 mod lies;
 mod rig;
 mod writes;

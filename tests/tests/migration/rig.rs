@@ -60,7 +60,8 @@ impl<'p> Rig<'p> {
             "v1alpha1",
             &format!(
                 "zoneRef: {{name: {NAME}}}, legacy: {{addresses: ['{address}'], tsigSecretRef: {{name: legacy}}}}, \
-                 compare: {{poll: 1s}}, {more}"
+                 {}{more}",
+                if more.contains("compare:") { "" } else { "compare: {poll: 1s}, " }
             ),
         );
     }

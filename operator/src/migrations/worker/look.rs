@@ -8,11 +8,9 @@ use port53_legacy::{Limits, Outcome, Server, Trouble, Version};
 
 use super::super::doubt::{Size, doubt};
 use super::super::merge::{Changed, apart};
-use super::super::writing;
+use super::super::{address, writing};
 use super::{Turn, Worker, annotation};
 
-/// Where legacy is, unless it is said.
-const PORT: u16 = 53;
 /// How long a key is good for that was read.
 const KEY_IS_GOOD: Duration = Duration::from_secs(30);
 
@@ -144,12 +142,4 @@ pub(super) fn said(trouble: Trouble) -> (Reason, String) {
         None => Reason::Unreachable,
     };
     (reason, trouble.to_string())
-}
-
-/// An address with its port, or of port 53.
-fn address(text: &str) -> Result<std::net::SocketAddr, String> {
-    let with_port = text.parse().or_else(|_| text.parse().map(|ip: std::net::IpAddr| (ip, PORT).into()));
-    with_port.map_err(|_| {
-        format!("spec.legacy.addresses: \"{text}\" is not an address: write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53")
-    })
 }

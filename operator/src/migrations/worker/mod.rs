@@ -16,13 +16,16 @@
 //! | `look` | asks legacy, and believes it or not |
 //! | `bring` | writes here |
 //! | `send` | writes there |
+//! | `answers` | who answers at each nameserver |
 //! | `report` | tells people |
 
+mod answers;
 mod bring;
 mod look;
 mod report;
 mod send;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,6 +42,7 @@ use port53_zone::name;
 use tokio::sync::{Semaphore, watch};
 
 use super::agreed::Agreed;
+use super::cutover::Facts;
 use super::memory::Memory;
 use super::merge::{Apart, apart};
 use super::prefer::Prefer;
@@ -46,11 +50,14 @@ use super::scope::Scope;
 use super::{Orders, Serials, writing};
 use crate::admission::World;
 use crate::election::Fence;
+use crate::index::Key;
 use crate::objects::ObjectRef;
 use crate::stages::Published;
 
 /// Records or updates that are written in one turn, so that a status comes between.
 const AT_ONCE: usize = 2_000;
+/// How often it is looked at who answers at each nameserver.
+const SEEN_EVERY: Duration = Duration::from_secs(1);
 /// Least time between two looks at legacy, whatever a spec says.
 const LEAST_POLL: Duration = Duration::from_secs(1);
 /// Characters of the name of a migration: what is kept beside it has longer ones.
@@ -66,6 +73,8 @@ pub(super) struct Shared {
     /// Records on their way at the same time, of all migrations.
     pub(super) permits: Arc<Semaphore>,
     pub(super) serials: Serials,
+    /// What was seen of each zone.
+    pub(super) facts: watch::Sender<BTreeMap<Key, Facts>>,
 }
 
 /// See the module.
@@ -82,11 +91,16 @@ pub(super) struct Worker {
     legacy: Option<Result<(), (Reason, String)>>,
     doubt: Option<String>,
     polled: Option<Instant>,
+    /// The generation of the spec after which legacy was looked at.
+    looked_after: Option<i64>,
     transferred: Option<Instant>,
     key: Option<(Instant, Arc<TsigKey>)>,
     compared: Option<String>,
     rejects: Vec<Reject>,
     differences: Vec<RRsetDifference>,
+    /// Who was seen to answer, and when that was looked at.
+    seen: answers::Seen,
+    seen_at: Option<Instant>,
     /// The lists as they were written.
     listed: [Option<u64>; 2],
     said: Option<ZoneMigrationStatus>,
@@ -94,6 +108,7 @@ pub(super) struct Worker {
 
 /// What a turn works with.
 struct Turn {
+    key: Key,
     migration: Arc<ZoneMigration>,
     world: Arc<World>,
     zone: Arc<Zone>,
@@ -121,11 +136,14 @@ impl Worker {
             legacy: None,
             doubt: None,
             polled: None,
+            looked_after: None,
             transferred: None,
             key: None,
             compared,
             rejects: Vec::new(),
             differences: Vec::new(),
+            seen: answers::Seen::default(),
+            seen_at: None,
             listed: [None, None],
             said,
         }
@@ -169,7 +187,15 @@ impl Worker {
         if self.agreed.is_none() && !self.read_agreed(&turn).await {
             return later;
         }
+        let generation = turn.migration.metadata.generation;
+        if self.looked_after != generation {
+            self.polled = None;
+        }
         self.look(&turn, request.is_some()).await;
+        if matches!(self.legacy, Some(Ok(()))) {
+            self.looked_after = generation;
+        }
+        self.see_who_answers(&turn).await;
         self.act(&turn).await;
         if request.is_some() {
             // Seen twice, with nothing changed between: what was found is looked at again.
@@ -186,6 +212,31 @@ impl Worker {
             .min()
             .unwrap_or(later)
             .max(now + Duration::from_millis(50))
+    }
+
+    /// Asks every pod who answers, when that is due.
+    async fn see_who_answers(&mut self, turn: &Turn) {
+        let (Some(theirs), Some(published)) = (&self.theirs, &turn.published) else { return };
+        let is_due = self.seen_at.is_none_or(|at| at.elapsed() >= SEEN_EVERY);
+        if turn.migration.spec.shadow.is_none() || !is_due {
+            return;
+        }
+        self.seen_at = Some(Instant::now());
+        self.seen = answers::seen(&turn.world.resolvers, &turn.scope.apex, &published.soa, &theirs.soa).await;
+    }
+
+    /// Says what was seen to who decides who is to answer.
+    fn tell_facts(&self, turn: &Turn, found: &[Apart]) {
+        let is_same = self.theirs.is_some() && found.is_empty() && self.doubt.is_none();
+        let is_ready = is_same && self.seen.have_it && matches!(self.legacy, Some(Ok(())));
+        let facts = Facts { is_ready, generation: self.looked_after, answers: self.seen.answers.clone() };
+        self.shared.facts.send_if_modified(|all| {
+            let is_other = all.get(&turn.key) != Some(&facts);
+            if is_other {
+                all.insert(turn.key.clone(), facts);
+            }
+            is_other
+        });
     }
 
     async fn read_agreed(&mut self, turn: &Turn) -> bool {
@@ -232,6 +283,7 @@ impl Worker {
             );
             return self.report(&turn.migration, None, Some(turn), &found, None).await;
         }
+        self.tell_facts(turn, &found);
         let prefer = annotation(&turn.migration, PREFER_ANNOTATION).map(Prefer::parse);
         let prefer = match prefer {
             Some(Err(why)) => {
@@ -306,7 +358,7 @@ fn turn_of(orders: &Orders, world: Arc<World>) -> Result<Turn, (Reason, String)>
     };
     let compare = &migration.spec.compare;
     let scope = Scope { apex, apex_ns: compare.apex_ns };
-    Ok(Turn { migration, world, zone, scope, published, ours })
+    Ok(Turn { key: (namespace, name), migration, world, zone, scope, published, ours })
 }
 
 fn annotation<'m>(migration: &'m ZoneMigration, name: &str) -> Option<&'m str> {

@@ -52,6 +52,10 @@ impl Worker {
             rejects: &self.rejects,
             waiting: waiting.unwrap_or_default(),
             refused: refused.as_deref(),
+            answers: &self.seen.answers,
+            cut_over: turn
+                .and_then(|turn| turn.world.forwardings.get(&turn.scope.apex))
+                .map(|forwarding| forwarding.cut_over.as_slice()),
             compared: self.compared.as_deref(),
             now: Timestamp::now(),
         };

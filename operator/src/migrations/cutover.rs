@@ -1,0 +1,155 @@
+//! Who is to answer for a zone that moves here: which nameservers by themselves, while all others answer with what legacy
+//! says. Pure.
+//!
+//! What was reached stands in the head of the zone, so it is found by an operator that begins anew. A nameserver is cut over
+//! when all of those before it are seen to answer by themselves, both sides are the same, and every nameserver has what is
+//! published; nothing more is asked of one that is taken back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use port53_crds::{Answers, ZoneMigration};
+use port53_store::Forwarding;
+
+/// What was seen of a zone that moves here.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Facts {
+    /// Whether both sides are the same, and every pod has what is published.
+    pub(super) is_ready: bool,
+    /// The generation of the spec after which that was looked at.
+    pub(super) generation: Option<i64>,
+    /// Who answers at each nameserver.
+    pub(super) answers: BTreeMap<String, Answers>,
+}
+
+/// Who is to answer, where that is `now` so; nothing where every nameserver answers by itself.
+pub(super) fn forwarding(
+    migration: &ZoneMigration,
+    addresses: &[SocketAddr],
+    now: Option<&Forwarding>,
+    facts: &Facts,
+) -> Option<Forwarding> {
+    let spec = &migration.spec;
+    let shadow = spec.shadow.as_ref()?;
+    Some(Forwarding {
+        addresses: addresses.to_vec(),
+        cut_over: match spec.fallback {
+            true => Vec::new(),
+            false => {
+                let now = now.map(|now| now.cut_over.as_slice()).unwrap_or_default();
+                // Looked at before it was asked for, they may differ by now.
+                let may_go_on = facts.is_ready && facts.generation == migration.metadata.generation;
+                cut_over(&spec.cutover, now, may_go_on, facts)
+            }
+        },
+        compare: shadow.compare,
+        otherwise: shadow.otherwise,
+        timeout: Duration::from_millis(shadow.timeout_milliseconds.into()),
+    })
+}
+
+/// The nameservers that are to answer by themselves: those that may already, and perhaps one more.
+fn cut_over(wanted: &[String], now: &[String], may_go_on: bool, facts: &Facts) -> Vec<String> {
+    let may: BTreeSet<&String> = now.iter().collect();
+    let answers_itself = |name: &&String| facts.answers.get(*name) == Some(&Answers::Port53);
+    let mut cut_over: Vec<String> = wanted.iter().filter(|name| may.contains(name)).cloned().collect();
+    let next = wanted.iter().find(|name| !may.contains(name) && facts.answers.contains_key(*name));
+    if let Some(next) = next.filter(|_| may_go_on && cut_over.iter().all(|name| answers_itself(&name))) {
+        cut_over.push(next.clone());
+    }
+    // In one order, so that a head is not written for another.
+    cut_over.sort();
+    cut_over
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn migration(more: &Value) -> ZoneMigration {
+        let mut spec = json!({"zoneRef": {"name": "z"}, "legacy": {"addresses": ["192.0.2.53"]}});
+        for (field, value) in more.as_object().into_iter().flatten() {
+            spec[field] = value.clone();
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "port53.dev/v1alpha1", "kind": "ZoneMigration", "metadata": {"name": "m"}, "spec": spec,
+        }))
+        .expect("a migration")
+    }
+
+    fn facts(is_ready: bool, answers: &[(&str, Answers)]) -> Facts {
+        Facts {
+            is_ready,
+            generation: None,
+            answers: answers.iter().map(|(name, answers)| ((*name).to_owned(), *answers)).collect(),
+        }
+    }
+
+    /// The nameservers that are cut over, told again and again until nothing changes.
+    fn steps(more: &Value, from: &[&str], facts: &Facts) -> Option<Vec<String>> {
+        let address = ["192.0.2.53:53".parse().expect("an address")];
+        let mut now = Forwarding::to(address[0]);
+        now.cut_over = from.iter().map(|name| (*name).to_owned()).collect();
+        forwarding(&migration(more), &address, Some(&now), facts).map(|next| next.cut_over)
+    }
+
+    const BOTH_LEGACY: [(&str, Answers); 2] = [("ns1", Answers::Legacy), ("ns2", Answers::Legacy)];
+
+    #[test]
+    fn one_nameserver_after_the_other_is_cut_over() {
+        let spec = json!({"shadow": {}, "cutover": ["ns2", "ns1"]});
+        assert_eq!(steps(&spec, &[], &facts(true, &BOTH_LEGACY)), Some(vec!["ns2".to_owned()]));
+        // Told, and not seen to: the next waits.
+        assert_eq!(steps(&spec, &["ns2"], &facts(true, &BOTH_LEGACY)), Some(vec!["ns2".to_owned()]));
+        let second = [("ns1", Answers::Legacy), ("ns2", Answers::Port53)];
+        assert_eq!(
+            steps(&spec, &["ns2"], &facts(true, &second)),
+            Some(vec!["ns1".to_owned(), "ns2".to_owned()])
+        );
+    }
+
+    #[test]
+    fn nothing_is_cut_over_while_both_sides_differ() {
+        let spec = json!({"shadow": {}, "cutover": ["ns1"]});
+        assert_eq!(steps(&spec, &[], &facts(false, &BOTH_LEGACY)), Some(vec![]));
+        // What is cut over stays so.
+        let first = [("ns1", Answers::Port53), ("ns2", Answers::Legacy)];
+        assert_eq!(steps(&spec, &["ns1"], &facts(false, &first)), Some(vec!["ns1".to_owned()]));
+    }
+
+    /// "`fallback: true` returns every nameserver to legacy within a second, whatever state the rest is in".
+    #[test]
+    fn a_fallback_waits_for_nothing() {
+        let spec = json!({"shadow": {}, "cutover": ["ns1", "ns2"], "fallback": true});
+        assert_eq!(steps(&spec, &["ns1", "ns2"], &Facts::default()), Some(vec![]));
+        let spec = json!({"shadow": {}, "cutover": ["ns1"]});
+        assert_eq!(steps(&spec, &["ns1", "ns2"], &Facts::default()), Some(vec!["ns1".to_owned()]));
+    }
+
+    /// It was looked at before the person asked, and legacy had changed by then: the nameserver was cut over to what was
+    /// no longer the same.
+    #[test]
+    fn what_was_seen_before_it_was_asked_for_counts_for_nothing() {
+        let address = ["192.0.2.53:53".parse().expect("an address")];
+        let mut asked = migration(&json!({"shadow": {}, "cutover": ["ns1"]}));
+        asked.metadata.generation = Some(2);
+        let cut_over = |generation| {
+            let facts = Facts { generation: Some(generation), ..facts(true, &BOTH_LEGACY) };
+            forwarding(&asked, &address, None, &facts).map(|next| next.cut_over)
+        };
+        assert_eq!((cut_over(1), cut_over(2)), (Some(vec![]), Some(vec!["ns1".to_owned()])));
+    }
+
+    #[test]
+    fn without_shadow_every_nameserver_answers_by_itself() {
+        assert_eq!(steps(&json!({}), &["ns1"], &Facts::default()), None);
+    }
+
+    #[test]
+    fn a_name_that_no_nameserver_has_keeps_no_other_from_being_cut_over() {
+        let spec = json!({"shadow": {}, "cutover": ["ns9", "ns1"]});
+        assert_eq!(steps(&spec, &[], &facts(true, &BOTH_LEGACY)), Some(vec!["ns1".to_owned()]));
+    }
+}
