@@ -54,6 +54,21 @@ fn metrics(text: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
+/// Who applies the definitions before an upgrade may do so to each: a new one was forbidden, and no upgrade went through.
+#[test]
+fn every_definition_may_be_applied_by_an_upgrade() {
+    let template = text("../charts/port53/templates/definitions.yaml");
+    let named: BTreeSet<&str> = template
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- "))
+        .filter(|line| line.ends_with(".port53.dev"))
+        .collect();
+    let definitions = port53_crds::definitions();
+    let expected: BTreeSet<&str> =
+        definitions.iter().filter_map(|definition| definition.metadata.name.as_deref()).collect();
+    assert_eq!(named, expected);
+}
+
 /// `UPDATE=1` writes it.
 #[test]
 fn the_readme_lists_the_values() {

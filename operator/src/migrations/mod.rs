@@ -110,7 +110,7 @@ pub struct Controller {
 struct Running {
     uid: Option<String>,
     orders: watch::Sender<Orders>,
-    _task: AbortOnDropHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Kept for ZoneMigration {
@@ -263,7 +263,9 @@ impl Controller {
         permits: &Arc<Semaphore>,
     ) {
         let is_right = |key: &Key, running: &mut Running| {
-            there.get(key).is_some_and(|orders| orders.migration.metadata.uid == running.uid)
+            let is_of_it = there.get(key).is_some_and(|orders| orders.migration.metadata.uid == running.uid);
+            // One that has ended has panicked, which is a bug; the zone gets another.
+            is_of_it && !running.task.is_finished()
         };
         self.workers.retain(is_right);
         self.forget_serials(&there);
@@ -291,7 +293,7 @@ impl Controller {
             let (orders, told) = watch::channel(orders);
             let worker = Worker::new(shared, told, self.world.subscribe());
             let task = AbortOnDropHandle::new(tokio::spawn(worker.run()));
-            self.workers.insert(key, Running { uid, orders, _task: task });
+            self.workers.insert(key, Running { uid, orders, task });
         }
         if std::mem::take(&mut self.is_to_sweep) {
             let uids = self.migrations.iter().filter_map(|(_, migration)| migration.metadata.uid.clone());
@@ -324,7 +326,7 @@ impl Controller {
         orders.collect()
     }
 
-    /// Serials of zones that are no longer migrated do not count any more.
+    /// Serials of zones do not count any more once none is migrated.
     fn forget_serials(&self, there: &BTreeMap<Key, Orders>) {
         if there.is_empty() {
             self.serials.send_if_modified(|serials| {

@@ -26,8 +26,13 @@ impl<'p> Rig<'p> {
         let legacy = Legacy::start(program, &[Zone { apex: &domain, text: &text }]);
         let rig = Rig { platform, legacy, namespace, domain };
         rig.bind_key();
-        rig.apply("Zone", "v1alpha1", &format!("domain: {}", rig.domain));
+        rig.zone("defaultTTL: 300");
         rig
+    }
+
+    /// Applies the Zone, with more in its spec.
+    pub(crate) fn zone(&self, more: &str) {
+        self.apply("Zone", "v1alpha1", &format!("domain: {}, {more}", self.domain));
     }
 
     /// Lets the operator read the Secret with the key.

@@ -144,3 +144,20 @@ fn changes_wait_for_a_legacy_that_is_gone() {
     rig.comes_to_be_there("old", "A", "");
     rig.comes_to("InSync=True Equal");
 }
+
+/// Absence removes nothing: the zone goes from here, and stays at legacy as it is.
+#[test]
+fn a_zone_that_is_deleted_here_takes_nothing_from_legacy() {
+    let rig = Rig::new(shared(), Program::Bind, "gone", "www A 192.0.2.1\nmail A 192.0.2.2\n");
+    rig.zone("removalDelay: 0s");
+    rig.migrate(ASYNC);
+    rig.comes_to("InSync=True Equal");
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.1");
+    rig.platform.kubectl(&format!("delete zone {NAME} -n {} --wait=true", rig.namespace));
+    rig.comes_to("Ready=False ZoneNotFound");
+    assert_eq!([rig.there("www", "A"), rig.there("mail", "A")], ["192.0.2.1", "192.0.2.2"]);
+    // Applied again, it is as it was.
+    rig.zone("removalDelay: 0s");
+    rig.comes_to("InSync=True Equal");
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.1");
+}

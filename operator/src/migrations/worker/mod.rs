@@ -187,6 +187,13 @@ impl Worker {
         if self.agreed.is_none() && !self.read_agreed(&turn).await {
             return later;
         }
+        let is_settled = self.agreed.as_ref().is_some_and(|agreed| !agreed.is_empty());
+        if turn.published.is_none() && is_settled {
+            // It was withdrawn, or what is published cannot be read: nobody has removed its records.
+            let why = "the zone is not published now: nothing is written to either side".to_owned();
+            self.report(&orders.migration, Some(&(Reason::Pending, why)), Some(&turn), &[], None).await;
+            return later;
+        }
         let generation = turn.migration.metadata.generation;
         if self.looked_after != generation {
             self.polled = None;
@@ -341,6 +348,10 @@ fn turn_of(orders: &Orders, world: Arc<World>) -> Result<Turn, (Reason, String)>
         let why = format!("there is no Zone {namespace}/{zone_name}: create it, or correct spec.zoneRef");
         return Err((Reason::ZoneNotFound, why));
     };
+    if zone.metadata.deletion_timestamp.is_some() {
+        let why = format!("Zone {namespace}/{zone_name} is being deleted: nothing is written to either side");
+        return Err((Reason::ZoneDeleted, why));
+    }
     let apex = name::parse_absolute(&zone.spec.domain).map_err(|error| {
         (Reason::ZoneNotAccepted, format!("spec.domain of Zone {namespace}/{zone_name} {error}"))
     })?;

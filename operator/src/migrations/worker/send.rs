@@ -30,8 +30,12 @@ impl Worker {
         let mut planned = updates(to_go.iter().copied());
         planned.retain(|planned| self.memory.may_try(&planned.update.name, now));
         planned.truncate(AT_ONCE);
-        // What cannot be reached is found again by the next look at it.
-        if planned.is_empty() || self.shared.fence.is_closed() || !matches!(self.legacy, Some(Ok(()))) {
+        // What cannot be reached is found again by the next look at it. A zone that is not published has removed nothing.
+        if turn.published.is_none()
+            || planned.is_empty()
+            || self.shared.fence.is_closed()
+            || !matches!(self.legacy, Some(Ok(())))
+        {
             return to_go.len();
         }
         let server = match self.server(&turn.migration).await {
