@@ -147,6 +147,10 @@ impl Agreed {
             self.changed = (0..needed).collect();
         }
         let changed = std::mem::take(&mut self.changed);
+        // Nearly every time.
+        if changed.is_empty() {
+            return (Vec::new(), None);
+        }
         let mut shares: BTreeMap<usize, Vec<u8>> =
             changed.iter().map(|number| (*number, Vec::new())).collect();
         for (place, print) in &self.entries {

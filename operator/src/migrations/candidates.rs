@@ -3,7 +3,7 @@
 //! A record that would be refused is not written; it is listed with the reason. So what is listed follows from what legacy
 //! has now, and what was corrected there is no longer listed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use port53_crds::{DNSRecord, MAX_TTL, Reject, Zone};
@@ -15,7 +15,7 @@ use super::agreed::Place;
 use super::merge::Apart;
 use crate::admission::World;
 use crate::convert::{self, ObjectName, Options, ZoneData};
-use crate::index::Key;
+use crate::index::{Key, key};
 use crate::objects::ObjectRef;
 use crate::report;
 use crate::stages::{Inputs, judge_zone};
@@ -42,6 +42,10 @@ pub(super) struct Candidates {
 /// What is to be written here so that these RRsets are as legacy has them.
 pub(super) fn candidates(world: &World, zone: &Zone, apex: &Name, soa: &Soa, apart: &[&Apart]) -> Candidates {
     let mut found = Candidates::default();
+    // Nearly every time; to judge the zone costs as much as to plan it.
+    if apart.is_empty() {
+        return found;
+    }
     let published = world.published.get(apex);
     let mut there = BTreeMap::new();
     let mut wanted = Vec::new();
@@ -103,18 +107,9 @@ fn verdicts<'a>(
 ) -> BTreeMap<ObjectRef, Verdict> {
     let mut objects = world.objects.clone();
     let of_zone = ObjectRef::of_zone(zone);
-    let key = |record: &DNSRecord| {
-        (
-            record.metadata.namespace.clone().unwrap_or_default(),
-            record.metadata.name.clone().unwrap_or_default(),
-        )
-    };
-    let gone_records: Vec<Arc<DNSRecord>> = objects
-        .records
-        .iter()
-        .filter(|record| gone.iter().any(|(_, gone)| *gone == key(record)))
-        .cloned()
-        .collect();
+    let gone: BTreeSet<&Key> = gone.iter().map(|(_, key)| key).collect();
+    let is_gone = |record: &&Arc<DNSRecord>| !gone.is_empty() && gone.contains(&key(&record.metadata));
+    let gone_records: Vec<Arc<DNSRecord>> = objects.records.iter().filter(is_gone).cloned().collect();
     gone_records.iter().for_each(|record| objects.records.remove(record));
     records.for_each(|record| objects.records.put(Arc::new(record.clone())));
     let inputs = Inputs {

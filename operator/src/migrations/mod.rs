@@ -63,7 +63,6 @@ use crate::election::Standing;
 use crate::engine::Forwardings;
 use crate::index::{Kept, Key, Shelf, parse};
 use crate::objects::ObjectRef;
-use crate::stages::Published;
 use cutover::Facts;
 use worker::{Shared, Worker};
 
@@ -226,17 +225,13 @@ impl Controller {
         let world = self.world.borrow();
         let Some(world) = world.as_ref() else { return };
         let facts = self.facts.borrow();
+        let apexes: BTreeMap<&ObjectRef, &Name> =
+            world.published.values().map(|published| (&published.holder, published.content.apex())).collect();
         let mut forwardings = Forwardings::new();
         for (key, orders) in there.iter().filter(|(_, orders)| orders.other.is_none()) {
             let spec = &orders.migration.spec;
-            let holds = |published: &&Published| {
-                published.holder
-                    == ObjectRef::Zone { namespace: key.0.clone(), name: spec.zone_ref.name.clone() }
-            };
-            let Some(apex) = world.published.values().find(holds).map(|published| published.content.apex())
-            else {
-                continue;
-            };
+            let zone = ObjectRef::Zone { namespace: key.0.clone(), name: spec.zone_ref.name.clone() };
+            let Some(apex) = apexes.get(&zone).copied() else { continue };
             let now = world.forwardings.get(apex);
             let addresses: Result<Vec<_>, _> =
                 spec.legacy.addresses.iter().map(|text| address(text)).collect();

@@ -22,7 +22,7 @@ use super::agreed::{Agreed, Share};
 use super::lists;
 use crate::cluster::people::MANAGER;
 use crate::cluster::store::{WriteError, in_time};
-use crate::index::Key;
+use crate::index::{self, Key};
 use crate::transfer;
 
 /// Who manages what a migration brought here, as it stands in managedFields.
@@ -121,7 +121,7 @@ pub(super) async fn write_status(
     migration: &ZoneMigration,
     status: &ZoneMigrationStatus,
 ) -> Result<(), WriteError> {
-    let (namespace, name) = key_of(migration);
+    let (namespace, name) = index::key(&migration.metadata);
     let api: Api<ZoneMigration> = Api::namespaced(client.clone(), &namespace);
     let mut value = json!(status);
     for field in [
@@ -155,7 +155,7 @@ pub(super) async fn take_annotation(
     migration: &ZoneMigration,
     annotation: &str,
 ) -> Result<(), WriteError> {
-    let (namespace, name) = key_of(migration);
+    let (namespace, name) = index::key(&migration.metadata);
     let api: Api<ZoneMigration> = Api::namespaced(client.clone(), &namespace);
     let metadata = json!({"uid": migration.metadata.uid, "annotations": {annotation: null}});
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
@@ -172,7 +172,7 @@ pub(super) async fn write_list<T: Serialize>(
     kind: &str,
     list: &[T],
 ) -> Result<(), WriteError> {
-    let (namespace, name) = key_of(migration);
+    let (namespace, name) = index::key(&migration.metadata);
     for (map, data) in lists::config_maps(&name, kind, list) {
         let object = json!({
             "apiVersion": "v1",
@@ -290,12 +290,4 @@ async fn apply_config_map(
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let params = PatchParams::apply(MANAGER).force();
     in_time(api.patch(name, &params, &Patch::Apply(object))).await.map(drop)
-}
-
-/// Namespace and name.
-pub(super) fn key_of(migration: &ZoneMigration) -> Key {
-    (
-        migration.metadata.namespace.clone().unwrap_or_default(),
-        migration.metadata.name.clone().unwrap_or_default(),
-    )
 }

@@ -4,6 +4,7 @@
 use crate::rig::{NAME, Rig, zone_text};
 use crate::shared;
 use port53_tests::Zone;
+use port53_tests::legacy::Holder;
 use port53_tests::peer::Program;
 
 const ASYNC: &str = "backfill: {from: Transfer}, dualWrite: Async";
@@ -69,34 +70,17 @@ fn an_older_copy_of_a_zone_is_not_believed() {
 #[test]
 fn a_wrong_key_is_said() {
     let rig = Rig::new(shared(), Program::Bind, "wrongkey", "www A 192.0.2.1\n");
-    let secret = format!("secret {}", port53_tests::legacy::Holder::Stranger.secret());
-    let patch = format!("{{\"stringData\":{{\"secret\":\"{}\"}}}}", secret.trim_start_matches("secret "));
-    let done = rig.platform.cluster.kubectl(&[
-        "patch",
-        "secret",
-        "legacy",
-        "-n",
-        &rig.namespace,
-        "--type=merge",
-        "-p",
-        &patch,
-    ]);
-    assert!(done.success, "{done:?}");
+    let secret_is = |holder: Holder| {
+        let patch = format!("{{\"stringData\":{{\"secret\":\"{}\"}}}}", holder.secret());
+        let secret = ["patch", "secret", "legacy", "-n", &rig.namespace, "--type=merge", "-p", &patch];
+        let done = rig.platform.cluster.kubectl(&secret);
+        assert!(done.success, "{done:?}");
+    };
+    secret_is(Holder::Stranger);
     rig.migrate("backfill: {from: Transfer}");
     let message = rig.comes_to("LegacyReachable=False LegacyRefused");
     assert!(message.contains("BADSIG"), "{message}");
     // Corrected, it goes on by itself.
-    let patch =
-        format!("{{\"stringData\":{{\"secret\":\"{}\"}}}}", port53_tests::legacy::Holder::Mover.secret());
-    rig.platform.cluster.kubectl(&[
-        "patch",
-        "secret",
-        "legacy",
-        "-n",
-        &rig.namespace,
-        "--type=merge",
-        "-p",
-        &patch,
-    ]);
+    secret_is(Holder::Mover);
     rig.comes_to("Backfilled=True Complete");
 }

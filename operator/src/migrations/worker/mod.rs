@@ -50,7 +50,7 @@ use super::scope::Scope;
 use super::{Orders, Serials, writing};
 use crate::admission::World;
 use crate::election::Fence;
-use crate::index::Key;
+use crate::index::{self, Key};
 use crate::objects::ObjectRef;
 use crate::stages::Published;
 
@@ -278,7 +278,7 @@ impl Worker {
         let found = apart(&turn.ours, &seen_there, &turn.scope, &agreed);
         self.memory.note(&turn.ours, &found, &turn.scope, &mut agreed, Timestamp::now());
         let uid = turn.migration.metadata.uid.clone().unwrap_or_default();
-        let whose = writing::key_of(&turn.migration);
+        let whose = turn.key.clone();
         let written =
             writing::write_agreed(&self.shared.client, &self.shared.own, &uid, &whose, &mut agreed).await;
         self.agreed = Some(agreed);
@@ -329,7 +329,7 @@ impl Worker {
 
 fn turn_of(orders: &Orders, world: Arc<World>) -> Result<Turn, (Reason, String)> {
     let migration = orders.migration.clone();
-    let (namespace, name) = writing::key_of(&migration);
+    let (namespace, name) = index::key(&migration.metadata);
     if name.len() > LONGEST_NAME {
         let why =
             format!("its name has more than {LONGEST_NAME} characters: create another with a shorter one");

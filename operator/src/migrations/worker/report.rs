@@ -13,6 +13,7 @@ use super::super::status::{self, Seen};
 use super::super::writing;
 use super::{Turn, Worker};
 use crate::cluster::events::{self, News};
+use crate::index;
 
 impl Worker {
     pub(super) fn list_differences(&mut self, found: &[Apart], kept: &[(Place, String)]) {
@@ -95,7 +96,7 @@ impl Worker {
                 note: condition.message.clone(),
             };
             let uid = migration.metadata.uid.clone().unwrap_or_default();
-            let key = writing::key_of(migration);
+            let key = index::key(&migration.metadata);
             tokio::spawn(events::tell(self.shared.client.clone(), "ZoneMigration", key, uid, news));
         }
     }
