@@ -280,6 +280,34 @@ proptest! {
     }
 }
 
+/// A record was wrong by itself, and elder than another that it would have clashed with. Once that other was
+/// published it had the better standing, which a planner that remembered did not say.
+#[test]
+fn a_wrong_record_is_told_of_one_that_was_published_meanwhile() {
+    let www = |rtype, values: &[&'static str]| Written {
+        namespace: "dns",
+        zone: "example-com",
+        owner: "www",
+        rtype,
+        values: values.to_vec(),
+        second: None,
+    };
+    let mut planner = Planner::default();
+    let aliases = www("CNAME", &["www.example.com.", "x.example.net"]);
+    let cluster = add(add(cluster(), "r1", &aliases), "r2", &www("AAAA", &["::1"]));
+    let plan = cluster.plan_with(&mut planner);
+    let cluster = cluster.publish_plan(plan);
+    let plan = cluster.plan_with(&mut planner);
+    assert_eq!(whole(&plan), whole(&cluster.plan()));
+    let told = plan
+        .verdicts_by_object()
+        .into_iter()
+        .find(|verdict| verdict.object.to_string() == "DNSRecord dns/r1");
+    let rules: Vec<_> =
+        told.expect("a verdict").complaints.iter().filter_map(|complaint| complaint.rule).collect();
+    assert_eq!(rules, ["cname-and-other-data", "multiple-cnames"]);
+}
+
 /// Whether a line is NS or glue that a zone has from one below: it follows that one.
 fn is_delegation(line: &str) -> bool {
     line.starts_with("example.com.: ")

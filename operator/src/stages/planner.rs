@@ -31,6 +31,16 @@ struct Settled {
     of: Seen,
     verdicts: Arc<[Verdict]>,
     outcome: ZoneOutcome,
+    /// Objects may be told more once it is carried out.
+    is_provisional: bool,
+}
+
+/// What the stages say of a zone.
+struct Judged {
+    /// Nothing is served of a zone that cannot be built and never was.
+    outcome: Option<ZoneOutcome>,
+    verdicts: Vec<Verdict>,
+    is_provisional: bool,
 }
 
 /// How what is published now relates to what came of a zone.
@@ -99,15 +109,19 @@ impl Planner {
                     Some(outcome)
                 }
                 (None, published) => {
-                    let (outcome, of_zone) = zone(inputs, held, &contents);
-                    let of_zone: Arc<[Verdict]> = of_zone.into();
-                    if let Some(outcome) = &outcome {
-                        let of = Seen::of(inputs, held, &contents, published);
-                        let (verdicts, outcome) = (of_zone.clone(), outcome.clone());
-                        self.zones.insert(held.apex.clone(), Settled { of, verdicts, outcome });
+                    let judged = zone(inputs, held, &contents);
+                    let of_zone: Arc<[Verdict]> = judged.verdicts.into();
+                    if let Some(outcome) = judged.outcome.clone() {
+                        let settled = Settled {
+                            of: Seen::of(inputs, held, &contents, published),
+                            verdicts: of_zone.clone(),
+                            outcome,
+                            is_provisional: judged.is_provisional,
+                        };
+                        self.zones.insert(held.apex.clone(), settled);
                     }
                     verdicts.push(of_zone);
-                    outcome
+                    judged.outcome
                 }
             };
             if let Some(outcome) = outcome {
@@ -119,22 +133,22 @@ impl Planner {
     }
 }
 
-/// Validates and builds one zone. Nothing is served of one that cannot be built and never was.
-fn zone(inputs: &Inputs<'_>, held: &Held<'_>, contents: &Children) -> (Option<ZoneOutcome>, Vec<Verdict>) {
+/// Validates and builds one zone.
+fn zone(inputs: &Inputs<'_>, held: &Held<'_>, contents: &Children) -> Judged {
     let published = inputs.published.get(&held.apex);
     let before = Before::of(published);
     let mut validated = validate::validate(inputs, held, contents, &before);
-    match build::build(inputs, held, &before, validated.accepted, validated.rejected) {
-        Ok(outcome) => (Some(outcome), validated.verdicts),
+    let outcome = match build::build(inputs, held, &before, validated.accepted, validated.rejected) {
+        Ok(outcome) => Some(outcome),
         Err(error) => {
             let message = format!("the zone cannot be built: {error}");
             let zone = &mut validated.verdicts[0];
             zone.complaints.push(Complaint::error(Reason::TooLarge, "", message, ""));
             zone.outcome = if published.is_some() { Outcome::LastGoodKept } else { Outcome::Rejected };
-            let last_good = published.map(|published| build::unchanged(published, validated.rejected));
-            (last_good, validated.verdicts)
+            published.map(|published| build::unchanged(published, validated.rejected))
         }
-    }
+    };
+    Judged { outcome, verdicts: validated.verdicts, is_provisional: validated.is_provisional }
 }
 
 impl Settled {
@@ -148,9 +162,12 @@ impl Settled {
         };
         let ZoneOutcome { holder, applied, soa, .. } = &self.outcome;
         match (inputs.published.get(&held.apex), &self.of.published) {
-            (Some(now), _) if is(now, holder, &applied.content, soa) => Some(Relation::CarriedOut),
             (Some(now), Some((holder, content, soa))) if is(now, holder, content, soa) => {
-                Some(Relation::AsBefore)
+                let is_carried_out = is(now, holder, &applied.content, soa);
+                Some(if is_carried_out { Relation::CarriedOut } else { Relation::AsBefore })
+            }
+            (Some(now), _) if !self.is_provisional && is(now, holder, &applied.content, soa) => {
+                Some(Relation::CarriedOut)
             }
             (None, None) => Some(Relation::AsBefore),
             _ => None,

@@ -43,6 +43,9 @@ pub(super) struct Settled {
     pub(super) warnings: Vec<Objection>,
     /// What they warn of about the zone as a whole.
     pub(super) of_zone: Vec<Told>,
+    /// A dispute was left open because its winner stepped back. Once this is published the other has the
+    /// better standing, and there is more to tell.
+    pub(super) is_provisional: bool,
 }
 
 /// A clash, and who must give way.
@@ -74,11 +77,11 @@ pub(super) fn settle(apex: &Name, candidates: &mut [Candidate], limits: &Limits)
             warn(&places, findings, &mut settled);
             return settled;
         }
-        step_back(candidates, disputes, &mut settled.errors);
+        step_back(candidates, disputes, &mut settled);
     }
 }
 
-fn step_back(candidates: &mut [Candidate], mut disputes: Vec<Dispute>, errors: &mut Vec<Objection>) {
+fn step_back(candidates: &mut [Candidate], mut disputes: Vec<Dispute>, settled: &mut Settled) {
     let best = |dispute: &Dispute| -> Option<Standing> {
         dispute.winners.iter().map(|&winner| candidates[winner].standing.clone()).min()
     };
@@ -87,10 +90,11 @@ fn step_back(candidates: &mut [Candidate], mut disputes: Vec<Dispute>, errors: &
     for dispute in disputes {
         // With winners: all of them must still stand as they were.
         if !dispute.winners.is_empty() && dispute.winners.iter().all(|&winner| stepped[winner]) {
+            settled.is_provisional = true;
             continue;
         }
         for (loser, lines) in dispute.losers {
-            errors.push(Objection {
+            settled.errors.push(Objection {
                 candidate: loser,
                 lines,
                 reason: dispute.reason,

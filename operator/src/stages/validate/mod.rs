@@ -36,6 +36,8 @@ pub(crate) struct Validated {
     pub(crate) verdicts: Vec<Verdict>,
     /// DNSRecords, or records of the master file, that are not served as written.
     pub(crate) rejected: usize,
+    /// Objects may be told more once this is published; what is served stays the same.
+    pub(crate) is_provisional: bool,
 }
 
 /// Objects and what they would have served, while it is being decided.
@@ -62,8 +64,9 @@ pub(crate) fn validate(
     // All that follows goes by name and type: sorted once, it is in order for each.
     draft.candidates.sort_by(|a, b| a.place().cmp(&b.place()));
     let settled = clash::settle(&held.apex, &mut draft.candidates, &inputs.settings.limits);
+    let is_provisional = settled.is_provisional;
     tell(held, settled, &mut draft);
-    finish(held, draft)
+    finish(held, draft, is_provisional)
 }
 
 /// The verdict of the zone itself, before its records are looked at.
@@ -188,7 +191,7 @@ fn field(candidate: &Candidate, rule: Option<&str>) -> &'static str {
     }
 }
 
-fn finish(held: &Held<'_>, draft: Draft) -> Validated {
+fn finish(held: &Held<'_>, draft: Draft, is_provisional: bool) -> Validated {
     let Draft { mut verdicts, candidates, mut rejected } = draft;
     let is_master = matches!(held.source, Source::Master(_));
     let mut accepted = Vec::with_capacity(candidates.len());
@@ -215,5 +218,5 @@ fn finish(held: &Held<'_>, draft: Draft) -> Validated {
     // But for those that stepped back to another name it is in order.
     accepted.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name).then_with(|| a.rtype.cmp(&b.rtype)));
     verdicts.iter_mut().for_each(Verdict::settle);
-    Validated { accepted, verdicts, rejected }
+    Validated { accepted, verdicts, rejected, is_provisional }
 }
