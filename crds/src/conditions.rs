@@ -203,6 +203,10 @@ reasons! {
     Unreachable,
     /// Legacy refuses: the transfer, the key, or a change.
     LegacyRefused,
+    /// Legacy is to have it first, and was not reached yet: it is tried again, and what was before is answered.
+    LegacyUnreachable,
+    /// It was at legacy and could not be served here: both have again what they had.
+    RolledBack,
     /// What legacy says cannot be, or not be believed without a person's word.
     LegacyImplausible,
     /// The spec does not ask for it.

@@ -69,6 +69,49 @@ pub struct ZoneHeadSpec {
     /// While the zone moves here from a legacy DNS: who answers for it. Left out, every nameserver here does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarding: Option<Forwarding>,
+    /// While a change is to be at a legacy DNS and here, or at neither: the changes that are on their way. Left out, changes
+    /// are published whatever legacy has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dual_write: Option<HeadDualWrite>,
+}
+
+/// Changes that are to be at a legacy DNS and here, or at neither.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct HeadDualWrite {
+    /// What was meant before the first of the two writes, a name each. At most 32.
+    #[serde(default)]
+    #[schemars(schema_with = "published::intents")]
+    pub intents: Vec<Intent>,
+}
+
+/// What one name is to be at a legacy DNS and here.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// The owner name, absolute.
+    #[schemars(length(max = 1004))]
+    pub name: String,
+    /// Whether it is brought forward or put back.
+    pub way: Way,
+    /// The changes that make it what it is to be, as in a journal, in base64.
+    #[schemars(schema_with = "published::journal")]
+    pub new: String,
+    /// The changes that make it what it was.
+    #[schemars(schema_with = "published::journal")]
+    pub old: String,
+    /// The serial that legacy was seen to have before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "published::unsigned")]
+    pub legacy_serial: Option<u32>,
+}
+
+/// Where an intent goes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum Way {
+    /// Legacy is to have what is new, then this.
+    Forward,
+    /// Both are to have what they had.
+    Back,
 }
 
 /// Whether a published zone is served.

@@ -48,7 +48,9 @@ pub use bounds::{
 };
 pub use conditions::{ConditionType, Reason, Status, condition, find_condition, set_condition};
 pub use duration::{DurationError, parse_duration};
-pub use head::{Checkpoint, Forwarding, HeadState, Otherwise, ZoneHead, ZoneHeadSpec};
+pub use head::{
+    Checkpoint, Forwarding, HeadDualWrite, HeadState, Intent, Otherwise, Way, ZoneHead, ZoneHeadSpec,
+};
 pub use manifest::{DIRECTORIES, Manifest, ManifestError, definitions, manifests};
 pub use migration::{
     Answers, Backfill, BackfillSource, ChangedSide, Compare, DifferenceKind, DualWrite, Legacy, LegacySeen,
@@ -61,8 +63,8 @@ pub use nameservers::{
     TrafficPolicy, WorkloadKind, ZoneGrant,
 };
 pub use published::{
-    GREATEST_LEGACY_TIMEOUT, Holder, LEAST_LEGACY_TIMEOUT, LEGACY_TIMEOUT, MAX_HEAD_NAME, MAX_JOURNAL,
-    MAX_SLICE, PublishedSoa, head_name, parse_revision_name, revision_name,
+    GREATEST_LEGACY_TIMEOUT, Holder, LEAST_LEGACY_TIMEOUT, LEGACY_TIMEOUT, MAX_HEAD_NAME, MAX_INTENTS,
+    MAX_JOURNAL, MAX_SLICE, PublishedSoa, head_name, parse_revision_name, revision_name,
 };
 pub use record::{DNSRecord, DNSRecordSpec, DNSRecordStatus, ZoneRef};
 pub use revision::{ZoneRevision, ZoneRevisionSpec};

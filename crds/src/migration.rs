@@ -141,6 +141,9 @@ pub enum DualWrite {
     None,
     /// It is, afterwards: a change is published here whatever legacy says, and tried there until it is taken or refused.
     Async,
+    /// A change here is at both or at neither: legacy has it first, and what it refuses is not published. A change there is
+    /// brought over as with Async.
+    Sync,
 }
 
 /// How both sides are compared.

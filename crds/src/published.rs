@@ -14,6 +14,8 @@ use crate::bounds::{self, MAX_NAME_LENGTH, rule};
 
 /// Octets of a journal in a head. Beyond that a checkpoint comes first.
 pub const MAX_JOURNAL: usize = 64 * 1024;
+/// Names of which a head says what is meant.
+pub const MAX_INTENTS: usize = 32;
 /// Octets of a slice. A leaf ends at 64 KiB or after the owner that goes beyond, and all records of a name
 /// are at most 512 KiB; with who owns them it stays below this, and in base64 below the 1.5 MiB that etcd
 /// takes.
@@ -243,6 +245,17 @@ pub(crate) fn salt(_: &mut SchemaGenerator) -> Schema {
 /// Up to [`MAX_JOURNAL`] octets in base64.
 pub(crate) fn journal(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "maxLength": base64_length(MAX_JOURNAL)})
+}
+
+/// `spec.dualWrite.intents` of a head.
+pub(crate) fn intents(generator: &mut SchemaGenerator) -> Schema {
+    let intent = generator.subschema_for::<crate::head::Intent>();
+    json_schema!({
+        "type": "array",
+        "maxItems": MAX_INTENTS,
+        "x-kubernetes-list-type": "atomic",
+        "items": intent,
+    })
 }
 
 /// Up to [`MAX_SLICE`] octets in base64.

@@ -57,6 +57,16 @@ impl Server {
         Server { addresses: addresses.into(), key, limits: Arc::new(limits) }
     }
 
+    /// Whether another is the same one: its addresses, and the very same key.
+    pub fn is(&self, other: &Server) -> bool {
+        let is_same_key = match (&self.key, &other.key) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        self.addresses == other.addresses && is_same_key
+    }
+
     /// The SOA of a zone, over TCP.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use port53_zone::{Name, name};
 
 use crate::admission::{Conflicts, Kept};
 use crate::cluster::confirm::Resolver;
+use crate::engine;
 
 /// Checks what people write, publishes what is right, asks the nameservers whether they answer it, and reports.
 #[derive(Clone, Debug, clap::Parser)]
@@ -40,6 +41,9 @@ pub struct Arguments {
     /// Look after the ZoneMigrations of Zones: bring over what another DNS has, keep both the same and compare them
     #[arg(long, env = "PORT53_MIGRATIONS")]
     pub migrations: bool,
+    /// For tests: end, as if killed, at the first change of `dualWrite: Sync` that comes this far
+    #[arg(long, value_enum, value_name = "POINT", hide = true)]
+    pub end_at: Option<engine::both::points::Point>,
     /// Leave Zones without a nameserverSetRef to another operator of the cluster, and take those alone that name this
     /// namespace
     #[arg(long, env = "PORT53_ONLY_NAMED")]

@@ -22,7 +22,7 @@ use crate::cluster::endpoints::Endpoints;
 use crate::cluster::follow::{self, Watches};
 use crate::config::{Arguments, LogFormat};
 use crate::election::{Election, Standing};
-use crate::engine::{Engine, Forwardings, Links, Settings};
+use crate::engine::{self, Engine, Forwardings, Links, Settings};
 use crate::http::{self, Health};
 use crate::index::Scope;
 use crate::metrics::Metrics;
@@ -61,6 +61,9 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
         () = leave.cancelled() => return Ok(()),
     };
     let namespace = arguments.namespace.clone().filter(|name| !name.is_empty()).unwrap_or(of_context);
+    if let Some(point) = arguments.end_at {
+        engine::both::points::end_at(point);
+    }
     tracing::info!(namespace, resolvers = arguments.resolver.len(), "operating");
     if arguments.nameserver.is_empty() && !arguments.nameserver_sets {
         tracing::warn!(
@@ -115,8 +118,10 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
         links.serials = Some(told);
         let (forwardings, told) = watch::channel(Forwardings::new());
         links.forwardings = Some(told);
-        let controller =
-            migrations::Controller::new(client.clone(), &namespace, worlds.clone(), serials, forwardings);
+        let (counterparts, told) = watch::channel(None);
+        links.counterparts = Some(told);
+        let tells = migrations::Tells { serials, forwardings, counterparts };
+        let controller = migrations::Controller::new(client.clone(), &namespace, worlds.clone(), tells);
         let moving = controller.run(watches.streaming_list, standing.clone(), stop.clone());
         beside.push(AbortOnDropHandle::new(tokio::spawn(moving)));
     }

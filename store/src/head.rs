@@ -4,11 +4,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use kube::core::ObjectMeta;
 use port53_crds::{Checkpoint as CheckpointFields, HeadState};
-use port53_crds::{Holder, MAX_JOURNAL, PublishedSoa, ZoneHead, ZoneHeadSpec, head_name, revision_name};
+use port53_crds::{
+    HeadDualWrite, Holder, MAX_JOURNAL, PublishedSoa, ZoneHead, ZoneHeadSpec, head_name, revision_name,
+};
 use port53_zone::content::{Change, Content, Digest, journal};
 use port53_zone::transfer::Allow;
 use port53_zone::{Name, Soa, name};
 
+use crate::intent::{self, Intent};
 use crate::{Forwarding, StoreError};
 
 /// What a head says.
@@ -36,6 +39,8 @@ pub struct Head {
     pub transfer: Vec<Allow>,
     /// Who answers while the zone moves here; nothing where every nameserver does.
     pub forwarding: Option<Forwarding>,
+    /// What is on its way to a legacy DNS and here; nothing where changes are published whatever legacy has.
+    pub intents: Option<Vec<Intent>>,
 }
 
 /// A version that is stored as slices.
@@ -92,10 +97,7 @@ impl Head {
     /// The object, without a resourceVersion. A journal of more than [`MAX_JOURNAL`] octets is not taken by
     /// an API server: see [`Head::encoded_journal`].
     pub fn to_object(&self, namespace: &str) -> ZoneHead {
-        let journal = match &self.journal[..] {
-            [] => String::new(),
-            changes => BASE64_STANDARD.encode(journal::encode(&self.apex, changes)),
-        };
+        let journal = journal_text(&self.apex, &self.journal);
         let Checkpoint { serial, root, digest, salt, revision } = &self.checkpoint;
         ZoneHead {
             metadata: metadata(namespace, self.name()),
@@ -118,6 +120,9 @@ impl Head {
                 pinned: self.pinned,
                 transfer: self.transfer.iter().map(Allow::to_string).collect(),
                 forwarding: self.forwarding.as_ref().map(Forwarding::to_fields),
+                dual_write: self.intents.as_ref().map(|intents| HeadDualWrite {
+                    intents: intents.iter().map(|intent| intent.to_fields(&self.apex)).collect(),
+                }),
             },
         }
     }
@@ -141,15 +146,7 @@ impl Head {
             salt: read_salt("spec.checkpoint.salt", &spec.checkpoint.salt)?,
             revision: spec.checkpoint.revision.clone(),
         };
-        let journal = match spec.journal.as_str() {
-            "" => Vec::new(),
-            text => {
-                let octets = BASE64_STANDARD
-                    .decode(text)
-                    .map_err(|error| StoreError::field("spec.journal", format!("no base64: {error}")))?;
-                journal::decode(&apex, &octets).map_err(StoreError::Journal)?
-            }
-        };
+        let journal = read_journal("spec.journal", &apex, &spec.journal)?;
         Ok(Head {
             holder: spec.zone_ref.clone(),
             state: spec.state,
@@ -161,6 +158,7 @@ impl Head {
             pinned: spec.pinned,
             transfer: read_allowed(&spec.transfer)?,
             forwarding: spec.forwarding.as_ref().map(Forwarding::read).transpose()?,
+            intents: spec.dual_write.as_ref().map(|fields| intent::read(&apex, fields)).transpose()?,
             apex,
         })
     }
@@ -176,6 +174,24 @@ impl Head {
         };
         if content.digest() == self.digest { Ok(content) } else { Err(StoreError::WrongDigest) }
     }
+}
+
+/// Changes as they stand in an object: nothing for none.
+pub(crate) fn journal_text(apex: &Name, changes: &[Change]) -> String {
+    match changes {
+        [] => String::new(),
+        changes => BASE64_STANDARD.encode(journal::encode(apex, changes)),
+    }
+}
+
+pub(crate) fn read_journal(field: &'static str, apex: &Name, text: &str) -> Result<Vec<Change>, StoreError> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let octets = BASE64_STANDARD
+        .decode(text)
+        .map_err(|error| StoreError::field(field, format!("no base64: {error}")))?;
+    journal::decode(apex, &octets).map_err(StoreError::Journal)
 }
 
 pub(crate) fn metadata(namespace: &str, name: String) -> ObjectMeta {
@@ -265,6 +281,13 @@ mod tests {
         Soa { primary, contact, serial, refresh: 1, retry: 2, expire: 3, minimum: 4, ttl: 5 }
     }
 
+    fn intent(apex: &Name) -> Intent {
+        let new = Change::Put { rrset: rrset(apex, 1, 2), owner: Some("dns/www".into()) };
+        let old = Change::Remove { name: new.name().clone(), rtype: Rtype::A };
+        let (name, way) = (new.name().clone(), port53_crds::Way::Forward);
+        Intent { name, way, new: vec![new], old: vec![old], legacy_serial: Some(3) }
+    }
+
     fn head(base: &Content, changes: Vec<Change>) -> (Head, Content) {
         let content = base.apply(&changes).expect("applies").content;
         let head = Head {
@@ -279,6 +302,7 @@ mod tests {
             pinned: None,
             transfer: vec!["192.0.2.0/24".parse().expect("one"), "key:xfr.example".parse().expect("one")],
             forwarding: Some(Forwarding::to("192.0.2.53:53".parse().expect("an address"))),
+            intents: Some(vec![intent(base.apex())]),
         };
         (head, content)
     }

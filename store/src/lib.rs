@@ -12,11 +12,13 @@
 
 mod forwarding;
 mod head;
+mod intent;
 mod revision;
 mod slice;
 
 pub use forwarding::Forwarding;
 pub use head::{Checkpoint, Head, head_object_name};
+pub use intent::Intent;
 pub use revision::Revision;
 pub use slice::{read_slice, slice_object};
 

@@ -21,6 +21,9 @@ use std::process::Command;
 use std::sync::Arc;
 use tempfile::TempDir;
 
+/// A name, and all below it, that BIND lets nobody change who moves (`update-policy`).
+pub const LOCKED: &str = "locked";
+
 const ALGORITHM: &str = "hmac-sha256";
 const SCHEMA: &str = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql";
 
@@ -204,8 +207,9 @@ fn role(program: Program) -> Role {
             }),
             // A small zone changes by more than its size, and then the whole is given otherwise.
             format!(
-                "allow-transfer {{ key \"{mover}\"; key \"{admin}\"; }}; \
-                 allow-update {{ key \"{mover}\"; key \"{admin}\"; }}; max-ixfr-ratio unlimited;"
+                "allow-transfer {{ key \"{mover}\"; key \"{admin}\"; }}; max-ixfr-ratio unlimited; \
+                 update-policy {{ deny \"{mover}\" subdomain {LOCKED}.$APEX ANY; \
+                 grant \"{mover}\" zonesub ANY; grant \"{admin}\" zonesub ANY; }};"
             ),
         ),
         Program::Knot => (

@@ -231,7 +231,10 @@ pub fn command<N: fmt::Display, F: fmt::Display>(
         text.push_str(&match program {
             Program::Nsd => format!("zone:\n  name: \"{apex}\"\n  zonefile: \"{file}\"\n{of_zone}"),
             Program::Knot => format!("  - domain: \"{apex}\"\n    file: \"{file}\"\n{of_zone}"),
-            Program::Bind => format!("zone \"{apex}\" {{ type {kind}; file \"{file}\"; {of_zone} }};\n"),
+            Program::Bind => {
+                let of_zone = of_zone.replace("$APEX", &apex.to_string());
+                format!("zone \"{apex}\" {{ type {kind}; file \"{file}\"; {of_zone} }};\n")
+            }
             Program::PowerDns => format!("zone \"{apex}\" {{ type master; file \"{file}\"; }};\n"),
         });
     }
@@ -251,7 +254,7 @@ pub fn command<N: fmt::Display, F: fmt::Display>(
 pub struct Role {
     /// Before everything else: keys, and who has them.
     pub head: String,
-    /// In each zone.
+    /// In each zone; `$APEX` in that of BIND is its name.
     pub of_zone: String,
     /// Whether it has its zones from a primary, and writes the files.
     pub is_secondary: bool,

@@ -147,9 +147,29 @@ impl Platform {
 
     /// Starts the operator.
     pub fn start_operator(&mut self) {
-        let command = self.operator_command();
+        self.start_operator_with(&[]);
+    }
+
+    /// Starts the operator with further arguments, this once.
+    pub fn start_operator_with(&mut self, more: &[&str]) {
+        let mut command = self.operator_command();
+        command.args(more);
         self.operator =
             Some(Process::start_tied("port53-operator", &command, self.dir.path(), self.dir.path()));
+    }
+
+    /// Waits until the operator has ended by itself, and says what it printed.
+    ///
+    /// # Panics
+    /// When it does not end.
+    #[track_caller]
+    pub fn operator_ends(&mut self) -> String {
+        let mut operator = self.operator.take().expect("it runs");
+        eventually("the operator ends", || match operator.has_ended() {
+            true => Ok(()),
+            false => Err(tail(&operator.output())),
+        });
+        operator.output()
     }
 
     fn operator_command(&self) -> Command {

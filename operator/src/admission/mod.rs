@@ -16,11 +16,13 @@
 //! | room | what it does |
 //! |---|---|
 //! | `review` | what is answered to a question. Pure |
+//! | `both` | what legacy is known to refuse. Pure |
 //! | `serve` | HTTPS |
 //! | `authority` | certificates, and when they are made anew. Pure but for the keys |
 //! | `keeping` | the Secret that they are kept in, and what the API server is to trust |
 
 mod authority;
+mod both;
 mod keeping;
 mod review;
 mod serve;
@@ -33,6 +35,7 @@ use port53_zone::Name;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cluster::confirm::Resolver;
+use crate::engine::both::Counterpart;
 use crate::index::{Key, Scope};
 use crate::objects::Objects;
 use crate::stages::{Published, Settings};
@@ -57,6 +60,21 @@ pub struct World {
     pub resolvers: Arc<[Resolver]>,
     /// Who answers for zones that move here from another DNS, as it is published.
     pub forwardings: BTreeMap<Name, Forwarding>,
+    /// What is on its way to a legacy DNS and here, of zones whose changes are at both or at neither.
+    pub dual_writes: BTreeMap<Name, DualWrites>,
+    /// The legacy DNS that is to have changes of a zone first, by apex.
+    pub counterparts: BTreeMap<Name, Arc<Counterpart>>,
+}
+
+/// What is on its way to a legacy DNS and here.
+#[derive(Clone, Debug, Default)]
+pub struct DualWrites {
+    /// The names that the head speaks of.
+    pub names: Vec<Name>,
+    /// Those, and names that were written to legacy and not seen there since.
+    pub unseen: Vec<Name>,
+    /// Names of which legacy does not remove what was removed here, and why.
+    pub not_removed: Vec<(Name, String)>,
 }
 
 /// What becomes of what is wrong because of other objects: a name that is held, a grant that is missing.

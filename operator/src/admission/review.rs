@@ -8,7 +8,7 @@ use kube::core::{DynamicObject, Resource};
 use port53_crds::{DNSRecord, Reason, Zone};
 use serde::de::DeserializeOwned;
 
-use super::{Conflicts, World};
+use super::{Conflicts, World, both};
 use crate::index::key;
 use crate::objects::{ObjectRef, zone_of};
 use crate::report;
@@ -36,8 +36,11 @@ pub(super) fn answer(
             if let Some(old) = old {
                 world.objects.records.remove(&old);
             }
-            world.objects.records.put(Arc::new(new));
-            verdict(&world, &object)
+            let new = Arc::new(new);
+            world.objects.records.put(new.clone());
+            let mut verdict = verdict(&world, &object)?;
+            both::judge(&world, &new, &mut verdict);
+            Some(verdict)
         }),
         "Zone" => written::<Zone>(request).and_then(|Written { new, .. }| {
             if !world.scope.has(&new) {
@@ -138,6 +141,7 @@ fn is_about_others(reason: Reason) -> bool {
             | Reason::RuleViolated
             | Reason::QuotaExceeded
             | Reason::Occluded
+            | Reason::LegacyRefused
     )
 }
 
@@ -181,6 +185,8 @@ mod tests {
             of_others: BTreeSet::from([("dns".to_owned(), "theirs".to_owned())]),
             resolvers: Arc::from([]),
             forwardings: BTreeMap::new(),
+            dual_writes: BTreeMap::new(),
+            counterparts: BTreeMap::new(),
         }
     }
 

@@ -333,6 +333,7 @@ async fn of_newest(
             pinned: None,
             transfer: Vec::new(),
             forwarding: None,
+            intents: None,
         };
         match of_head(reader, &head).await {
             Ok(stored) => return Ok(Some(stored)),

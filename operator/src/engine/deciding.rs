@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use port53_crds::Holder;
-use port53_store::{Forwarding, Head};
+use port53_crds::{HeadState, Holder};
+use port53_store::{Forwarding, Head, Intent};
 use port53_zone::content::ContentError;
 use port53_zone::transfer::Allow;
 use port53_zone::{Soa, serial};
 
-use super::version::{Version, Wish};
+use super::both::{First, Gated, Stamps, View};
+use super::version::{Stored, Version, Wish};
 use super::zone::{Restore, Rollback, ZoneState};
 use crate::guard::Memory;
 use crate::stages::ZoneOutcome;
@@ -25,6 +26,10 @@ pub(crate) struct Orders {
     pub(crate) transfer: Option<Vec<Allow>>,
     /// Who answers while the zone moves here; nothing where that is not known, and stays as it is.
     pub(crate) forwarding: Option<Option<Forwarding>>,
+    /// Who is to have changes first.
+    pub(crate) first: First,
+    /// The objects that own what changes, where somebody is.
+    pub(crate) stamps: Stamps,
 }
 
 impl Orders {
@@ -34,6 +39,9 @@ impl Orders {
             || self.forwarding.as_ref().is_some_and(|forwarding| *forwarding != head.forwarding)
     }
 }
+
+/// What a head says of what is on its way to a legacy DNS and here.
+type Intents = Option<Vec<Intent>>;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -66,31 +74,39 @@ impl ZoneState {
         let transfer = orders.transfer.clone().or_else(published).unwrap_or_default();
         let published = || self.serving().and_then(|stored| stored.head.forwarding.clone());
         let forwarding = orders.forwarding.clone().unwrap_or_else(published);
-        Ok(match self.decide_content(outcome, holder, orders, now)? {
+        // While it is rolled back, what is on its way stays so.
+        let before = self.serving().and_then(|stored| stored.head.intents.clone());
+        let (decision, intents) = self.decide_content(outcome, holder, orders, now)?;
+        let intents = intents.unwrap_or(before);
+        Ok(match decision {
             Decision::Publish(version, guard, released) => {
-                let version = version.with_transfer(transfer).with_forwarding(forwarding);
+                let version =
+                    version.with_transfer(transfer).with_forwarding(forwarding).with_intents(intents);
                 Decision::Publish(Box::new(version), guard, released)
             }
             decision => decision,
         })
     }
 
-    /// The same, but for who may transfer what is written.
+    /// The same, but for who may transfer what is written, and who answers. With what is on its way to legacy then, where
+    /// that was looked at.
     fn decide_content(
         &mut self,
         outcome: &ZoneOutcome,
         holder: &Holder,
         orders: &Orders,
         now: Duration,
-    ) -> Result<Decision, ContentError> {
+    ) -> Result<(Decision, Option<Intents>), ContentError> {
         if orders.released.is_none() {
             self.spent = None;
         }
         if let Some(decision) = self.rolled_back(holder, orders) {
-            return Ok(decision);
+            return Ok((decision, None));
         }
         let known = self.serials_above();
-        let Some(stored) = self.serving() else {
+        let answered = self.answered();
+        let serving = |stored: &&Stored| stored.head.state == HeadState::Serving;
+        let Some(stored) = self.stored.as_ref().filter(serving) else {
             let wish = Wish {
                 holder: holder.clone(),
                 soa: outcome.soa.clone(),
@@ -98,7 +114,7 @@ impl ZoneState {
                 changes: Vec::new(),
             };
             let version = Version::next(None, None, wish);
-            return Ok(Decision::Publish(Box::new(version), self.guard.clone(), None));
+            return Ok((Decision::Publish(Box::new(version), self.guard.clone(), None), None));
         };
         let old = &stored.head;
         let wanted = Soa { serial: old.soa.serial, ..outcome.soa.clone() };
@@ -110,8 +126,13 @@ impl ZoneState {
             && !orders.are_otherwise(old)
             && old.holder == *holder;
         // Nearly all zones, nearly always.
-        if is_as_wanted && outcome.changes.is_empty() && self.held.is_none() && !self.guard.is_waiting() {
-            return Ok(Decision::Settled);
+        if is_as_wanted
+            && outcome.changes.is_empty()
+            && self.held.is_none()
+            && !self.guard.is_waiting()
+            && self.both.is_quiet(old, &orders.first)
+        {
+            return Ok((Decision::Settled, None));
         }
         let mut guard = self.guard.clone();
         let screened = guard.screen(
@@ -121,11 +142,26 @@ impl ZoneState {
             orders.released.as_deref().filter(|&id| self.spent.as_deref() != Some(id)),
             now,
         )?;
-        let is_new_version = screened.applied.content.digest() != old.digest
+        let wanted_changes = screened.changes.len();
+        let view = View {
+            stored,
+            first: &orders.first,
+            stamps: &orders.stamps,
+            answered,
+            trouble: self.trouble.as_deref(),
+            now,
+        };
+        let Gated { changes, intents, is_less } = self.both.gate(&view, screened.changes);
+        let content = match is_less || changes.len() != wanted_changes {
+            true => stored.content.apply(&changes)?.content,
+            false => screened.applied.content,
+        };
+        let is_new_version = content.digest() != old.digest
             || wanted != old.soa
             || is_behind
             || self.restore == Restore::HigherSerial;
-        let decision = if is_as_wanted && !is_new_version && screened.changes.is_empty() {
+        let is_meant = intents == old.intents;
+        let decision = if is_as_wanted && is_meant && !is_new_version && changes.is_empty() {
             match screened.again_after {
                 Some(after) => Decision::Again(after),
                 None => Decision::Settled,
@@ -136,20 +172,17 @@ impl ZoneState {
                 true if serial::is_newer(outcome.soa.serial, old.soa.serial) => outcome.soa.serial,
                 true => serial::next_after(known.into_iter().chain([old.soa.serial])),
             };
-            let wish = Wish {
-                holder: holder.clone(),
-                soa: Soa { serial, ..wanted },
-                content: screened.applied.content,
-                changes: screened.changes,
-            };
+            let wish = Wish { holder: holder.clone(), soa: Soa { serial, ..wanted }, content, changes };
             let version = Version::next(Some(stored), self.ready(), wish);
-            Decision::Publish(Box::new(version), guard.clone(), screened.released)
+            // What a person released is released until all of it is gone.
+            let released = screened.released.filter(|_| !is_less);
+            Decision::Publish(Box::new(version), guard.clone(), released)
         };
         self.held = screened.held;
         if !matches!(decision, Decision::Publish(..)) {
             self.guard = guard;
         }
-        Ok(decision)
+        Ok((decision, Some(intents)))
     }
 
     /// What a rollback that a person wants comes to; nothing when none is wanted or possible.

@@ -17,7 +17,7 @@ use port53_zone::{Name, name, serial};
 
 use super::version::Version;
 use super::zone::{Attempt, Keeping, Restore, Work, ZoneState};
-use super::{Engine, planning};
+use super::{Engine, both, planning};
 use crate::cluster::store::WriteError;
 use crate::guard::Memory;
 
@@ -221,6 +221,7 @@ impl Engine {
             let (serial, rrsets) = (head.soa.serial, head.rrsets);
             tracing::info!(zone = name::display(apex), serial, rrsets, "a zone is published");
         }
+        both::was_published(&attempt.version.stored);
         zone.guard = attempt.guard;
         zone.trouble = None;
         if attempt.released.is_some() {
@@ -249,6 +250,10 @@ impl Engine {
             }
             self.checkpoint_is_due(apex);
             self.confirm(apex);
+            if attempt.version.stored.head.intents.as_ref().is_some_and(|intents| !intents.is_empty()) {
+                self.write_what_is_meant(apex, now);
+                self.plan.heard(now);
+            }
         } else {
             tracing::info!(zone = name::display(apex), "a zone is withdrawn");
             self.published.remove(apex);

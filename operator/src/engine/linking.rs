@@ -8,8 +8,9 @@ use port53_zone::{Name, rules};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
 
+use super::both::{Counterparts, First};
 use super::{Engine, wall};
-use crate::admission::World;
+use crate::admission::{DualWrites, World};
 use crate::proof::oracle::{self, Zones};
 use crate::stages::{self, MissingZone, SetTerms};
 
@@ -30,6 +31,8 @@ pub struct Links {
     pub serials: Option<watch::Receiver<BTreeMap<Name, u32>>>,
     /// And who is to answer for zones that move here. Of those that are not among them nothing changes.
     pub forwardings: Option<watch::Receiver<Forwardings>>,
+    /// And of which zones a legacy DNS is to have each change first.
+    pub counterparts: Option<watch::Receiver<Counterparts>>,
 }
 
 /// What was asked or told.
@@ -39,6 +42,7 @@ pub(super) enum Linked {
     Sets(Option<Arc<[SetTerms]>>),
     Serials(BTreeMap<Name, u32>),
     Forwardings(Forwardings),
+    Counterparts(Counterparts),
 }
 
 pub(super) async fn hear_links(links: &mut Links) -> Linked {
@@ -48,6 +52,7 @@ pub(super) async fn hear_links(links: &mut Links) -> Linked {
         Some(sets) = changed(&mut links.sets) => Linked::Sets(sets),
         Some(serials) = changed(&mut links.serials) => Linked::Serials(serials),
         Some(forwardings) = changed(&mut links.forwardings) => Linked::Forwardings(forwardings),
+        Some(counterparts) = changed(&mut links.counterparts) => Linked::Counterparts(counterparts),
         else => std::future::pending().await,
     }
 }
@@ -91,7 +96,31 @@ impl Engine {
             of_others: self.index.of_others().clone(),
             resolvers: self.resolvers.clone(),
             forwardings: self.forwardings_now(),
+            dual_writes: self.dual_writes_now(),
+            counterparts: self.counterparts.clone().unwrap_or_default(),
         })
+    }
+
+    /// What is on its way to legacy and here, as the heads say.
+    fn dual_writes_now(&self) -> BTreeMap<Name, DualWrites> {
+        let zones = self.zones.iter().filter_map(|(apex, zone)| {
+            let intents = zone.serving()?.head.intents.as_ref()?;
+            let names: Vec<Name> = intents.iter().map(|intent| intent.name.clone()).collect();
+            let unseen = names.iter().cloned().chain(zone.both.written_names()).collect();
+            Some((apex.clone(), DualWrites { names, unseen, not_removed: zone.both.not_removed.clone() }))
+        });
+        zones.collect()
+    }
+
+    /// Who is to have changes of a zone first.
+    pub(super) fn first(&self, apex: &Name) -> First {
+        match &self.counterparts {
+            None => First::Unknown,
+            Some(counterparts) => match counterparts.get(apex) {
+                Some(counterpart) => First::Legacy(counterpart.clone()),
+                None => First::Nobody,
+            },
+        }
     }
 
     /// Who answers for zones that move here, as it is published.

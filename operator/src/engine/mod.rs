@@ -22,6 +22,7 @@
 //! | `zone` | what is known of one zone, and what is being done. Pure |
 //! | `deciding` | what is next for it. Pure |
 //! | `version` | the next head. Pure |
+//! | [`both`] | changes that are at a legacy DNS and here, or at neither |
 //! | `planning` | the stages over everything, and a decision for each zone |
 //! | `assembling` | what is published, read at the start |
 //! | `heads` | heads as they are told, written and found |
@@ -36,6 +37,7 @@
 //! | `transferring` | the Secrets of keys, who may transfer which zone, telling secondaries |
 
 mod assembling;
+pub mod both;
 mod confirming;
 mod deciding;
 mod heads;
@@ -73,6 +75,7 @@ use crate::election::Standing;
 use crate::index::{Index, Key, Noted, Scope};
 use crate::metrics::Metrics;
 use crate::stages::{Planner, Published, SetTerms};
+use both::Counterparts;
 use heads::Heads;
 use keeping::Library;
 pub use linking::{Forwardings, Links};
@@ -124,6 +127,8 @@ pub struct Engine {
     legacy_serials: BTreeMap<Name, u32>,
     /// Who is to answer for them.
     forwardings: Forwardings,
+    /// Who is to have their changes first.
+    counterparts: Counterparts,
     statuses: Statuses,
     library: Library,
     transfers: Transfers,
@@ -171,6 +176,7 @@ enum Ended {
     Leave(leaving::Ended),
     Keep(keeping::Ended),
     Keys(transferring::Ended),
+    Both(both::Ended),
 }
 
 impl Engine {
@@ -198,6 +204,7 @@ impl Engine {
             sets: None,
             legacy_serials: BTreeMap::new(),
             forwardings: Forwardings::new(),
+            counterparts: None,
             statuses: Statuses::default(),
             library: Library::default(),
             transfers: Transfers::new(namespace),
@@ -224,6 +231,10 @@ impl Engine {
         mut standing: Standing,
         leave: CancellationToken,
     ) {
+        if links.counterparts.is_none() {
+            // Without migrations nobody is to have changes first.
+            self.counterparts = Some(BTreeMap::new());
+        }
         let mut told = Vec::new();
         loop {
             // While another operator works, this one only takes note of what is told.
@@ -251,6 +262,10 @@ impl Engine {
                     }
                     Linked::Forwardings(forwardings) => {
                         self.forwardings = forwardings;
+                        self.plan.heard(Instant::now());
+                    }
+                    Linked::Counterparts(counterparts) => {
+                        self.counterparts = counterparts;
                         self.plan.heard(Instant::now());
                     }
                 },
@@ -362,6 +377,7 @@ impl Engine {
             Ok(Ended::Leave(ended)) => self.leave_ended(ended),
             Ok(Ended::Keep(ended)) => self.keep_ended(ended),
             Ok(Ended::Keys(ended)) => self.keys_ended(ended),
+            Ok(Ended::Both(ended)) => self.both_ended(ended),
             Err(error) => match error.try_into_panic() {
                 // A bug. What it was about would wait for ever: better to start again from what is published.
                 Ok(panic) => std::panic::resume_unwind(panic),

@@ -8,6 +8,7 @@ use port53_store::Revision;
 use port53_zone::content::Change;
 use port53_zone::{Name, Rtype, name, serial};
 
+use super::both::{First, Stamps};
 use super::deciding::{Decision, Orders};
 use super::zone::{Asked, Rollback, ZoneState};
 use super::{Engine, Timer, keeping, leaving};
@@ -133,7 +134,7 @@ impl Engine {
         let ObjectRef::Zone { namespace, name } = &outcome.holder else { return };
         let holder = Holder { namespace: namespace.clone(), name: name.clone() };
         let apex = outcome.apex.clone();
-        let orders = self.orders(&holder, &apex);
+        let orders = self.orders(&holder, &outcome);
         let elapsed = self.elapsed(now);
         let zone = self.zones.entry(apex.clone()).or_insert_with(|| ZoneState::new(now));
         if !zone.is_idle() {
@@ -176,8 +177,9 @@ impl Engine {
             (zone.rejected, zone.held.clone(), impossible)
         };
         let before = told(zone);
-        zone.rejected = outcome.rejected as u64;
+        let told_before = zone.both.told.clone();
         let decision = zone.decide(&outcome, &holder, &orders, elapsed);
+        zone.rejected = (outcome.rejected + zone.both.refused()) as u64;
         let content = match &decision {
             Ok(Decision::Publish(version, ..)) => Some(&version.stored.content),
             _ => None,
@@ -213,6 +215,8 @@ impl Engine {
                 );
             }
         }
+        self.owners_wait_for_legacy(&apex, &told_before);
+        self.write_what_is_meant(&apex, now);
         // While something is held the annotation that releases it is told of, too.
         if self.zones.get(&apex).is_some_and(|zone| zone.held.is_some() || told(zone) != before) {
             self.report_zone_of(&apex);
@@ -266,7 +270,18 @@ impl Engine {
     }
 
     /// What people say of a zone beside its records.
-    fn orders(&self, holder: &Holder, apex: &Name) -> Orders {
+    fn orders(&self, holder: &Holder, outcome: &ZoneOutcome) -> Orders {
+        let apex = &outcome.apex;
+        let first = self.first(apex);
+        let is_alone = matches!(first, First::Nobody);
+        let mut stamps = Stamps::new();
+        if !is_alone {
+            stamps = self.stamps(&outcome.changes);
+            let head = self.zones.get(apex).and_then(|zone| zone.serving()).map(|stored| &stored.head);
+            for intent in head.iter().flat_map(|head| head.intents.iter().flatten()) {
+                stamps.extend(self.stamps(&intent.new));
+            }
+        }
         let pinned = || self.zones.get(apex).and_then(|zone| zone.serving()?.head.pinned);
         match self.index.zones.get(&key_of(holder)) {
             Some(zone) => Orders {
@@ -279,9 +294,11 @@ impl Engine {
                 // A Zone whose last edit is refused is as it was before.
                 transfer: self.is_zone_accepted(&key_of(holder)).then(|| self.may_transfer(zone, apex)),
                 forwarding: self.forwardings.get(apex).cloned(),
+                first,
+                stamps,
             },
             // Without its Zone everything stays as it is.
-            None => Orders { rollback: pinned(), ..Orders::default() },
+            None => Orders { rollback: pinned(), first, stamps, ..Orders::default() },
         }
     }
 

@@ -14,6 +14,7 @@ use port53_client::jittered;
 use port53_crds::{RELEASE_ANNOTATION, ROLLBACK_ANNOTATION, parse_duration};
 use port53_zone::{Name, serial};
 
+use super::both::Word;
 use super::statuses::{INTERIM, Object, Standing, ToldZone};
 use super::zone::{Rollback, ZoneState};
 use super::{Engine, Timer, planning, wall};
@@ -116,7 +117,8 @@ impl Engine {
                 continue;
             }
             let owner: Arc<str> = format!("{}/{}", key.0, key.1).into();
-            if zone.kept_back.contains(&owner) || zone.still_below.contains(&owner) {
+            let waits_for_legacy = zone.both.told.contains_key(&owner);
+            if waits_for_legacy || zone.kept_back.contains(&owner) || zone.still_below.contains(&owner) {
                 zone.unpublished.insert(key);
                 continue;
             }
@@ -241,7 +243,13 @@ impl Engine {
     fn record_status(&self, key: &Key) -> Option<Status> {
         let told = self.statuses.records.get(key)?;
         let apex = told.verdict.zone.as_ref();
+        let word = self.word_of(apex, key);
         let service = match &told.standing {
+            Standing::Unpublished if let Some(word) = word => match word {
+                Word::Underway => Service::Unpublished,
+                Word::Unreachable(why) => Service::LegacyUnreachable(why),
+                Word::Refused(reason, why) => Service::Refused(*reason, why),
+            },
             Standing::Unpublished if self.is_still_below(apex, key) => Service::StillBelow,
             Standing::Unpublished => Service::Unpublished,
             Standing::Pinned(serial) => Service::Pinned(*serial),
@@ -255,6 +263,12 @@ impl Engine {
         self.index.records().get(key).filter(|record| self.index.looks_after(record))?;
         let status = record_status(&told.verdict, service, self.index.records().status(key), wall())?;
         Some(Status::Record(Box::new(status)))
+    }
+
+    /// What a record is told of a change that legacy is to have first.
+    fn word_of(&self, apex: Option<&Name>, (namespace, name): &Key) -> Option<&Word> {
+        let told = &self.zones.get(apex?)?.both.told;
+        if told.is_empty() { None } else { told.get(format!("{namespace}/{name}").as_str()) }
     }
 
     fn is_still_below(&self, apex: Option<&Name>, (namespace, name): &Key) -> bool {

@@ -5,7 +5,7 @@
 //! checkpoint that was stored meanwhile is taken up with the next version.
 
 use port53_crds::{HeadState, Holder};
-use port53_store::{Checkpoint, Forwarding, Head, Revision};
+use port53_store::{Checkpoint, Forwarding, Head, Intent, Revision};
 use port53_zone::content::{Change, Content};
 use port53_zone::transfer::Allow;
 use port53_zone::{Name, Soa, serial};
@@ -123,6 +123,12 @@ impl Version {
         self
     }
 
+    /// The same with other words on what is on its way to a legacy DNS and here.
+    pub(crate) fn with_intents(mut self, intents: Option<Vec<Intent>>) -> Self {
+        self.stored.head.intents = intents;
+        self
+    }
+
     pub(crate) fn apex(&self) -> &Name {
         &self.stored.head.apex
     }
@@ -141,6 +147,7 @@ fn head(wish: &Wish, checkpoint: Checkpoint, journal: Vec<Change>) -> Head {
         pinned: None,
         transfer: Vec::new(),
         forwarding: None,
+        intents: None,
     }
 }
 

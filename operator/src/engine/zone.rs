@@ -11,6 +11,7 @@ use port53_zone::content::{Change, Content};
 use port53_zone::{Name, Rtype, serial};
 
 use super::assembling::Reading;
+use super::both::{Answered, Both};
 use super::version::{Ready, Stored, Version};
 use crate::cluster::confirm::Confirmation;
 use crate::guard::Memory;
@@ -75,6 +76,8 @@ pub(crate) struct ZoneState {
     pub(crate) trouble: Option<String>,
     /// The serial that secondaries were told of last, and how many nameservers answered it with all their pods.
     pub(crate) told_secondaries: Option<(u32, usize)>,
+    /// What is on its way to a legacy DNS and here.
+    pub(crate) both: Both,
 }
 
 /// What is being done to the head.
@@ -198,6 +201,7 @@ impl ZoneState {
             still_below: BTreeSet::new(),
             trouble: None,
             told_secondaries: None,
+            both: Both::default(),
         }
     }
 
@@ -263,6 +267,18 @@ impl ZoneState {
         self.restore = if self.serials.is_empty() { Restore::Nothing } else { Restore::HigherSerial };
         self.failures = 0;
         self.due = now + (2 * (now - began)).clamp(LEAST_PAUSE, MOST_PAUSE);
+    }
+
+    /// How far the resolvers answer what is published.
+    pub(super) fn answered(&self) -> Answered {
+        let Some(last) = self.confirming.last.as_deref() else { return Answered::NotKnown };
+        match self.serving() {
+            Some(stored) if last.serial != stored.head.soa.serial => Answered::NotKnown,
+            None => Answered::NotKnown,
+            _ if last.is_complete() => Answered::ByAll,
+            _ if last.asked > 0 && last.answering == 0 => Answered::ByNone,
+            _ => Answered::BySome,
+        }
     }
 
     /// The checkpoint that the next head takes up.

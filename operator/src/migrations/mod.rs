@@ -23,8 +23,10 @@
 //! | [`doubt`] | whether what legacy says can be believed. Pure |
 //! | [`prefer`] | how a person settles what is apart. Pure |
 //! | `cutover` | who is to answer. Pure |
+//! | `first` | who is to have changes first. Pure |
 //! | `candidates` | what is to be written here. Pure |
 //! | `updates` | what is to be written there. Pure |
+//! | `sending` | one name written there, and read back |
 //! | `memory` | what a worker remembers between two looks. Pure |
 //! | `status`, `answering`, [`lists`] | what people are told. Pure |
 //! | `worker` | one migration at work |
@@ -35,13 +37,15 @@ mod answering;
 mod candidates;
 mod cutover;
 pub mod doubt;
+mod first;
 pub mod lists;
 mod memory;
 pub mod merge;
 pub mod prefer;
 pub mod scope;
+pub(crate) mod sending;
 mod status;
-mod updates;
+pub(crate) mod updates;
 mod worker;
 pub mod writing;
 
@@ -61,6 +65,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::admission::{World, Worlds};
 use crate::election::Standing;
 use crate::engine::Forwardings;
+use crate::engine::both::{Counterpart, Counterparts};
 use crate::index::{Kept, Key, Shelf, parse};
 use crate::objects::ObjectRef;
 use cutover::Facts;
@@ -78,6 +83,17 @@ const PORT: u16 = 53;
 
 /// The serials of zones at legacy, which those here must be above.
 pub type Serials = watch::Sender<BTreeMap<Name, u32>>;
+
+/// What the engine is told.
+#[derive(Debug)]
+pub struct Tells {
+    /// The serials of zones at legacy, which those here must be above.
+    pub serials: Serials,
+    /// Who is to answer.
+    pub forwardings: watch::Sender<Forwardings>,
+    /// Who is to have changes first.
+    pub counterparts: watch::Sender<Counterparts>,
+}
 
 /// What a worker is told of its migration.
 #[derive(Clone, Debug)]
@@ -97,6 +113,8 @@ pub struct Controller {
     serials: Serials,
     forwardings: watch::Sender<Forwardings>,
     facts: watch::Sender<BTreeMap<Key, Facts>>,
+    counterparts: watch::Sender<Counterparts>,
+    known: watch::Sender<BTreeMap<Key, Arc<Counterpart>>>,
     migrations: Shelf<ZoneMigration>,
     workers: BTreeMap<Key, Running>,
     world: watch::Sender<Option<Arc<World>>>,
@@ -130,15 +148,9 @@ impl Kept for ZoneMigration {
 }
 
 impl Controller {
-    /// A controller that knows nothing yet. `own` is the operator's namespace; `worlds` asks the engine, `serials` and
-    /// `forwardings` tell it.
-    pub fn new(
-        client: Client,
-        own: &str,
-        worlds: Worlds,
-        serials: Serials,
-        forwardings: watch::Sender<Forwardings>,
-    ) -> Self {
+    /// A controller that knows nothing yet. `own` is the operator's namespace; `worlds` asks the engine, and `tells` tell it.
+    pub fn new(client: Client, own: &str, worlds: Worlds, tells: Tells) -> Self {
+        let Tells { serials, forwardings, counterparts } = tells;
         Controller {
             client,
             own: own.to_owned(),
@@ -146,6 +158,8 @@ impl Controller {
             serials,
             forwardings,
             facts: watch::Sender::default(),
+            counterparts,
+            known: watch::Sender::default(),
             migrations: Shelf::default(),
             workers: BTreeMap::new(),
             world: watch::Sender::new(None),
@@ -162,6 +176,7 @@ impl Controller {
         let _following = AbortOnDropHandle::new(tokio::spawn(follower.run()));
         let permits = Arc::new(Semaphore::new(RECORDS_AT_A_TIME));
         let mut facts = self.facts.subscribe();
+        let mut known = self.known.subscribe();
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -172,6 +187,7 @@ impl Controller {
                 },
                 _ = beat.tick() => self.ask_for_the_world().await,
                 Ok(()) = facts.changed() => {}
+                Ok(()) = known.changed() => {}
                 () = leave.cancelled() => return,
             }
             while let Ok(Told { what, .. }) = received.try_recv() {
@@ -184,6 +200,7 @@ impl Controller {
             if self.migrations.is_whole() {
                 let there = self.orders();
                 self.say_who_answers(&there);
+                self.say_who_is_first(&there);
                 self.see_to_workers(there, &standing, &permits);
             }
         }
@@ -250,6 +267,25 @@ impl Controller {
         });
     }
 
+    /// Says which legacy DNS is to have each change of a zone first.
+    fn say_who_is_first(&self, there: &BTreeMap<Key, Orders>) {
+        let world = self.world.borrow();
+        if world.is_none() && !there.is_empty() {
+            return;
+        }
+        let apex_of = |key: &Key, zone: &str| {
+            let holder = ObjectRef::Zone { namespace: key.0.clone(), name: zone.to_owned() };
+            let mut published = world.as_ref()?.published.values();
+            published.find(|published| published.holder == holder).map(|it| it.content.apex().clone())
+        };
+        self.counterparts.send_if_modified(|before| {
+            let now = first::counterparts(there, apex_of, &self.known.borrow(), before);
+            let is_other = !first::are_same(before, &now);
+            *before = now;
+            is_other
+        });
+    }
+
     /// A worker for each migration that is there, told what it says now.
     fn see_to_workers(
         &mut self,
@@ -283,6 +319,7 @@ impl Controller {
                 permits: permits.clone(),
                 serials: self.serials.clone(),
                 facts: self.facts.clone(),
+                known: self.known.clone(),
             };
             let uid = orders.migration.metadata.uid.clone();
             let (orders, told) = watch::channel(orders);

@@ -12,6 +12,7 @@ use port53_zone::{RRset, name, rdata};
 use super::doubt::Size;
 use super::merge::{Apart, Changed};
 use super::{answering, candidates};
+use crate::admission::DualWrites;
 
 /// Rejects and differences in a status.
 const SHOWN: usize = 20;
@@ -45,6 +46,8 @@ pub(super) struct Seen<'a> {
     pub(super) waiting: usize,
     /// What legacy said to a change that it refused.
     pub(super) refused: Option<&'a str>,
+    /// What is on its way to both, where a change is at both or at neither.
+    pub(super) dual_writes: Option<&'a DualWrites>,
     /// Who was seen to answer at each nameserver.
     pub(super) answers: &'a BTreeMap<String, Answers>,
     /// The nameservers that are told to answer by themselves, while any forwards.
@@ -88,6 +91,14 @@ pub(super) fn status(seen: &Seen<'_>, before: Option<&ZoneMigrationStatus>) -> Z
         compared: seen.compared.map(str::to_owned),
         conditions,
     }
+}
+
+/// What was removed here, and legacy does not remove.
+fn not_removed(dual_writes: &DualWrites) -> Option<String> {
+    let (first, why) = dual_writes.not_removed.first()?;
+    let others = dual_writes.not_removed.len() - 1;
+    let more = if others > 0 { format!(" and {others} more names") } else { String::new() };
+    Some(format!("{}{more} cannot be removed there, so it is answered here too: {why}", name::display(first)))
 }
 
 impl Seen<'_> {
@@ -177,19 +188,28 @@ impl Seen<'_> {
     }
 
     fn dual_writing(&self) -> Said {
-        let (status, reason, message) = match (self.migration.spec.dual_write, self.refused) {
+        let is_sync = self.migration.spec.dual_write == DualWrite::Sync;
+        let refused = self.refused.map(str::to_owned).or_else(|| self.dual_writes.and_then(not_removed));
+        let (status, reason, message) = match (self.migration.spec.dual_write, refused) {
             (DualWrite::None, _) => (Status::False, Reason::NotWanted, "spec.dualWrite is None".to_owned()),
-            (DualWrite::Async, Some(refused)) => (Status::False, Reason::LegacyRefused, refused.to_owned()),
-            (DualWrite::Async, None) if !self.is_compared => {
+            (_, Some(refused)) => (Status::False, Reason::LegacyRefused, refused),
+            (_, None) if is_sync && self.dual_writes.is_none() => {
+                let why = "changes are not yet held until legacy has them".to_owned();
+                (Status::Unknown, Reason::Pending, why)
+            }
+            (_, None) if !self.is_compared => {
                 (Status::Unknown, Reason::Pending, "they were not compared yet".to_owned())
             }
-            (DualWrite::Async, None) if self.waiting > 0 => (
+            (_, None) if self.waiting > 0 => (
                 Status::True,
                 Reason::Waiting,
                 format!("{} changes wait to be written to legacy", self.waiting),
             ),
             (DualWrite::Async, None) => {
                 (Status::True, Reason::Written, "what changes on one side is written to the other".to_owned())
+            }
+            (DualWrite::Sync, None) => {
+                (Status::True, Reason::Written, "a change here is at both or at neither".to_owned())
             }
         };
         (ConditionType::DualWriting, status, reason, message)

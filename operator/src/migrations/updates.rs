@@ -13,15 +13,15 @@ use super::merge::Apart;
 
 /// An update, and what it is to settle.
 #[derive(Clone, Debug)]
-pub(super) struct Planned {
+pub(crate) struct Planned {
     /// What is sent.
-    pub(super) update: Update,
+    pub(crate) update: Update,
     /// What is apart at that name.
-    pub(super) apart: Vec<Apart>,
+    pub(crate) apart: Vec<Apart>,
 }
 
 /// One update for each name, in canonical order.
-pub(super) fn updates<'a>(apart: impl IntoIterator<Item = &'a Apart>) -> Vec<Planned> {
+pub(crate) fn updates<'a>(apart: impl IntoIterator<Item = &'a Apart>) -> Vec<Planned> {
     let mut by_name: BTreeMap<SortKey, Vec<&Apart>> = BTreeMap::new();
     for one in apart {
         by_name.entry(SortKey::of(&one.name)).or_default().push(one);

@@ -28,9 +28,16 @@ pub enum Service<'a> {
     StillBelow,
     /// It waits, because a person rolled the zone back to the revision of this serial.
     Pinned(u32),
+    /// A legacy DNS is to have it first, and cannot be asked: why.
+    LegacyUnreachable(&'a str),
+    /// It is neither at a legacy DNS nor here, because one of them did not take it: why.
+    Refused(Reason, &'a str),
     /// Every resolver was asked and answers it.
     Served(&'a Confirmation),
 }
+
+/// Ends what is said of a change that is at neither.
+pub(crate) const KEPT: &str = "; what was before stays at both";
 
 /// Why an object is not accepted: the first error says it in one word, all of them in a message.
 pub(crate) fn refusal(verdict: &Verdict) -> (Reason, String) {

@@ -4,7 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use port53_crds::{ConditionType, DNSRecordStatus, Reason, Status, condition, find_condition, set_condition};
 use port53_zone::name;
 
-use super::{Service, is_accepted, refusal, sentence, warnings};
+use super::{KEPT, Service, is_accepted, refusal, sentence, warnings};
 use crate::verdict::{Outcome, Verdict};
 
 /// What a record is told that was answered until its grant went.
@@ -31,7 +31,11 @@ pub fn record_status(
     let mut set = |type_, status, reason, message: String| {
         set_condition(&mut conditions, condition(type_, status, reason, message, generation, now));
     };
-    if is_accepted(verdict) {
+    if let (true, Service::Refused(reason, why)) = (is_accepted(verdict), service) {
+        let message = format!("{why}{KEPT}");
+        set(ConditionType::Accepted, Status::False, reason, message.clone());
+        set(ConditionType::Ready, Status::False, reason, message);
+    } else if is_accepted(verdict) {
         set(ConditionType::Accepted, Status::True, Reason::Accepted, warnings(verdict));
         match service {
             Service::Pinned(serial) => {
@@ -51,7 +55,13 @@ pub fn record_status(
                 set(ConditionType::Ready, Status::False, Reason::Occluded, message.to_owned());
                 (new.serial, new.serving) = (None, None);
             }
-            Service::Unpublished => {
+            Service::LegacyUnreachable(why) => {
+                let message = format!(
+                    "legacy is to have it first, and is asked again: {why}; what was before is answered"
+                );
+                set(ConditionType::Ready, Status::False, Reason::LegacyUnreachable, message);
+            }
+            Service::Unpublished | Service::Refused(..) => {
                 set(ConditionType::Ready, Status::False, Reason::Pending, "not published yet".to_owned());
             }
             Service::Waiting { serial, confirmation } => {

@@ -107,9 +107,11 @@ pub fn zone_status(
 
 fn ready(verdict: &Verdict, facts: &Facts<'_>) -> (Status, Reason, String) {
     let (mut status, mut reason, mut message) = match facts.service {
-        Service::Unpublished | Service::Pinned(_) | Service::StillBelow => {
-            (Status::False, Reason::Pending, "not published yet".to_owned())
-        }
+        Service::Unpublished
+        | Service::Pinned(_)
+        | Service::StillBelow
+        | Service::LegacyUnreachable(_)
+        | Service::Refused(..) => (Status::False, Reason::Pending, "not published yet".to_owned()),
         Service::Waiting { serial, confirmation } => {
             let message = match confirmation {
                 Some(confirmation) => confirmation.to_string(),

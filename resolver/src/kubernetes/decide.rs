@@ -179,6 +179,7 @@ mod tests {
             pinned: None,
             transfer: Vec::new(),
             forwarding: None,
+            intents: None,
         }
     }
 

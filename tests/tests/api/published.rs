@@ -39,6 +39,7 @@ impl<'c> Published<'c> {
             pinned: None,
             transfer: Vec::new(),
             forwarding: None,
+            intents: None,
             apex,
         };
         let zone = Published::of(cluster, namespace, head, checkpoint);

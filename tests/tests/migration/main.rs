@@ -6,6 +6,7 @@
 //! | `rig` | a zone at a legacy server, and its migration |
 //! | `backfill` | what legacy has comes here, but for what is refused |
 //! | `writes` | what changes on one side is written to the other; conflicts, refusals, outages |
+//! | `sync` | a change is at both or at neither, whoever refuses it and wherever the operator ends |
 //! | `cutover` | who answers, before and after, and back |
 //! | `cli` | `port53 migration` |
 //! | `lies` | what legacy says and nobody should believe |
@@ -15,6 +16,7 @@ mod cli;
 mod cutover;
 mod lies;
 mod rig;
+mod sync;
 mod writes;
 
 use port53_tests::platform::{Platform, Programs, Settings};

@@ -105,13 +105,7 @@ impl<'p> Rig<'p> {
 
     /// What legacy answers, sorted: `kdig +short`.
     pub(crate) fn there(&self, name: &str, rtype: &str) -> String {
-        let port = self.legacy.address().port().to_string();
-        let name = format!("{name}.{}", self.domain);
-        let arguments = ["@127.0.0.1", "-p", &port, "+tcp", "+short", "+retry=0", "+time=2", &name, rtype];
-        let answer = process::run("kdig", &arguments, Path::new("/"));
-        let mut lines: Vec<&str> = answer.stdout.lines().collect();
-        lines.sort_unstable();
-        lines.join(" ")
+        at(&self.legacy, &format!("{name}.{}", self.domain), rtype)
     }
 
     /// Waits until legacy answers so.
@@ -153,6 +147,16 @@ impl<'p> Rig<'p> {
         });
         last
     }
+}
+
+/// What a legacy server answers, sorted: `kdig +short`.
+pub(crate) fn at(legacy: &Legacy, name: &str, rtype: &str) -> String {
+    let port = legacy.address().port().to_string();
+    let arguments = ["@127.0.0.1", "-p", &port, "+tcp", "+short", "+retry=0", "+time=2", name, rtype];
+    let answer = process::run("kdig", &arguments, Path::new("/"));
+    let mut lines: Vec<&str> = answer.stdout.lines().collect();
+    lines.sort_unstable();
+    lines.join(" ")
 }
 
 /// A master file.

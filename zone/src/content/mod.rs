@@ -241,6 +241,13 @@ impl Content {
         owner.rrset(rtype).map(|rrset| self.rrset(&owner, &rrset))
     }
 
+    /// All RRsets of a name, by type.
+    pub fn all_of(&self, name: &Name) -> Vec<RRset> {
+        let Some((leaf, place)) = self.locate(name) else { return Vec::new() };
+        let Some(owner) = leaf.owner(place) else { return Vec::new() };
+        owner.rrsets().map(|rrset| self.rrset(&owner, &rrset)).collect()
+    }
+
     /// Who owns the RRset of a name and type, where that is kept.
     pub fn owner_of(&self, name: &Name, rtype: Rtype) -> Option<Arc<str>> {
         let (leaf, place) = self.locate(name)?;

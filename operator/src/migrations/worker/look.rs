@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use port53_crds::{ACCEPT_ANNOTATION, COMPARE_ANNOTATION, Reason, ZoneMigration, parse_duration};
-use port53_legacy::{Limits, Outcome, Server, Trouble, Version};
+use port53_legacy::{Limits, Outcome, Server, Version};
 
 use super::super::doubt::{Size, doubt};
 use super::super::merge::{Changed, apart};
+use super::super::sending::said;
 use super::super::{address, writing};
 use super::{Turn, Worker, annotation};
 
@@ -132,14 +133,4 @@ impl Worker {
         };
         Ok(Server::new(addresses, key, Limits::default()))
     }
-}
-
-/// What trouble with legacy means for a person.
-pub(super) fn said(trouble: Trouble) -> (Reason, String) {
-    let reason = match trouble.rcode() {
-        Some(_) => Reason::LegacyRefused,
-        None if trouble.outcome() == Outcome::Final => Reason::LegacyImplausible,
-        None => Reason::Unreachable,
-    };
-    (reason, trouble.to_string())
 }

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use port53_crds::{
-    PREFER_ANNOTATION, RRsetDifference, Reason, Reject, Zone, ZoneMigration, ZoneMigrationStatus,
+    DualWrite, PREFER_ANNOTATION, RRsetDifference, Reason, Reject, Zone, ZoneMigration, ZoneMigrationStatus,
     parse_duration,
 };
 use port53_legacy::Version;
@@ -50,6 +50,7 @@ use super::scope::Scope;
 use super::{Orders, Serials, writing};
 use crate::admission::World;
 use crate::election::Fence;
+use crate::engine::both::Counterpart;
 use crate::index::{self, Key};
 use crate::objects::ObjectRef;
 use crate::stages::Published;
@@ -75,6 +76,8 @@ pub(super) struct Shared {
     pub(super) serials: Serials,
     /// What was seen of each zone.
     pub(super) facts: watch::Sender<BTreeMap<Key, Facts>>,
+    /// The legacy DNS of each, as far as it is known.
+    pub(super) known: watch::Sender<BTreeMap<Key, Arc<Counterpart>>>,
 }
 
 /// See the module.
@@ -198,7 +201,17 @@ impl Worker {
         if self.looked_after != generation {
             self.polled = None;
         }
+        let before = self.transferred;
         self.look(&turn, request.is_some()).await;
+        self.tell_counterpart(&turn).await;
+        let turn = match self.transferred != before && turn.migration.spec.dual_write == DualWrite::Sync {
+            false => turn,
+            // What is new there was perhaps written there by the engine, which is known from a world after that.
+            true => match self.after_the_next_world(&orders).await {
+                Some(turn) => turn,
+                None => return later,
+            },
+        };
         if matches!(self.legacy, Some(Ok(()))) {
             self.looked_after = generation;
         }
@@ -219,6 +232,34 @@ impl Worker {
             .min()
             .unwrap_or(later)
             .max(now + Duration::from_millis(50))
+    }
+
+    /// The same turn over a world that was asked for after now.
+    async fn after_the_next_world(&mut self, orders: &Orders) -> Option<Turn> {
+        self.worlds.borrow_and_update();
+        // The first may have been asked for before.
+        for _ in 0..2 {
+            self.worlds.changed().await.ok()?;
+        }
+        let world = self.worlds.borrow_and_update().clone()?;
+        turn_of(orders, world).ok()
+    }
+
+    /// Says what is known of legacy, where each change is to be there first.
+    async fn tell_counterpart(&mut self, turn: &Turn) {
+        if turn.migration.spec.dual_write != DualWrite::Sync {
+            return;
+        }
+        let server = self.server(&turn.migration).await;
+        let seen = self.theirs.as_ref().map(|theirs| (theirs.soa.serial, theirs.content.clone()));
+        let now = Counterpart { scope: turn.scope.clone(), server, seen };
+        self.shared.known.send_if_modified(|known| {
+            let is_other = known.get(&turn.key).is_none_or(|before| !before.is_same(&now));
+            if is_other {
+                known.insert(turn.key.clone(), Arc::new(now));
+            }
+            is_other
+        });
     }
 
     /// Asks every pod who answers, when that is due.
@@ -275,7 +316,11 @@ impl Worker {
             );
             theirs.content.clone()
         });
-        let found = apart(&turn.ours, &seen_there, &turn.scope, &agreed);
+        let mut found = apart(&turn.ours, &seen_there, &turn.scope, &agreed);
+        // What is on its way to both is at one before the other.
+        if let Some(dual_writes) = turn.world.dual_writes.get(&turn.scope.apex) {
+            found.retain(|one| !dual_writes.names.contains(&one.name));
+        }
         self.memory.note(&turn.ours, &found, &turn.scope, &mut agreed, Timestamp::now());
         let uid = turn.migration.metadata.uid.clone().unwrap_or_default();
         let whose = turn.key.clone();

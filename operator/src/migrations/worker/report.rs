@@ -36,6 +36,7 @@ impl Worker {
         waiting: Option<usize>,
     ) {
         let refused = self.memory.any_said().map(|(name, said)| format!("{}: {said}", name::display(name)));
+        let dual_writes = turn.and_then(|turn| turn.world.dual_writes.get(&turn.scope.apex));
         let seen = Seen {
             migration,
             trouble,
@@ -51,8 +52,10 @@ impl Worker {
             apart: found,
             differences: &self.differences,
             rejects: &self.rejects,
-            waiting: waiting.unwrap_or_default(),
+            waiting: waiting.unwrap_or_default()
+                + dual_writes.map_or(0, |on_their_way| on_their_way.names.len()),
             refused: refused.as_deref(),
+            dual_writes,
             answers: &self.seen.answers,
             cut_over: turn
                 .and_then(|turn| turn.world.forwardings.get(&turn.scope.apex))

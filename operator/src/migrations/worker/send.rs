@@ -3,15 +3,12 @@
 use std::time::Instant;
 
 use futures::{StreamExt, stream};
-use port53_crds::{DualWrite, Reason};
-use port53_legacy::{Outcome, Prerequisite, Server, Trouble, Wrong};
-use port53_zone::{Name, RRset, Rtype};
+use port53_crds::DualWrite;
 
-use super::super::agreed::Print;
 use super::super::merge::{Apart, Changed};
 use super::super::prefer::{Prefer, Side};
-use super::super::updates::{Planned, updates};
-use super::look::said;
+use super::super::sending::{NotTaken, write_and_read_back};
+use super::super::updates::updates;
 use super::{AT_ONCE, Turn, Worker};
 
 /// Updates on their way at the same time.
@@ -47,7 +44,7 @@ impl Worker {
         };
         let apex = turn.scope.apex.clone();
         let sending = stream::iter(planned)
-            .map(move |planned| write_and_read_back(server.clone(), apex.clone(), planned));
+            .map(move |planned| write_and_read_back(server.clone(), apex.clone(), planned, || {}));
         let mut sending = sending.buffer_unordered(UPDATES_AT_A_TIME);
         let mut done = 0;
         while let Some(written) = sending.next().await {
@@ -59,7 +56,7 @@ impl Worker {
                 Err(NotTaken::Said(said)) => {
                     self.memory.tried(&written.name, &written.apart, Some(said), now);
                 }
-                Err(NotTaken::Changed) => {
+                Err(NotTaken::Changed(_)) => {
                     self.memory.tried(&written.name, &written.apart, None, now);
                     self.transferred = None;
                 }
@@ -85,71 +82,4 @@ fn to_go<'a>(turn: &Turn, found: &'a [Apart], prefer: Option<&Prefer>) -> Vec<&'
         None => is_on && one.changed == Changed::Port53,
     };
     found.iter().filter(is_to_go).collect()
-}
-
-/// What an update came to.
-struct Written {
-    name: Name,
-    apart: Vec<Apart>,
-    /// What is there now, where that is known.
-    read: Vec<(Rtype, Option<RRset>)>,
-    result: Result<(), NotTaken>,
-}
-
-enum NotTaken {
-    /// It said no, or yes and did not do it.
-    Said(String),
-    /// Somebody has changed it there meanwhile.
-    Changed,
-    Passing((Reason, String)),
-}
-
-/// Writes one name, and reads back what there is then, whatever the answer was.
-async fn write_and_read_back(server: Server, apex: Name, planned: Planned) -> Written {
-    let answer = server.update(&apex, &planned.update).await;
-    let (read, unread) = match read_back(&server, &apex, &planned).await {
-        Ok(read) => (read, None),
-        Err(trouble) => (Vec::new(), Some(trouble)),
-    };
-    let is_there = |one: &Apart| {
-        let found = read.iter().find(|(rtype, _)| *rtype == one.rtype);
-        found.is_some_and(|(_, found)| found.as_ref().map(Print::of) == one.ours.as_ref().map(Print::of))
-    };
-    let result = match (answer, unread) {
-        _ if planned.apart.iter().all(is_there) => Ok(()),
-        (Err(trouble), _) if matches!(trouble.wrong(), Some(Wrong::Prerequisite(_))) => {
-            Err(NotTaken::Changed)
-        }
-        (Err(trouble), _) if trouble.outcome() == Outcome::Final => Err(NotTaken::Said(trouble.to_string())),
-        (Err(trouble), _) | (Ok(()), Some(trouble)) => Err(NotTaken::Passing(said(trouble))),
-        (Ok(()), None) => {
-            Err(NotTaken::Said("legacy said NOERROR and did not do it (RFC 2136 section 3.4.2)".to_owned()))
-        }
-    };
-    Written { name: planned.update.name, apart: planned.apart, read, result }
-}
-
-/// What legacy has of what was to be written: nothing of it when it is not that. Prerequisites are about what a zone holds
-/// (RFC 2136 §2.4); an answer could be made from a wildcard. They say nothing of TTLs, and an answer does.
-async fn read_back(
-    server: &Server,
-    apex: &Name,
-    planned: &Planned,
-) -> Result<Vec<(Rtype, Option<RRset>)>, Trouble> {
-    let held = planned.apart.iter().map(|one| match &one.ours {
-        Some(ours) => Prerequisite::Is(ours.clone()),
-        None => Prerequisite::IsNot { name: one.name.clone(), rtype: one.rtype },
-    });
-    if !server.holds(apex, &held.collect::<Vec<_>>()).await? {
-        return Ok(Vec::new());
-    }
-    let mut read = Vec::new();
-    for one in &planned.apart {
-        let found = match &one.ours {
-            Some(_) => server.rrset(apex, &one.name, one.rtype).await?,
-            None => None,
-        };
-        read.push((one.rtype, found));
-    }
-    Ok(read)
 }

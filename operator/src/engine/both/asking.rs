@@ -1,0 +1,252 @@
+//! Writing what is meant to legacy, and what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use port53_crds::{ConditionType, Reason, Way, find_condition};
+use port53_store::Intent;
+use port53_zone::Name;
+use port53_zone::content::Change;
+use port53_zone::name::{self, SortKey};
+
+use super::points::{Point, reached};
+use super::refusing::Refusal;
+use super::{Both, Counterpart, First, REMOVED_AGAIN, Stamp, Stamps, State, Try, Word, moves, shown};
+use crate::engine::statuses::{Object, Standing};
+use crate::engine::{self, Engine, Timer};
+use crate::migrations::merge::{Apart, Changed};
+use crate::migrations::sending::{NotTaken, write_and_read_back};
+use crate::migrations::updates::updates;
+use crate::report::KEPT;
+
+/// The first pause before legacy is asked again; each that follows is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Legacy was asked to have what an intent says.
+pub(in crate::engine) struct Ended {
+    apex: Name,
+    intent: Intent,
+    result: Result<(), NotTaken>,
+}
+
+impl Engine {
+    /// Asks legacy for all that the head of a zone says is meant, and that is not being asked.
+    pub(in crate::engine) fn write_what_is_meant(&mut self, apex: &Name, now: Instant) {
+        if !self.leads {
+            return;
+        }
+        let First::Legacy(counterpart) = self.first(apex) else { return };
+        let elapsed = self.elapsed(now);
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        let Some(stored) = zone.serving() else { return };
+        let intents: Vec<Intent> = stored.head.intents.iter().flatten().cloned().collect();
+        let content = stored.content.clone();
+        // What is published is what was: not yet, or not any more, what is new.
+        let is_to_be_asked = |intent: &Intent| moves::missing(&intent.old, &content).is_empty();
+        let mut begun = Vec::new();
+        for intent in intents.into_iter().filter(is_to_be_asked) {
+            if zone.both.begin_to_ask(&intent, &counterpart, elapsed) {
+                begun.push(intent);
+            }
+        }
+        for intent in begun {
+            reached(match intent.way {
+                Way::Forward => Point::Intended,
+                Way::Back => Point::BackIntended,
+            });
+            let Ok(server) = counterpart.server.clone() else { continue };
+            let apex = apex.clone();
+            self.jobs.spawn(async move {
+                let planned = updates(&apart(&intent)).pop();
+                let result = match planned {
+                    Some(planned) => {
+                        let sent = || reached(Point::Sent);
+                        write_and_read_back(server, apex.clone(), planned, sent).await.result
+                    }
+                    None => Ok(()),
+                };
+                if result.is_ok() {
+                    reached(match intent.way {
+                        Way::Forward => Point::AtLegacy,
+                        Way::Back => Point::BackAtLegacy,
+                    });
+                }
+                engine::Ended::Both(Ended { apex, intent, result })
+            });
+        }
+        if let Some(again) = self.zones.get(apex).and_then(|zone| zone.both.again_at()) {
+            let at = self.started + again;
+            self.at(at.max(now), Timer::Plan);
+        }
+    }
+
+    /// The versions of the objects that own what changes, and what they were told.
+    pub(in crate::engine) fn stamps(&self, changes: &[Change]) -> Stamps {
+        let records = self.index.records();
+        let stamp = |owner: Arc<str>| {
+            let (namespace, name) = owner.split_once('/')?;
+            let key = (namespace.to_owned(), name.to_owned());
+            let metadata = &records.get(&key)?.metadata;
+            let generation = metadata.generation.unwrap_or_default();
+            let status = records.status(&key).filter(|status| status.observed_generation == generation);
+            let accepted =
+                status.and_then(|status| find_condition(&status.conditions, ConditionType::Accepted));
+            let refused = accepted.and_then(|accepted| {
+                let is_it = |reason: &&Reason| reason.as_str() == accepted.reason;
+                let reason = [Reason::LegacyRefused, Reason::RolledBack].iter().find(is_it)?;
+                let text = accepted.message.strip_suffix(KEPT).unwrap_or(&accepted.message);
+                Some((*reason, text.to_owned()))
+            });
+            let stamp = Stamp { uid: metadata.uid.clone().unwrap_or_default(), generation, refused };
+            Some((owner, stamp))
+        };
+        moves::owners(changes).into_iter().filter_map(stamp).collect()
+    }
+
+    /// Tells the owners of changes that wait for legacy, or were refused there, and those that do not any more.
+    pub(in crate::engine) fn owners_wait_for_legacy(
+        &mut self,
+        apex: &Name,
+        before: &BTreeMap<Arc<str>, Word>,
+    ) {
+        let Some(zone) = self.zones.get_mut(apex) else { return };
+        if *before == zone.both.told {
+            return;
+        }
+        let now = zone.both.told.clone();
+        let others = before.iter().filter(|(owner, word)| now.get(*owner) != Some(*word));
+        let new = now.iter().filter(|(owner, word)| before.get(*owner) != Some(*word));
+        let changed: BTreeSet<&Arc<str>> = others.chain(new).map(|(owner, _)| owner).collect();
+        for owner in changed {
+            let Some((namespace, name)) = owner.split_once('/') else { continue };
+            let key = (namespace.to_owned(), name.to_owned());
+            let Some(told) = self.statuses.records.get_mut(&key) else { continue };
+            if now.contains_key(owner) {
+                // Perhaps it was published for a moment.
+                told.standing = Standing::Unpublished;
+                zone.unconfirmed.remove(&key);
+                zone.unpublished.insert(key.clone());
+            }
+            // What is on its way is told after a second, as ever.
+            if now.get(owner).is_some_and(|word| *word != Word::Underway) {
+                self.statuses.queue(Object::Record(key));
+            }
+        }
+    }
+
+    pub(in crate::engine) fn both_ended(&mut self, ended: Ended) {
+        let Ended { apex, intent, result } = ended;
+        let now = Instant::now();
+        let elapsed = self.elapsed(now);
+        let stamps = self.stamps(&intent.new);
+        let seen = match self.first(&apex) {
+            First::Legacy(counterpart) => counterpart.seen.as_ref().map(|(serial, _)| *serial),
+            _ => None,
+        };
+        let Some(zone) = self.zones.get_mut(&apex) else { return };
+        if let Err(NotTaken::Said(why)) = &result {
+            let (apex, name) = (name::display(&apex), name::display(&intent.name));
+            tracing::warn!(zone = apex, name, "legacy refuses a change, and it is published nowhere: {why}");
+        }
+        zone.both.was_asked(&intent, result, stamps, seen, elapsed);
+        self.plan.heard(now);
+    }
+}
+
+impl Both {
+    /// Whether legacy is to be asked now. Then it is being asked.
+    pub(super) fn begin_to_ask(&mut self, intent: &Intent, counterpart: &Counterpart, now: Duration) -> bool {
+        let key = SortKey::of(&intent.name);
+        let before = self.tries.get(&key).filter(|tried| tried.new == intent.new && tried.way == intent.way);
+        let pause = match before.map(|tried| &tried.state) {
+            None => FIRST_PAUSE,
+            Some(State::Waiting { again, pause, .. }) if *again <= now => (2 * *pause).min(LONGEST_PAUSE),
+            Some(_) => return false,
+        };
+        let state = match &counterpart.server {
+            Ok(_) => State::Asking { pause },
+            Err((_, why)) => State::Waiting { again: now + pause, pause, why: why.clone() },
+        };
+        let is_asked = matches!(state, State::Asking { .. });
+        self.tries.insert(key, Try { new: intent.new.clone(), way: intent.way, state });
+        is_asked
+    }
+
+    pub(super) fn was_asked(
+        &mut self,
+        intent: &Intent,
+        result: Result<(), NotTaken>,
+        stamps: Stamps,
+        seen: Option<u32>,
+        now: Duration,
+    ) {
+        let key = SortKey::of(&intent.name);
+        let is_it = |tried: &&mut Try| tried.new == intent.new && tried.way == intent.way;
+        let Some(tried) = self.tries.get_mut(&key).filter(is_it) else { return };
+        let State::Asking { pause } = tried.state else { return };
+        let waiting = |why| State::Waiting { again: now + pause, pause, why };
+        tried.state = match (result, intent.way) {
+            (Ok(()), way) => {
+                let is_there = if way == Way::Forward { &intent.new } else { &intent.old };
+                self.written.insert(key.clone(), is_there.clone());
+                State::There(now)
+            }
+            (Err(NotTaken::Passing((_, why))), _) => waiting(why),
+            // Somebody has written something else there meanwhile: that is a difference like any other.
+            (Err(NotTaken::Changed(_)), Way::Back) => State::There(now),
+            (Err(NotTaken::Said(why)), Way::Back) => waiting(why),
+            (Err(NotTaken::Said(why)), Way::Forward) => {
+                return self.refuse(key, intent, stamps, format!("legacy refuses it: {why}"), None, now);
+            }
+            (Err(NotTaken::Changed(found)), Way::Forward) => {
+                let text = format!(
+                    "legacy has {} there, and not what is published: somebody changed it. Settle that with port53 \
+                     migration resolve, one way or the other",
+                    shown(&found)
+                );
+                return self.refuse(key, intent, stamps, text, Some(seen), now);
+            }
+        };
+    }
+
+    fn refuse(
+        &mut self,
+        key: SortKey,
+        intent: &Intent,
+        stamps: Stamps,
+        text: String,
+        other_since: Option<Option<u32>>,
+        now: Duration,
+    ) {
+        self.tries.remove(&key);
+        // Of what is removed there is no object that could change.
+        let again = moves::owners(&intent.new).is_empty().then_some(now + REMOVED_AGAIN);
+        let (new, reason) = (intent.new.clone(), Reason::LegacyRefused);
+        self.refused.insert(key, Refusal { new, stamps, reason, text, other_since, again });
+    }
+}
+
+/// What is apart between what legacy is to have and what it is thought to have.
+fn apart(intent: &Intent) -> Vec<Apart> {
+    let (to_be, thought) = match intent.way {
+        Way::Forward => (&intent.new, &intent.old),
+        Way::Back => (&intent.old, &intent.new),
+    };
+    let rrset = |change: &Change| match change {
+        Change::Put { rrset, .. } => Some(rrset.clone()),
+        Change::Remove { .. } => None,
+    };
+    let one = |to_be: &Change| {
+        let thought = thought.iter().find(|thought| thought.rtype() == to_be.rtype())?;
+        Some(Apart {
+            name: to_be.name().clone(),
+            rtype: to_be.rtype(),
+            ours: rrset(to_be),
+            theirs: rrset(thought),
+            changed: Changed::Port53,
+        })
+    };
+    to_be.iter().filter_map(one).collect()
+}

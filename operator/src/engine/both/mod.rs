@@ -1,0 +1,451 @@
+//! Changes that are at a legacy DNS and here, or at neither (`dualWrite: Sync` of a ZoneMigration). Pure but for the state.
+//!
+//! ```text
+//! a change ──▶ intent in the head ──▶ UPDATE at legacy, read back ──▶ published ──▶ answered by resolvers: the intent goes
+//!                     │                     │ refused                    │ cannot be, or answered by none
+//!                     │ not wanted any more ▼                            ▼
+//!                     └────▶ legacy is put back ◀── the intent says Back, and what was is published again
+//! ```
+//!
+//! An intent is about one name. It is written before the first of the two writes, and stays until both have been seen to
+//! have the same; so whoever finds it after a crash looks at legacy and goes on, or puts it back, and nothing else has to be
+//! remembered. What is known beside it is found again, by trying once more.
+//!
+//! What legacy refuses is final until the object changes: who owns the RRset is told, and what was before stays at both.
+//! What cannot be asked is tried again. What legacy was seen to have already needs no intent.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | `mod` | what of the changes may be published now, and what is meant |
+//! | `moves` | changes by name, and what undoes them |
+//! | `refusing` | what is at neither, and how long |
+//! | `asking` | writes to legacy, and takes note of what came of it |
+//! | [`points`] | where a process may end between the writes |
+
+mod asking;
+mod moves;
+pub mod points;
+mod refusing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use port53_crds::{MAX_INTENTS, Reason, Way};
+use port53_legacy::Server;
+use port53_store::{Head, Intent};
+use port53_zone::content::{Change, Content};
+use port53_zone::name::SortKey;
+use port53_zone::{Name, RRset, Rtype};
+
+pub(super) use asking::Ended;
+use moves::Move;
+use refusing::Refusal;
+
+use super::version::Stored;
+use crate::migrations::scope::Scope;
+
+/// How long a published change may be answered by no resolver, or not be published at all, until both are put back.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Before what legacy refused to remove is tried again: there is no object that could change.
+const REMOVED_AGAIN: Duration = Duration::from_secs(300);
+
+/// A legacy DNS that is to have each change of a zone first.
+#[derive(Clone, Debug)]
+pub struct Counterpart {
+    /// What of the zone is to be the same.
+    pub scope: Scope,
+    /// Where it is written to; or why that cannot be said.
+    pub server: Result<Server, (Reason, String)>,
+    /// What it was seen to have last, with its serial.
+    pub seen: Option<(u32, Content)>,
+}
+
+impl Counterpart {
+    /// Whether another says the same.
+    pub fn is_same(&self, other: &Counterpart) -> bool {
+        let are_same_servers = match (&self.server, &other.server) {
+            (Ok(a), Ok(b)) => a.is(b),
+            (Err(a), Err(b)) => a == b,
+            _ => false,
+        };
+        let is_same_version = match (&self.seen, &other.seen) {
+            (Some((a, content)), Some((b, other))) => a == b && content.is(other),
+            (None, None) => true,
+            _ => false,
+        };
+        self.scope == other.scope && are_same_servers && is_same_version
+    }
+}
+
+/// Who is to have changes of a zone first.
+#[derive(Clone, Debug, Default)]
+pub enum First {
+    /// It is not known yet: as the head says.
+    #[default]
+    Unknown,
+    /// Nobody: they are published at once.
+    Nobody,
+    /// A legacy DNS.
+    Legacy(Arc<Counterpart>),
+}
+
+/// Zones of which a legacy DNS is to have each change first, by apex; nothing before that is known.
+pub type Counterparts = Option<BTreeMap<Name, Arc<Counterpart>>>;
+
+/// The version of an object that owns an RRset, and what its status says of it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Stamp {
+    pub(crate) uid: String,
+    pub(crate) generation: i64,
+    /// Why this generation was refused, as a process before this one has said.
+    pub(crate) refused: Option<(Reason, String)>,
+}
+
+/// The objects that own what changes.
+pub(crate) type Stamps = BTreeMap<Arc<str>, Stamp>;
+
+/// What an owner is told of a change that is not published.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Word {
+    /// Legacy is to have it first.
+    Underway,
+    /// Legacy cannot be asked: why.
+    Unreachable(String),
+    /// It is at neither, and that is final: why.
+    Refused(Reason, String),
+}
+
+/// How far the resolvers answer what is published.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Answered {
+    /// It is not known yet.
+    NotKnown,
+    /// None of those that were asked.
+    ByNone,
+    /// Some, or there is none to ask.
+    BySome,
+    ByAll,
+}
+
+/// What the gate looks at beside its own state.
+pub(crate) struct View<'a> {
+    pub(crate) stored: &'a Stored,
+    pub(crate) first: &'a First,
+    pub(crate) stamps: &'a Stamps,
+    pub(crate) answered: Answered,
+    /// Why the head could not be written, since the last time that it could.
+    pub(crate) trouble: Option<&'a str>,
+    /// Since some fixed moment.
+    pub(crate) now: Duration,
+}
+
+/// What may go on.
+#[derive(Debug)]
+pub(crate) struct Gated {
+    /// What may be published now.
+    pub(crate) changes: Vec<Change>,
+    /// What the head is to say of what is on its way.
+    pub(crate) intents: Option<Vec<Intent>>,
+    /// Whether something of what was wanted may not.
+    pub(crate) is_less: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Both {
+    /// How far each name is on its way, as this process knows it.
+    tries: BTreeMap<SortKey, Try>,
+    refused: BTreeMap<SortKey, Refusal>,
+    /// What legacy was written, until it is seen there: what was seen before that is old.
+    written: BTreeMap<SortKey, Vec<Change>>,
+    /// What owners are told.
+    pub(crate) told: BTreeMap<Arc<str>, Word>,
+    /// Removals that legacy refuses, which no object could be told of.
+    pub(crate) not_removed: Vec<(Name, String)>,
+}
+
+/// An intent, as far as it was tried.
+#[derive(Debug)]
+struct Try {
+    new: Vec<Change>,
+    way: Way,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Legacy is being asked; before it is asked again it is waited so long.
+    Asking { pause: Duration },
+    /// It could not be, and is asked again at this time, after this pause.
+    Waiting { again: Duration, pause: Duration, why: String },
+    /// It was seen to have what is meant, at this time.
+    There(Duration),
+    /// It has it, and so has what is published since this time.
+    Published(Duration),
+}
+
+/// What becomes of an intent.
+enum Step {
+    /// It stays, and what it is about waits.
+    Wait,
+    /// It stays, and what is meant may be published.
+    Publish,
+    /// Both have what they are to have.
+    Done,
+    /// It is put back.
+    Back,
+}
+
+impl Both {
+    /// Whether a plan that wants nothing has nothing to look at here.
+    pub(crate) fn is_quiet(&self, head: &Head, first: &First) -> bool {
+        let is_as_told = match first {
+            First::Unknown => true,
+            First::Nobody => head.intents.is_none(),
+            First::Legacy(_) => head.intents.is_some(),
+        };
+        is_as_told && head.intents.as_ref().is_none_or(Vec::is_empty) && self.told.is_empty()
+    }
+
+    /// What of `changes` may be published now, and what the head is to say.
+    pub(crate) fn gate(&mut self, view: &View<'_>, changes: Vec<Change>) -> Gated {
+        let counterpart = match view.first {
+            First::Nobody => None,
+            First::Unknown if view.stored.head.intents.is_none() => None,
+            First::Unknown => Some(None),
+            First::Legacy(counterpart) => Some(Some(counterpart.as_ref())),
+        };
+        self.told.clear();
+        self.not_removed.clear();
+        let Some(counterpart) = counterpart else {
+            self.tries.clear();
+            self.refused.clear();
+            self.written.clear();
+            return Gated { changes, intents: None, is_less: false };
+        };
+        let scope = counterpart.map(|counterpart| &counterpart.scope);
+        let (mut moves, mut pass) = moves::split(changes, &view.stored.content, scope);
+        let mut intents = Vec::new();
+        for intent in view.stored.head.intents.iter().flatten() {
+            let key = SortKey::of(&intent.name);
+            let wanted = moves.get(&key);
+            let step = match counterpart {
+                Some(_) => self.step(view, &key, intent, wanted),
+                None => Step::Wait,
+            };
+            match step {
+                Step::Done => {
+                    self.tries.remove(&key);
+                    continue;
+                }
+                Step::Back => {
+                    intents.push(Intent { way: Way::Back, ..intent.clone() });
+                    self.tries.remove(&key);
+                    pass.extend(moves::missing(&intent.old, &view.stored.content));
+                }
+                Step::Wait if intent.way == Way::Back => {
+                    intents.push(intent.clone());
+                    pass.extend(moves::missing(&intent.old, &view.stored.content));
+                }
+                Step::Wait => intents.push(intent.clone()),
+                Step::Publish => {
+                    intents.push(intent.clone());
+                    pass.extend(moves.remove(&key).map(|wanted| wanted.new).unwrap_or_default());
+                    continue;
+                }
+            }
+            if let Some(wanted) = moves.remove(&key) {
+                self.tell(&key, &wanted, view);
+            }
+        }
+        let is_less = self.begin(view, counterpart, moves, &mut pass, &mut intents);
+        let is_less = is_less || !self.told.is_empty() || !self.not_removed.is_empty();
+        Gated { changes: pass, intents: Some(intents), is_less }
+    }
+
+    /// Takes up what is not on its way yet. Says whether something has to wait.
+    fn begin(
+        &mut self,
+        view: &View<'_>,
+        counterpart: Option<&Counterpart>,
+        moves: BTreeMap<SortKey, Move>,
+        pass: &mut Vec<Change>,
+        intents: &mut Vec<Intent>,
+    ) -> bool {
+        let mut is_less = false;
+        let seen = counterpart.and_then(|counterpart| counterpart.seen.as_ref());
+        let on_their_way: BTreeSet<SortKey> =
+            intents.iter().map(|intent| SortKey::of(&intent.name)).collect();
+        self.refused.retain(|key, _| moves.contains_key(key) || on_their_way.contains(key));
+        let is_seen =
+            |changes: &[Change]| seen.is_some_and(|(_, content)| moves::missing(changes, content).is_empty());
+        self.written.retain(|_, written| !is_seen(written));
+        for (key, wanted) in moves {
+            self.remember_refusal(&key, &wanted, view.stamps);
+            let is_refused = self.is_refused(&key, &wanted, view, seen);
+            if !is_refused && is_seen(&wanted.new) && !self.written.contains_key(&key) {
+                // It came from there, or was put there by hand.
+                pass.extend(wanted.new);
+                continue;
+            }
+            is_less = true;
+            if is_refused || self.tell_what_does_not_fit(&wanted, view) {
+                self.tell(&key, &wanted, view);
+                continue;
+            }
+            if counterpart.is_some() && intents.len() < MAX_INTENTS {
+                intents.push(Intent {
+                    name: wanted.name.clone(),
+                    way: Way::Forward,
+                    new: wanted.new.clone(),
+                    old: wanted.old.clone(),
+                    legacy_serial: seen.map(|(serial, _)| *serial),
+                });
+            }
+            self.tell(&key, &wanted, view);
+        }
+        is_less
+    }
+
+    /// What is next for an intent of the head.
+    fn step(&mut self, view: &View<'_>, key: &SortKey, intent: &Intent, wanted: Option<&Move>) -> Step {
+        let is_published = moves::missing(&intent.new, &view.stored.content).is_empty();
+        let is_wanted = wanted.is_some_and(|wanted| wanted.new == intent.new);
+        let tried =
+            self.tries.get_mut(key).filter(|tried| tried.new == intent.new && tried.way == intent.way);
+        let state = tried.map(|tried| &mut tried.state);
+        if intent.way == Way::Back {
+            return match state {
+                Some(State::There(_)) => Step::Done,
+                _ => Step::Wait,
+            };
+        }
+        if self.refused.get(key).is_some_and(|refusal| refusal.new == intent.new) {
+            // Legacy has what it had.
+            return Step::Done;
+        }
+        if is_published {
+            let since = match state {
+                Some(State::Published(since)) => *since,
+                Some(state) => {
+                    *state = State::Published(view.now);
+                    view.now
+                }
+                None => {
+                    let state = State::Published(view.now);
+                    self.tries.insert(key.clone(), Try { new: intent.new.clone(), way: intent.way, state });
+                    view.now
+                }
+            };
+            return match view.answered {
+                Answered::ByAll => {
+                    points::reached(points::Point::Confirmed);
+                    Step::Done
+                }
+                _ if view.now < since + PATIENCE => Step::Wait,
+                Answered::BySome => Step::Done,
+                Answered::NotKnown | Answered::ByNone => {
+                    let text = format!(
+                        "it was at legacy and published here, and no nameserver answered it within {} s: both have again \
+                         what they had; look at the pods of the nameservers, then change the object",
+                        PATIENCE.as_secs()
+                    );
+                    self.roll_back(key, intent, view.stamps, text);
+                    Step::Back
+                }
+            };
+        }
+        match state {
+            Some(State::There(since)) if is_wanted => match view.trouble {
+                Some(trouble) if view.now >= *since + PATIENCE => {
+                    let text = format!(
+                        "it was at legacy and could not be published here for {} s: both have again what they had: {trouble}",
+                        PATIENCE.as_secs()
+                    );
+                    self.roll_back(key, intent, view.stamps, text);
+                    Step::Back
+                }
+                _ => Step::Publish,
+            },
+            Some(State::Asking { .. }) => Step::Wait,
+            _ if is_wanted => Step::Wait,
+            // What is wanted meanwhile is another, or nothing. Perhaps it is there already.
+            _ => Step::Back,
+        }
+    }
+
+    /// Tells the owners of what is wanted why it is not published.
+    fn tell(&mut self, key: &SortKey, wanted: &Move, view: &View<'_>) {
+        let refusal = self.refused.get(key).filter(|refusal| refusal.new == wanted.new);
+        let unreachable = match view.first {
+            First::Legacy(counterpart) => counterpart.server.as_ref().err().map(|(_, why)| why.clone()),
+            _ => Some("it is not known yet what is to be written to legacy".to_owned()),
+        };
+        let waits = match self.tries.get(key).map(|tried| &tried.state) {
+            Some(State::Waiting { why, .. }) => Some(why.clone()),
+            _ => unreachable,
+        };
+        let word = match (refusal, waits) {
+            (Some(refusal), _) => Word::Refused(refusal.reason, refusal.text.clone()),
+            (None, Some(why)) => Word::Unreachable(why),
+            (None, None) => Word::Underway,
+        };
+        let owners = moves::owners(&wanted.new);
+        if owners.is_empty()
+            && let Word::Refused(_, text) = &word
+        {
+            self.not_removed.push((wanted.name.clone(), text.clone()));
+        }
+        for owner in owners {
+            self.told.insert(owner, word.clone());
+        }
+    }
+
+    /// Names that were written to legacy and not seen there since.
+    pub(crate) fn written_names(&self) -> impl Iterator<Item = Name> {
+        self.written.values().filter_map(|written| Some(written.first()?.name().clone()))
+    }
+
+    /// How many changes were refused.
+    pub(crate) fn refused(&self) -> usize {
+        self.told.values().filter(|word| matches!(word, Word::Refused(..))).count()
+    }
+
+    /// When the gate is to be looked at again though nothing was heard.
+    pub(crate) fn again_at(&self) -> Option<Duration> {
+        let tries = self.tries.values().filter_map(|tried| match tried.state {
+            State::Asking { .. } => None,
+            State::Waiting { again, .. } => Some(again),
+            State::There(since) | State::Published(since) => Some(since + PATIENCE),
+        });
+        let refusals = self.refused.values().filter_map(|refusal| refusal.again);
+        tries.chain(refusals).min()
+    }
+}
+
+/// A head that says so was written.
+pub(super) fn was_published(stored: &Stored) {
+    let is_published = |intent: &Intent| {
+        intent.way == Way::Forward && moves::missing(&intent.new, &stored.content).is_empty()
+    };
+    if stored.head.intents.iter().flatten().any(is_published) {
+        points::reached(points::Point::Published);
+    }
+}
+
+/// What legacy was found to have, in a few words.
+pub(crate) fn shown(found: &[(Rtype, Option<RRset>)]) -> String {
+    use port53_zone::rdata;
+    let one = |(rtype, rrset): &(Rtype, Option<RRset>)| match rrset {
+        None => format!("no {}", rdata::display_rtype(*rtype)),
+        Some(rrset) => {
+            let values = rrset.values().iter().take(4).map(|value| rdata::display(*rtype, value));
+            let values: String = values.collect::<Vec<_>>().join(", ").chars().take(200).collect();
+            format!("{} {} {values}", rrset.ttl, rdata::display_rtype(*rtype))
+        }
+    };
+    found.iter().map(one).collect::<Vec<_>>().join(" and ")
+}

@@ -1,0 +1,98 @@
+//! Changes by name, what undoes them, and who owns them. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use port53_zone::Name;
+use port53_zone::content::{Change, Content};
+use port53_zone::name::SortKey;
+
+use super::{Stamp, Stamps};
+use crate::migrations::scope::Scope;
+
+/// What one name is to be, and what it was.
+#[derive(Clone, Debug)]
+pub(super) struct Move {
+    pub(super) name: Name,
+    /// In canonical order.
+    pub(super) new: Vec<Change>,
+    pub(super) old: Vec<Change>,
+}
+
+/// The changes that legacy is to have first, by name; and the others: what is each side's own, and what changes who owns an
+/// RRset or how its name is spelled, which legacy does not see. Without a scope everything counts.
+pub(super) fn split(
+    changes: Vec<Change>,
+    content: &Content,
+    scope: Option<&Scope>,
+) -> (BTreeMap<SortKey, Move>, Vec<Change>) {
+    let mut moves: BTreeMap<SortKey, Move> = BTreeMap::new();
+    let mut others = Vec::new();
+    for change in changes {
+        let counts = scope.is_none_or(|scope| scope.takes(change.name(), change.rtype()));
+        if !counts || !is_missing(&change, content) {
+            others.push(change);
+            continue;
+        }
+        let name = change.name().clone();
+        let of_name = moves.entry(SortKey::of(&name)).or_insert_with(|| Move {
+            name,
+            new: Vec::new(),
+            old: Vec::new(),
+        });
+        of_name.old.push(undone(&change, content, &of_name.name));
+        of_name.new.push(spelled(change, &of_name.name));
+    }
+    (moves, others)
+}
+
+/// The change that makes it what it is in `content`.
+fn undone(change: &Change, content: &Content, name: &Name) -> Change {
+    let (owner_name, rtype) = (change.name(), change.rtype());
+    let undone = match content.get(owner_name, rtype) {
+        Some(rrset) => Change::Put { rrset, owner: content.owner_of(owner_name, rtype) },
+        None => Change::Remove { name: owner_name.clone(), rtype },
+    };
+    spelled(undone, name)
+}
+
+/// All of one name are spelled alike, for it is one name.
+fn spelled(mut change: Change, as_name: &Name) -> Change {
+    match &mut change {
+        Change::Put { rrset, .. } => rrset.name = as_name.clone(),
+        Change::Remove { name, .. } => *name = as_name.clone(),
+    }
+    change
+}
+
+/// Those of `changes` that a content does not have yet.
+pub(super) fn missing(changes: &[Change], content: &Content) -> Vec<Change> {
+    changes.iter().filter(|change| is_missing(change, content)).cloned().collect()
+}
+
+fn is_missing(change: &Change, content: &Content) -> bool {
+    let there = content.get(change.name(), change.rtype());
+    match (change, there) {
+        (Change::Put { rrset, .. }, Some(there)) => !there.says_the_same_as(rrset),
+        (Change::Put { .. }, None) | (Change::Remove { .. }, Some(_)) => true,
+        (Change::Remove { .. }, None) => false,
+    }
+}
+
+/// Who owns what is put.
+pub(super) fn owners(changes: &[Change]) -> BTreeSet<Arc<str>> {
+    let owners = changes.iter().filter_map(|change| match change {
+        Change::Put { owner, .. } => owner.clone(),
+        Change::Remove { .. } => None,
+    });
+    owners.collect()
+}
+
+/// Their versions.
+pub(super) fn stamps(changes: &[Change], stamps: &Stamps) -> Stamps {
+    let stamp = |owner: Arc<str>| {
+        let stamp: Stamp = stamps.get(&owner)?.clone();
+        Some((owner, stamp))
+    };
+    owners(changes).into_iter().filter_map(stamp).collect()
+}

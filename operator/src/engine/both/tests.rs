@@ -1,0 +1,305 @@
+//! What the gate lets through and what it writes down, step by step, with legacy played by hand.
+
+use super::*;
+use crate::engine::version::{Version, Wish};
+use crate::migrations::sending::NotTaken;
+use port53_crds::Holder;
+use port53_zone::{Soa, name, rdata};
+
+const OWNER: &str = "dns/www";
+
+fn apex() -> Name {
+    name::parse_absolute("example.com").expect("a name")
+}
+
+fn put(address: u8) -> Change {
+    let owner = name::parse("www", &apex()).expect("a name");
+    let value = rdata::parse_value(Rtype::A, &format!("192.0.2.{address}")).expect("a value");
+    Change::Put { rrset: RRset::new(owner, Rtype::A, 60, [value]), owner: Some(OWNER.into()) }
+}
+
+/// A zone at both, as far as it has come.
+struct Zone {
+    both: Both,
+    stored: Stored,
+    seen: Content,
+    generation: i64,
+    answered: Answered,
+    trouble: Option<&'static str>,
+    now: u64,
+}
+
+impl Zone {
+    /// With one address at both.
+    fn new() -> Self {
+        let content = Content::empty(apex(), [1; 16]).apply(&[put(1)]).expect("applies").content;
+        let (primary, contact) = (apex(), apex());
+        let soa = Soa { primary, contact, serial: 1, refresh: 1, retry: 2, expire: 3, minimum: 4, ttl: 5 };
+        let holder = Holder { namespace: "dns".to_owned(), name: "example-com".to_owned() };
+        let wish = Wish { holder, soa, content: content.clone(), changes: Vec::new() };
+        let mut stored = Version::next(None, None, wish).stored;
+        stored.head.intents = Some(Vec::new());
+        let (both, answered, trouble) = (Both::default(), Answered::NotKnown, None);
+        Zone { both, stored, seen: content, generation: 1, answered, trouble, now: 0 }
+    }
+
+    fn first(&self) -> First {
+        let scope = Scope { apex: apex(), apex_ns: false };
+        let server = Ok(Server::new(Vec::new(), None, port53_legacy::Limits::default()));
+        First::Legacy(Arc::new(Counterpart { scope, server, seen: Some((1, self.seen.clone())) }))
+    }
+
+    fn stamps(&self) -> Stamps {
+        let stamp = Stamp { uid: "u".to_owned(), generation: self.generation, refused: None };
+        Stamps::from([(Arc::from(OWNER), stamp)])
+    }
+
+    /// A plan that wants this, written as it says. What was published of it.
+    fn plan(&mut self, wanted: &[Change]) -> Vec<Change> {
+        let changes = moves::missing(wanted, &self.stored.content);
+        let (first, stamps) = (self.first(), self.stamps());
+        let view = View {
+            stored: &self.stored,
+            first: &first,
+            stamps: &stamps,
+            answered: self.answered,
+            trouble: self.trouble,
+            now: Duration::from_secs(self.now),
+        };
+        let gated = self.both.gate(&view, changes);
+        self.stored.content = self.stored.content.apply(&gated.changes).expect("applies").content;
+        self.stored.head.intents = gated.intents;
+        gated.changes
+    }
+
+    /// Legacy is asked for what is meant, and this comes of it.
+    fn legacy(&mut self, result: impl Fn() -> Result<(), NotTaken>) {
+        let First::Legacy(counterpart) = self.first() else { return };
+        let now = Duration::from_secs(self.now);
+        for intent in self.stored.head.intents.clone().into_iter().flatten() {
+            if self.both.begin_to_ask(&intent, &counterpart, now) {
+                self.both.was_asked(&intent, result(), self.stamps(), Some(1), now);
+            }
+        }
+    }
+
+    fn ways(&self) -> Vec<Way> {
+        self.stored.head.intents.iter().flatten().map(|intent| intent.way).collect()
+    }
+
+    fn told(&self) -> Option<&Word> {
+        self.both.told.get(OWNER)
+    }
+}
+
+#[test]
+fn what_is_meant_is_written_down_before_legacy_has_it_and_published_after() {
+    let mut zone = Zone::new();
+    assert!(zone.plan(&[put(2)]).is_empty());
+    assert_eq!((zone.ways(), zone.told()), (vec![Way::Forward], Some(&Word::Underway)));
+    let intent = &zone.stored.head.intents.as_ref().expect("intents")[0];
+    assert_eq!((&intent.new[..], &intent.old[..]), (&[put(2)][..], &[put(1)][..]));
+    // Asked once while it is being asked.
+    zone.legacy(|| Ok(()));
+    assert_eq!(zone.plan(&[put(2)]), [put(2)]);
+    assert_eq!(zone.ways(), [Way::Forward], "until it is answered");
+    zone.plan(&[put(2)]);
+    zone.answered = Answered::ByAll;
+    zone.plan(&[put(2)]);
+    assert!(zone.ways().is_empty() && zone.told().is_none());
+}
+
+/// Legacy was transferred before it was written: what was seen then is old, whatever is wanted next.
+#[test]
+fn what_legacy_had_before_it_was_written_is_not_what_it_has() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Ok(()));
+    zone.plan(&[put(2)]);
+    zone.answered = Answered::ByAll;
+    zone.plan(&[put(2)]);
+    assert!(zone.plan(&[put(1)]).is_empty(), "it has 2, though 1 was seen there");
+    assert_eq!(zone.ways(), [Way::Forward]);
+    // What was seen there and not written since needs no intent.
+    let mut zone = Zone::new();
+    zone.seen = zone.seen.apply(&[put(2)]).expect("applies").content;
+    assert_eq!(zone.plan(&[put(2)]), [put(2)]);
+    assert!(zone.ways().is_empty());
+}
+
+#[test]
+fn what_legacy_refuses_is_final_until_the_object_changes() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Err(NotTaken::Said("REFUSED".to_owned())));
+    for _ in 0..2 {
+        assert!(zone.plan(&[put(2)]).is_empty());
+        assert!(
+            matches!(zone.told(), Some(Word::Refused(Reason::LegacyRefused, why)) if why.contains("REFUSED"))
+        );
+        assert!(zone.ways().is_empty());
+    }
+    zone.generation = 2;
+    zone.plan(&[put(2)]);
+    assert_eq!(zone.ways(), [Way::Forward]);
+    zone.legacy(|| Err(NotTaken::Said("REFUSED".to_owned())));
+    zone.plan(&[put(3)]);
+    assert_eq!(zone.ways(), [Way::Forward], "another value");
+}
+
+/// A process that begins anew takes the word of the one before it.
+#[test]
+fn what_was_refused_and_told_is_not_tried_by_the_next_process() {
+    let mut zone = Zone::new();
+    let first = zone.first();
+    let refused = Some((Reason::LegacyRefused, "legacy refuses it".to_owned()));
+    let stamp = Stamp { uid: "u".to_owned(), generation: 1, refused };
+    let stamps = Stamps::from([(Arc::from(OWNER), stamp)]);
+    let view = View {
+        stored: &zone.stored,
+        first: &first,
+        stamps: &stamps,
+        answered: Answered::NotKnown,
+        trouble: None,
+        now: Duration::ZERO,
+    };
+    let gated = zone.both.gate(&view, vec![put(2)]);
+    assert!(gated.changes.is_empty() && gated.intents == Some(Vec::new()));
+    assert!(matches!(zone.told(), Some(Word::Refused(Reason::LegacyRefused, _))));
+}
+
+#[test]
+fn what_cannot_be_asked_is_asked_again_with_growing_pauses() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    let away = || Err(NotTaken::Passing((Reason::Unreachable, "away".to_owned())));
+    for (now, again) in [(0, 1), (1, 3), (3, 7), (7, 15), (15, 31), (31, 61), (61, 91)] {
+        zone.now = now;
+        zone.legacy(away);
+        zone.plan(&[put(2)]);
+        assert_eq!(zone.told(), Some(&Word::Unreachable("away".to_owned())));
+        assert_eq!(zone.both.again_at(), Some(Duration::from_secs(again)), "after one at {now}");
+    }
+    zone.now = 91;
+    zone.legacy(|| Ok(()));
+    assert_eq!(zone.plan(&[put(2)]), [put(2)]);
+}
+
+#[test]
+fn what_is_not_wanted_any_more_is_put_back_and_then_what_is_wanted_goes() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Ok(()));
+    assert!(zone.plan(&[put(3)]).is_empty());
+    assert_eq!(zone.ways(), [Way::Back]);
+    zone.legacy(|| Ok(()));
+    zone.plan(&[put(3)]);
+    assert_eq!(zone.ways(), [Way::Forward]);
+    assert_eq!(zone.stored.head.intents.as_ref().expect("intents")[0].new, [put(3)]);
+}
+
+#[test]
+fn what_nobody_answers_or_cannot_be_published_is_put_back_at_both() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Ok(()));
+    zone.plan(&[put(2)]);
+    zone.answered = Answered::ByNone;
+    zone.plan(&[put(2)]);
+    zone.now = PATIENCE.as_secs() + 1;
+    assert_eq!(zone.plan(&[put(2)]), [put(1)]);
+    assert_eq!(zone.ways(), [Way::Back]);
+    zone.plan(&[put(2)]);
+    assert!(matches!(zone.told(), Some(Word::Refused(Reason::RolledBack, _))));
+    zone.legacy(|| Ok(()));
+    assert!(zone.plan(&[put(2)]).is_empty());
+    assert!(zone.ways().is_empty(), "final");
+
+    // The head cannot be written: then it is not published, and legacy has again what it had.
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Ok(()));
+    zone.trouble = Some("quota exceeded");
+    zone.now = PATIENCE.as_secs() + 1;
+    assert!(zone.plan(&[put(2)]).is_empty());
+    assert_eq!(zone.ways(), [Way::Back]);
+    assert!(matches!(zone.told(), Some(Word::Refused(Reason::RolledBack, why)) if why.contains("quota")));
+}
+
+#[test]
+fn some_pods_that_do_not_answer_put_nothing_back() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Ok(()));
+    zone.plan(&[put(2)]);
+    zone.answered = Answered::BySome;
+    zone.plan(&[put(2)]);
+    assert_eq!(zone.ways(), [Way::Forward]);
+    zone.now = PATIENCE.as_secs() + 1;
+    assert!(zone.plan(&[put(2)]).is_empty());
+    assert!(zone.ways().is_empty());
+}
+
+/// Who begins anew finds the intent, and does not know what legacy has.
+#[test]
+fn an_intent_that_is_found_is_gone_on_with_or_put_back() {
+    for (wanted, way) in [(2, Way::Forward), (3, Way::Back), (1, Way::Back)] {
+        let mut zone = Zone::new();
+        zone.plan(&[put(2)]);
+        zone.both = Both::default();
+        zone.plan(&[put(wanted)]);
+        assert_eq!(zone.ways(), [way], "{wanted} is wanted");
+    }
+}
+
+#[test]
+fn while_it_is_not_known_who_is_first_what_is_on_its_way_waits_and_without_anybody_nothing_does() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    let stamps = zone.stamps();
+    let mut gate = |first: &First| {
+        let view = View {
+            stored: &zone.stored,
+            first,
+            stamps: &stamps,
+            answered: Answered::NotKnown,
+            trouble: None,
+            now: Duration::ZERO,
+        };
+        zone.both.gate(&view, vec![put(2)])
+    };
+    let gated = gate(&First::Unknown);
+    assert!(gated.changes.is_empty() && gated.intents.expect("intents").len() == 1);
+    let gated = gate(&First::Nobody);
+    assert!(gated.changes == [put(2)] && gated.intents.is_none());
+}
+
+#[test]
+fn what_somebody_changed_at_legacy_is_tried_again_once_that_is_settled() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Err(NotTaken::Changed(vec![(Rtype::A, None)])));
+    zone.plan(&[put(2)]);
+    let why = match zone.told() {
+        Some(Word::Refused(Reason::LegacyRefused, why)) => why.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert!(why.contains("no A"), "{why}");
+    // What was seen before it was refused, and what is there since.
+    for (serial, intents) in [(1, 0), (2, 1)] {
+        let First::Legacy(counterpart) = zone.first() else { panic!("legacy is first") };
+        let seen = Some((serial, zone.seen.clone()));
+        let first = First::Legacy(Arc::new(Counterpart { seen, ..counterpart.as_ref().clone() }));
+        let stamps = zone.stamps();
+        let view = View {
+            stored: &zone.stored,
+            first: &first,
+            stamps: &stamps,
+            answered: Answered::NotKnown,
+            trouble: None,
+            now: Duration::ZERO,
+        };
+        let gated = zone.both.gate(&view, vec![put(2)]);
+        assert_eq!(gated.intents.map(|intents| intents.len()), Some(intents));
+    }
+}

@@ -1,0 +1,46 @@
+//! Which legacy DNS is to have changes of a zone first (`dualWrite: Sync`), for the engine. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use port53_crds::{DualWrite, Reason};
+use port53_zone::Name;
+
+use super::Orders;
+use super::scope::Scope;
+use crate::engine::both::{Counterpart, Counterparts};
+use crate::index::Key;
+
+/// Who is, of all zones that are known. What a worker has not said yet is as it was before, or cannot be written to.
+pub(super) fn counterparts(
+    there: &BTreeMap<Key, Orders>,
+    apex_of: impl Fn(&Key, &str) -> Option<Name>,
+    known: &BTreeMap<Key, Arc<Counterpart>>,
+    before: &Counterparts,
+) -> Counterparts {
+    let is_sync =
+        |orders: &Orders| orders.other.is_none() && orders.migration.spec.dual_write == DualWrite::Sync;
+    let counterparts = there.iter().filter(|(_, orders)| is_sync(orders)).filter_map(|(key, orders)| {
+        let apex = apex_of(key, &orders.migration.spec.zone_ref.name)?;
+        let before = before.as_ref().and_then(|before| before.get(&apex));
+        let counterpart = known.get(key).or(before).cloned().unwrap_or_else(|| {
+            let scope = Scope { apex: apex.clone(), apex_ns: orders.migration.spec.compare.apex_ns };
+            let why = "legacy was not looked at yet".to_owned();
+            Arc::new(Counterpart { scope, server: Err((Reason::Pending, why)), seen: None })
+        });
+        Some((apex, counterpart))
+    });
+    Some(counterparts.collect())
+}
+
+/// Whether both are the very same.
+pub(super) fn are_same(a: &Counterparts, b: &Counterparts) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            a.len() == b.len()
+                && a.iter().zip(b).all(|((apex, a), (other, b))| apex == other && Arc::ptr_eq(a, b))
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}

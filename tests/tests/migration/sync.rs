@@ -1,0 +1,231 @@
+//! "A change is in both or in neither."
+
+use crate::rig::{NAME, Rig, at};
+use crate::{programs, settings, shared};
+use port53_operator::engine::both::points::Point;
+use port53_tests::eventually;
+use port53_tests::legacy::LOCKED;
+use port53_tests::peer::Program;
+use port53_tests::platform::Platform;
+use serde_json::Value;
+
+const SYNC: &str = "backfill: {from: Transfer}, dualWrite: Sync";
+
+/// A zone that is in step with legacy, each change of which is to be at both.
+fn in_step<'p>(platform: &'p Platform, program: Program, name: &str, records: &str) -> Rig<'p> {
+    let rig = Rig::new(platform, program, name, records);
+    rig.migrate(SYNC);
+    rig.comes_to("InSync=True Equal");
+    rig.comes_to("DualWriting=True Written");
+    rig
+}
+
+/// What the head says of what is on its way.
+fn intents(platform: &Platform, domain: &str) -> Value {
+    platform.head(domain).unwrap_or_default()["spec"]["dualWrite"]["intents"].clone()
+}
+
+#[track_caller]
+fn nothing_is_on_its_way(platform: &Platform, domain: &str) {
+    eventually("no intents", || match intents(platform, domain) {
+        Value::Array(intents) if intents.is_empty() => Ok(()),
+        intents => Err(intents.to_string()),
+    });
+}
+
+impl Rig<'_> {
+    /// Waits for a condition of a DNSRecord.
+    #[track_caller]
+    fn record_comes_to(&self, record: &str, expected: &str) -> String {
+        self.platform.comes_to("dnsrecord", &self.namespace, record, expected)
+    }
+}
+
+/// Created, changed, an alias for addresses, deleted: each is at both, and changes of legacy come here as before.
+fn is_at_both(program: Program, name: &str) {
+    let rig = in_step(shared(), program, name, "www A 192.0.2.1\nalias CNAME www\n");
+    rig.record("new", "name: new, type: A, ttl: 60, values: ['192.0.2.7']");
+    rig.record_comes_to("new", "Ready=True Served");
+    // Served here is there already: nothing is waited for.
+    assert_eq!(rig.there("new", "A"), "192.0.2.7");
+    rig.record("new", "name: new, type: A, ttl: 60, values: ['192.0.2.8']");
+    rig.comes_to_be_here("new", "A", "NoError 192.0.2.8");
+    assert_eq!(rig.there("new", "A"), "192.0.2.8");
+    rig.delete(&rig.object("alias", "cname"));
+    rig.record("alias", "name: alias, type: A, values: ['192.0.2.5']");
+    rig.comes_to_be_here("alias", "A", "NoError 192.0.2.5");
+    assert_eq!(rig.there("alias", "A"), "192.0.2.5");
+    rig.delete("new");
+    rig.comes_to_be_here("new", "A", "NXDomain");
+    assert_eq!(rig.there("new", "A"), "");
+    rig.change_there("update delete www.@DOMAIN A\nupdate add www.@DOMAIN 300 A 192.0.2.20");
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.20");
+    nothing_is_on_its_way(rig.platform, &rig.domain);
+    rig.comes_to("InSync=True Equal");
+    rig.comes_to("Ready=True Equal");
+}
+
+#[test]
+fn with_bind_a_change_is_at_both() {
+    is_at_both(Program::Bind, "syncbind");
+}
+
+#[test]
+fn with_knot_a_change_is_at_both() {
+    is_at_both(Program::Knot, "syncknot");
+}
+
+#[test]
+fn with_powerdns_a_change_is_at_both() {
+    is_at_both(Program::PowerDns, "syncpdns");
+}
+
+/// "The person sees it: `Accepted=False`, reason `LegacyRefused` … with rcode and text", "final until the object changes".
+#[test]
+fn what_legacy_refuses_is_at_neither_and_is_told() {
+    let rig = in_step(shared(), Program::Bind, "refused", "www A 192.0.2.1\n");
+    rig.record("odd", &format!("name: {LOCKED}, type: A, values: ['192.0.2.7']"));
+    let message = rig.record_comes_to("odd", "Accepted=False LegacyRefused");
+    assert!(message.contains("REFUSED") && message.contains("stays at both"), "{message}");
+    rig.record_comes_to("odd", "Ready=False LegacyRefused");
+    rig.platform.say(&format!("{LOCKED}.{} A", rig.domain), "NXDomain");
+    nothing_is_on_its_way(rig.platform, &rig.domain);
+    eventually("the zone counts it", || {
+        let zone = rig.platform.get("zone", &rig.namespace, NAME).unwrap_or_default();
+        if zone["status"]["rejected"] == 1 { Ok(()) } else { Err(zone["status"].to_string()) }
+    });
+    // Others go on, and so does this one when it says something else.
+    rig.record("www2", "name: www2, type: A, values: ['192.0.2.8']");
+    rig.record_comes_to("www2", "Ready=True Served");
+    rig.delete("odd");
+    rig.record("odd", "name: even, type: A, values: ['192.0.2.7']");
+    rig.record_comes_to("odd", "Ready=True Served");
+}
+
+/// A removal has no object that could be told: both keep the record, and the migration says so.
+#[test]
+fn what_legacy_does_not_remove_stays_at_both() {
+    let rig =
+        in_step(shared(), Program::Bind, "unremoved", &format!("www A 192.0.2.1\n{LOCKED} A 192.0.2.2\n"));
+    rig.comes_to_be_here(LOCKED, "A", "NoError 192.0.2.2");
+    rig.delete(&rig.object(LOCKED, "a"));
+    let message = rig.comes_to("DualWriting=False LegacyRefused");
+    assert!(message.contains(LOCKED) && message.contains("REFUSED"), "{message}");
+    rig.platform.say(&format!("{LOCKED}.{} A", rig.domain), "NoError 192.0.2.2");
+}
+
+/// "With prerequisites on the RRset's old value, so that nobody's parallel change is overwritten."
+#[test]
+fn what_somebody_changes_at_legacy_meanwhile_is_not_written_over() {
+    let platform = shared();
+    let rig = Rig::new(platform, Program::Knot, "parallel", "www A 192.0.2.1\n");
+    // It is not asked for its serial again before the change is made here.
+    rig.migrate(&format!("{SYNC}, compare: {{poll: 1h}}"));
+    rig.comes_to("DualWriting=True Written");
+    rig.change_there("update delete www.@DOMAIN A\nupdate add www.@DOMAIN 300 A 192.0.2.99");
+    let object = rig.object("www", "a");
+    rig.record(&object, "name: www, type: A, ttl: 300, values: ['192.0.2.2']");
+    let message = rig.record_comes_to(&object, "Accepted=False LegacyRefused");
+    assert!(message.contains("300 A 192.0.2.99") && message.contains("resolve"), "{message}");
+    assert_eq!(rig.there("www", "A"), "192.0.2.99");
+    rig.platform.say(&format!("www.{} A", rig.domain), "NoError 192.0.2.1");
+}
+
+/// "`LegacyUnreachable` is tried again, and answers go on meanwhile."
+#[test]
+fn while_legacy_is_away_a_change_waits_and_what_was_is_answered() {
+    let platform = &Platform::start(programs(), settings());
+    let mut rig = in_step(platform, Program::Bind, "away", "www A 192.0.2.1\n");
+    rig.legacy.stop();
+    rig.record("new", "name: new, type: A, values: ['192.0.2.7']");
+    let message = rig.record_comes_to("new", "Ready=False LegacyUnreachable");
+    assert!(message.contains("asked again"), "{message}");
+    rig.record_comes_to("new", "Accepted=True Accepted");
+    platform.say(&format!("new.{} A", rig.domain), "NXDomain");
+    platform.say(&format!("www.{} A", rig.domain), "NoError 192.0.2.1");
+    rig.legacy.start_again();
+    rig.record_comes_to("new", "Ready=True Served");
+    assert_eq!(rig.there("new", "A"), "192.0.2.7");
+    // Turned off, nothing waits for legacy any more.
+    rig.legacy.stop();
+    rig.record("newer", "name: newer, type: A, values: ['192.0.2.8']");
+    rig.record_comes_to("newer", "Ready=False LegacyUnreachable");
+    rig.migrate("backfill: {from: Transfer}, dualWrite: Async");
+    rig.record_comes_to("newer", "Ready=True Served");
+    rig.legacy.start_again();
+    rig.comes_to_be_there("newer", "A", "192.0.2.8");
+}
+
+/// "Then it is published and confirmed; if that fails, legacy is put back": no resolver follows what is published.
+#[test]
+fn what_no_nameserver_answers_is_put_back_at_both() {
+    let platform = &Platform::start(programs(), settings());
+    let rig = in_step(platform, Program::Bind, "rolledback", "www A 192.0.2.1\n");
+    let object = rig.object("www", "a");
+    rig.record_comes_to(&object, "Ready=True Served");
+    for resolver in &rig.platform.resolvers {
+        resolver.pause();
+    }
+    rig.record(&object, "name: www, type: A, ttl: 300, values: ['192.0.2.2']");
+    rig.comes_to_be_there("www", "A", "192.0.2.2");
+    let message = rig.record_comes_to(&object, "Accepted=False RolledBack");
+    assert!(message.contains("no nameserver answered it"), "{message}");
+    rig.comes_to_be_there("www", "A", "192.0.2.1");
+    for resolver in &rig.platform.resolvers {
+        resolver.resume();
+    }
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.1");
+    nothing_is_on_its_way(rig.platform, &rig.domain);
+    // It is final until the object changes.
+    rig.record(&object, "name: www, type: A, ttl: 300, values: ['192.0.2.3']");
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.3");
+    assert_eq!(rig.there("www", "A"), "192.0.2.3");
+}
+
+/// "Killed at any point between the two writes: after the restart both agree again. The points are listed in code, and a
+/// test is asserted to have hit each."
+#[test]
+fn wherever_the_operator_ends_both_agree_after_it_begins_anew() {
+    let platform = &mut Platform::start(programs(), settings());
+    let rig = in_step(platform, Program::Bind, "killed", "www A 192.0.2.0\n");
+    let object = rig.object("www", "a");
+    let Rig { legacy, namespace, domain, .. } = rig;
+    let write = |platform: &Platform, address: u8| {
+        platform.apply(&format!(
+            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {object}, namespace: {namespace}}}\n\
+             spec: {{zoneRef: {{name: {NAME}}}, name: www, type: A, ttl: 300, values: ['192.0.2.{address}']}}\n"
+        ));
+    };
+    let agree = |platform: &Platform, address: u8| {
+        platform.come_to_say(&format!("www.{domain} A"), &format!("NoError 192.0.2.{address}"));
+        nothing_is_on_its_way(platform, &domain);
+        platform.comes_to("zonemigration", &namespace, NAME, "InSync=True Equal");
+        assert_eq!(at(&legacy, &format!("www.{domain}"), "A"), format!("192.0.2.{address}"));
+    };
+    let mut hit = Vec::new();
+    let mut end_at = |platform: &mut Platform, point: Point, address: Option<u8>| {
+        platform.kill_operator();
+        platform.start_operator_with(&["--end-at", &format!("{point:?}")]);
+        address.into_iter().for_each(|address| write(platform, address));
+        let printed = platform.operator_ends();
+        assert!(printed.contains(&format!("ends at {point:?}")), "{printed}");
+        hit.push(point);
+    };
+    let forward = [Point::Intended, Point::Sent, Point::AtLegacy, Point::Published, Point::Confirmed];
+    for (address, point) in (1..).zip(forward) {
+        end_at(platform, point, Some(address));
+        platform.start_operator();
+        agree(platform, address);
+    }
+    // What is at legacy and not here is not wanted any more: it is put back, and what is wanted by now is at both.
+    for (address, point) in [(11, Point::BackIntended), (13, Point::BackAtLegacy)] {
+        end_at(platform, Point::AtLegacy, Some(address));
+        write(platform, address + 1);
+        end_at(platform, point, None);
+        platform.start_operator();
+        agree(platform, address + 1);
+    }
+    hit.sort();
+    hit.dedup();
+    assert_eq!(hit, Point::ALL, "each point was hit");
+}
