@@ -43,6 +43,7 @@ impl Standing {
             limits: rules::Limits::default(),
             nameservers: Vec::new(),
             sets: None,
+            apexes: BTreeMap::new(),
             missing_zone: MissingZone::Withdraw,
         };
         let plan = self.planner.plan(&Inputs {

@@ -34,3 +34,7 @@ pub const ACCEPT_ANNOTATION: &str = "port53.dev/accept-legacy";
 /// On a ZoneMigration: how differences are to be settled, `legacy` or `port53`, and of which name and type:
 /// `legacy www.example.com. A`; all of them when only the side is named. The operator takes it away once they are.
 pub const PREFER_ANNOTATION: &str = "port53.dev/prefer";
+
+/// On a ZoneMigration: `true` says that nobody asks legacy any more, which only its own log can tell. To finish a migration
+/// with new nameservers waits for it.
+pub const QUIET_ANNOTATION: &str = "port53.dev/legacy-is-quiet";

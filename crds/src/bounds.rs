@@ -445,6 +445,13 @@ pub(crate) fn legacy_addresses(generator: &mut SchemaGenerator) -> Schema {
     schema
 }
 
+/// `spec.parent.addresses` of a ZoneMigration.
+pub(crate) fn parent_addresses(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = addresses(generator);
+    schema.insert("maxItems".to_owned(), json!(8));
+    schema
+}
+
 /// `spec.cutover` of a ZoneMigration.
 pub(crate) fn cutover(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({

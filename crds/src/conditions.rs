@@ -38,6 +38,8 @@ pub enum ConditionType {
     CutOver,
     /// All were told to answer with what legacy says again, and seen to. ZoneMigrations only.
     FallenBack,
+    /// Legacy is not asked any more, and the migration may be deleted. ZoneMigrations only.
+    Finished,
 }
 
 impl ConditionType {
@@ -58,6 +60,7 @@ impl ConditionType {
             Self::Shadowing => "Shadowing",
             Self::CutOver => "CutOver",
             Self::FallenBack => "FallenBack",
+            Self::Finished => "Finished",
         }
     }
 }
@@ -235,6 +238,19 @@ reasons! {
     WaitingForSync,
     /// There is no nameserver of that name.
     NoSuchNameserver,
+    /// The zone above has DS, or had so lately that caches have it, and answers from here are unsigned: to cut over would
+    /// take the zone from everyone who validates.
+    DSWithoutValidSignatures,
+    /// Some nameserver of the set does not answer by itself yet.
+    WaitingForCutover,
+    /// The zone above, or the apex, still names nameservers that are not those of the Zone.
+    WaitingForDelegation,
+    /// Caches may still have what led to legacy.
+    WaitingForCaches,
+    /// A person is to say that nobody asks legacy any more.
+    WaitingForConfirmation,
+    /// It is over: legacy is not asked any more.
+    Finished,
 }
 
 /// A condition as of `now`, about the spec of generation `generation`. The message is cut at the 32,768

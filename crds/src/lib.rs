@@ -24,6 +24,7 @@ mod annotations;
 mod bounds;
 mod conditions;
 mod duration;
+mod entry;
 mod head;
 mod manifest;
 mod migration;
@@ -40,7 +41,7 @@ mod zone;
 
 pub use annotations::{
     ACCEPT_ANNOTATION, COMPARE_ANNOTATION, FINALIZER, KEEP_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION,
-    PREFER_ANNOTATION, RELEASE_ANNOTATION, RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
+    PREFER_ANNOTATION, QUIET_ANNOTATION, RELEASE_ANNOTATION, RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
 };
 pub use bounds::{
     MAX_GRANTS, MAX_NAME_LENGTH, MAX_NAMES_PER_GRANT, MAX_NAMESERVERS, MAX_TTL, MAX_TYPES_PER_GRANT,
@@ -48,6 +49,7 @@ pub use bounds::{
 };
 pub use conditions::{ConditionType, Reason, Status, condition, find_condition, set_condition};
 pub use duration::{DurationError, parse_duration};
+pub use entry::{ApexNameservers, Entry, Parent, ParentSeen};
 pub use head::{
     Checkpoint, Forwarding, HeadDualWrite, HeadState, Intent, Otherwise, Way, ZoneHead, ZoneHeadSpec,
 };

@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::entry::{self, ApexNameservers, Entry, Parent, ParentSeen};
 use crate::head::Otherwise;
 use crate::zone::SecretRef;
 use crate::{bounds, conditions, published};
@@ -45,7 +46,10 @@ use crate::{bounds, conditions, published};
 #[x_kube(
     validation = Rule::new("has(self.shadow) || ((!has(self.cutover) || self.cutover.size() == 0) && !self.fallback)")
         .message("cutover and fallback are about nameservers that otherwise answer with what legacy says: write shadow too, or leave both out")
-        .field_path(".shadow")
+        .field_path(".shadow"),
+    validation = Rule::new("!self.finish || has(self.entry)")
+        .message("what is waited for depends on how clients come here: write AddressTakeover or NewNameservers")
+        .field_path(".entry")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ZoneMigrationSpec {
@@ -75,6 +79,20 @@ pub struct ZoneMigrationSpec {
     /// Whether every nameserver answers with what legacy says again, at once, whatever cutover says.
     #[serde(default)]
     pub fallback: bool,
+    /// Which NS the apex shows in answers from here while shadow is there, in the place of spec.nameservers. When left out,
+    /// those of legacy until every nameserver answers by itself, then those of the Zone. A DNSRecord at the apex wins.
+    #[serde(default, rename = "apexNS", skip_serializing_if = "Option::is_none")]
+    pub apex_ns: Option<ApexNameservers>,
+    /// How clients come here. Needed to finish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Entry>,
+    /// The zone above: who is asked whether the zone is signed there, and where it is delegated to.
+    #[serde(default)]
+    pub parent: Parent,
+    /// Whether it is to end: once nobody can be led to legacy any more it is not asked and not written to, every nameserver
+    /// answers by itself, and the ZoneMigration may be deleted. Until then false takes it back.
+    #[serde(default)]
+    pub finish: bool,
 }
 
 /// How nameservers answer with what legacy says.
@@ -214,12 +232,19 @@ pub struct ZoneMigrationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 26))]
     pub nameservers: Vec<NameserverAnswers>,
+    /// The NS that the apex shows in answers from here. At most 26.
+    #[serde(default, rename = "apexNS", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "entry::hostnames")]
+    pub apex_ns: Vec<String>,
+    /// What was seen of the zone above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentSeen>,
     /// The request to compare that was carried out last: what its annotation said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub compared: Option<String>,
     /// Ready, LegacyReachable, Backfilled, InSync and DualWriting; Shadowing, CutOver and FallenBack where the spec has
-    /// shadow.
+    /// shadow; Finished.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::schema")]
     pub conditions: Vec<Condition>,
@@ -239,6 +264,8 @@ impl Default for ZoneMigrationStatus {
             waiting: None,
             cutover: None,
             nameservers: Vec::new(),
+            apex_ns: Vec::new(),
+            parent: None,
             compared: None,
             conditions: Vec::new(),
         }
@@ -264,6 +291,10 @@ pub enum MigrationPhase {
     CutOver,
     /// They answer with what legacy says again.
     FallenBack,
+    /// It is to end, and waits until nobody can be led to legacy any more.
+    Finishing,
+    /// Legacy is not asked any more.
+    Finished,
 }
 
 /// Who answers at a nameserver.

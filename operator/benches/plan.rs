@@ -120,6 +120,7 @@ fn settings() -> Settings {
         limits: Limits::default(),
         nameservers: Vec::new(),
         sets: None,
+        apexes: BTreeMap::new(),
         missing_zone: MissingZone::Keep,
     }
 }

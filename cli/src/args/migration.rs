@@ -75,6 +75,44 @@ pub enum MigrationVerb {
         #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
         timeout: Duration,
     },
+    /// End it, and say what that waits for: until nobody can be led to legacy any more. Ends with 1 when it is not over in
+    /// time; it goes on nevertheless.
+    Finish {
+        /// See there.
+        #[command(flatten)]
+        of: OfZone,
+        /// How clients come here. As the spec says when left out.
+        #[arg(long, value_enum)]
+        entry: Option<Entry>,
+        /// Say that nobody asks legacy any more, as its log has it.
+        #[arg(long)]
+        legacy_is_quiet: bool,
+        /// Take it back.
+        #[arg(long, conflicts_with_all = ["entry", "legacy_is_quiet"])]
+        take_back: bool,
+        /// How long to wait, such as 90s or 2d.
+        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse_time)]
+        timeout: Duration,
+    },
+}
+
+/// How clients come here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Entry {
+    /// The addresses of legacy's nameservers reach those here.
+    AddressTakeover,
+    /// The nameservers here are written into the zone above.
+    NewNameservers,
+}
+
+impl Entry {
+    /// As a spec says it.
+    pub fn of_spec(self) -> port53_crds::Entry {
+        match self {
+            Self::AddressTakeover => port53_crds::Entry::AddressTakeover,
+            Self::NewNameservers => port53_crds::Entry::NewNameservers,
+        }
+    }
 }
 
 /// Which migration.
@@ -115,7 +153,10 @@ impl MigrationVerb {
     pub(super) fn cluster_mut(&mut self) -> &mut ClusterArgs {
         match self {
             Self::Status { cluster, .. } => cluster,
-            Self::Diff { of, .. } | Self::Rejects { of, .. } | Self::Resolve { of, .. } => &mut of.cluster,
+            Self::Diff { of, .. }
+            | Self::Rejects { of, .. }
+            | Self::Resolve { of, .. }
+            | Self::Finish { of, .. } => &mut of.cluster,
         }
     }
 }

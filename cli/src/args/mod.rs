@@ -20,7 +20,7 @@ pub use cluster::{
     Apply, Definitions, Diff, Export, ExportFormat, Held, History, Rollback, Rollout, RolloutVerb, Set,
     Status, ToCluster,
 };
-pub use migration::{Migration, MigrationVerb, OfZone, Preferred, RejectsFormat};
+pub use migration::{Entry, Migration, MigrationVerb, OfZone, Preferred, RejectsFormat};
 pub use place::ClusterArgs;
 
 /// What `kubectl` takes for the plugin `port53`.

@@ -4,8 +4,8 @@
 use kube::api::{Api, Patch, PatchParams};
 use port53_client::explain;
 use port53_crds::{
-    COMPARE_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION, PREFER_ANNOTATION, RELEASE_ANNOTATION,
-    RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
+    COMPARE_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION, PREFER_ANNOTATION, QUIET_ANNOTATION,
+    RELEASE_ANNOTATION, RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
 };
 use serde_json::{Value, json};
 
@@ -29,6 +29,8 @@ pub(crate) enum Annotation {
     Compare,
     /// Which side of a migration is right.
     Prefer,
+    /// That nobody asks legacy any more.
+    Quiet,
 }
 
 impl Annotation {
@@ -41,6 +43,7 @@ impl Annotation {
             Annotation::Pin => PIN_ANNOTATION,
             Annotation::Compare => COMPARE_ANNOTATION,
             Annotation::Prefer => PREFER_ANNOTATION,
+            Annotation::Quiet => QUIET_ANNOTATION,
         }
     }
 
@@ -53,6 +56,7 @@ impl Annotation {
             Annotation::Pin => "port53-undo",
             Annotation::Compare => "port53-compare",
             Annotation::Prefer => "port53-resolve",
+            Annotation::Quiet => "port53-finish-quiet",
         }
     }
 

@@ -10,7 +10,7 @@ use kube::core::{Resource, ResourceExt};
 use port53_client::explain;
 use port53_crds::{HeadState, ZoneHead};
 use port53_operator::objects::{ObjectRef, Objects};
-use port53_operator::stages::{self, Inputs, MissingZone, Plan, Published, Settings};
+use port53_operator::stages::{self, Apex, Inputs, MissingZone, Plan, Published, Settings};
 use port53_store::Head;
 use port53_zone::{Name, Rtype, name, rules};
 
@@ -46,6 +46,11 @@ impl Cluster {
             limits: rules::Limits::default(),
             nameservers,
             sets: None,
+            // While the zone moves here its migration says which these are.
+            apexes: match head.forwarding {
+                Some(_) => BTreeMap::from([(found.apex.clone(), Apex::AsPublished)]),
+                None => BTreeMap::new(),
+            },
             missing_zone: MissingZone::Keep,
         };
         let serials = BTreeMap::new();

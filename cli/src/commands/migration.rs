@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use super::finish::{Said, finish};
 use super::{Ended, Outcome};
 use crate::args::{ClusterArgs, Migration, MigrationVerb, OfZone, Preferred, RejectsFormat, program};
 use crate::cluster::annotate::Annotation;
@@ -28,7 +29,7 @@ use crate::cluster::{self, Cluster, field_is};
 use crate::report::{self, Color, ListFormat, Style};
 
 /// How often it is looked at while it is waited for.
-const LOOK: Duration = Duration::from_millis(500);
+pub(super) const LOOK: Duration = Duration::from_millis(500);
 /// How long a status that is about the newest spec is waited for, when nobody said to wait.
 const MOMENT: Duration = Duration::from_secs(3);
 
@@ -77,6 +78,11 @@ pub(super) fn run(arguments: &Migration, color: Color) -> Outcome {
             let words = name.iter().map(name::display).chain(rtype.clone());
             let said: Vec<String> = std::iter::once(side.to_owned()).chain(words).collect();
             Ok(cluster::run(resolve(of, &said.join(" "), *timeout))??)
+        }
+        MigrationVerb::Finish { of, entry, legacy_is_quiet, take_back, timeout } => {
+            let said =
+                Said { entry: *entry, is_quiet: *legacy_is_quiet, take_back: *take_back, timeout: *timeout };
+            Ok(cluster::run(finish(of, said))??)
         }
     }
 }
@@ -132,7 +138,7 @@ async fn all(cluster: &Cluster) -> Result<Vec<ZoneMigration>, String> {
 }
 
 /// The migration of a zone.
-async fn find(cluster: &Cluster, zone: &str) -> Result<ZoneMigration, String> {
+pub(super) async fn find(cluster: &Cluster, zone: &str) -> Result<ZoneMigration, String> {
     let found = cluster.find(zone).await?;
     let (namespace, name) = namespaced(found.object()?);
     let api = cluster.of::<ZoneMigration>(namespace);
@@ -149,7 +155,7 @@ async fn find(cluster: &Cluster, zone: &str) -> Result<ZoneMigration, String> {
 }
 
 /// What the status says, if it is about the newest spec.
-fn seen(migration: &ZoneMigration) -> Option<&ZoneMigrationStatus> {
+pub(super) fn seen(migration: &ZoneMigration) -> Option<&ZoneMigrationStatus> {
     let status = migration.status.as_ref()?;
     (Some(status.observed_generation) == migration.metadata.generation).then_some(status)
 }

@@ -7,6 +7,7 @@ mod definitions;
 mod dev;
 mod diff;
 mod export;
+mod finish;
 mod held;
 mod history;
 mod import;

@@ -113,6 +113,7 @@ mod tests {
                 nameservers: Vec::new(),
                 sets: None,
                 missing_zone: MissingZone::Keep,
+                apexes: BTreeMap::new(),
             },
             scope: crate::index::Scope { namespace: "port53".to_owned(), only_named: false },
             of_others: BTreeSet::new(),

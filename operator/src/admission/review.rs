@@ -179,6 +179,7 @@ mod tests {
                 limits: Limits::default(),
                 nameservers: Vec::new(),
                 sets: None,
+                apexes: BTreeMap::new(),
                 missing_zone: MissingZone::Keep,
             },
             scope: Scope { namespace: "port53".to_owned(), only_named: false },

@@ -12,10 +12,13 @@ use super::both::{Counterparts, First};
 use super::{Engine, wall};
 use crate::admission::{DualWrites, World};
 use crate::proof::oracle::{self, Zones};
-use crate::stages::{self, MissingZone, SetTerms};
+use crate::stages::{self, Apex, MissingZone, SetTerms};
 
 /// Who answers for zones, by apex: nothing where every nameserver does by itself.
 pub type Forwardings = BTreeMap<Name, Option<Forwarding>>;
+
+/// Which NS the apexes of zones show that move here.
+pub type Apexes = BTreeMap<Name, Apex>;
 
 /// Who asks and tells; nobody where there is none.
 #[derive(Debug, Default)]
@@ -33,6 +36,8 @@ pub struct Links {
     pub forwardings: Option<watch::Receiver<Forwardings>>,
     /// And of which zones a legacy DNS is to have each change first.
     pub counterparts: Option<watch::Receiver<Counterparts>>,
+    /// And which NS their apexes show.
+    pub apexes: Option<watch::Receiver<Apexes>>,
 }
 
 /// What was asked or told.
@@ -43,6 +48,7 @@ pub(super) enum Linked {
     Serials(BTreeMap<Name, u32>),
     Forwardings(Forwardings),
     Counterparts(Counterparts),
+    Apexes(Apexes),
 }
 
 pub(super) async fn hear_links(links: &mut Links) -> Linked {
@@ -53,6 +59,7 @@ pub(super) async fn hear_links(links: &mut Links) -> Linked {
         Some(serials) = changed(&mut links.serials) => Linked::Serials(serials),
         Some(forwardings) = changed(&mut links.forwardings) => Linked::Forwardings(forwardings),
         Some(counterparts) = changed(&mut links.counterparts) => Linked::Counterparts(counterparts),
+        Some(apexes) = changed(&mut links.apexes) => Linked::Apexes(apexes),
         else => std::future::pending().await,
     }
 }
@@ -129,6 +136,16 @@ impl Engine {
         heads.filter_map(|(apex, head)| Some((apex.clone(), head.forwarding.clone()?))).collect()
     }
 
+    /// Which NS apexes show of zones that move here. While the one whose migration it is has not told, and after it is gone,
+    /// what is published stays as long as nameservers answer with what legacy says.
+    fn apexes_now(&self) -> Apexes {
+        let heads = self.zones.iter().filter_map(|(apex, zone)| Some((apex, &zone.serving()?.head)));
+        let moving = heads.filter(|(_, head)| head.forwarding.is_some());
+        let mut all: Apexes = moving.map(|(apex, _)| (apex.clone(), Apex::AsPublished)).collect();
+        all.extend(self.apexes.iter().map(|(apex, shown)| (apex.clone(), shown.clone())));
+        all
+    }
+
     /// How the stages are to go about it now.
     pub(super) fn stage_settings(&self) -> stages::Settings {
         stages::Settings {
@@ -137,6 +154,7 @@ impl Engine {
             limits: rules::Limits::default(),
             nameservers: self.settings.nameservers.clone(),
             sets: self.sets.clone(),
+            apexes: self.apexes_now(),
             missing_zone: MissingZone::Keep,
         }
     }

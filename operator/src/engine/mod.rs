@@ -78,7 +78,7 @@ use crate::stages::{Planner, Published, SetTerms};
 use both::Counterparts;
 use heads::Heads;
 use keeping::Library;
-pub use linking::{Forwardings, Links};
+pub use linking::{Apexes, Forwardings, Links};
 use linking::{Linked, hear_links};
 use statuses::{Object, Statuses};
 use transferring::Transfers;
@@ -129,6 +129,8 @@ pub struct Engine {
     forwardings: Forwardings,
     /// Who is to have their changes first.
     counterparts: Counterparts,
+    /// Which NS they show.
+    apexes: Apexes,
     statuses: Statuses,
     library: Library,
     transfers: Transfers,
@@ -205,6 +207,7 @@ impl Engine {
             legacy_serials: BTreeMap::new(),
             forwardings: Forwardings::new(),
             counterparts: None,
+            apexes: Apexes::new(),
             statuses: Statuses::default(),
             library: Library::default(),
             transfers: Transfers::new(namespace),
@@ -266,6 +269,10 @@ impl Engine {
                     }
                     Linked::Counterparts(counterparts) => {
                         self.counterparts = counterparts;
+                        self.plan.heard(Instant::now());
+                    }
+                    Linked::Apexes(apexes) => {
+                        self.apexes = apexes;
                         self.plan.heard(Instant::now());
                     }
                 },

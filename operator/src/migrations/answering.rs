@@ -3,6 +3,7 @@
 use port53_crds::{Answers, ConditionType, NameserverAnswers, Reason, Status};
 
 use super::status::{Said, Seen};
+use port53_zone::rdata;
 
 /// Conditions that are there while nameservers may answer with what legacy says.
 pub(super) const TYPES: [ConditionType; 3] =
@@ -17,6 +18,16 @@ pub(super) fn nameservers(seen: &Seen<'_>) -> Vec<NameserverAnswers> {
     }
     let all = seen.answers.iter().take(MOST_NAMESERVERS);
     all.map(|(name, answers)| NameserverAnswers { name: name.clone(), answers: *answers }).collect()
+}
+
+/// The NS that the apex shows in answers from here; none where every nameserver answers by itself.
+pub(super) fn apex_ns(seen: &Seen<'_>) -> Vec<String> {
+    if seen.migration.spec.shadow.is_none() {
+        return Vec::new();
+    }
+    let values =
+        seen.apex_ns.iter().flat_map(|ns| ns.values().iter().map(|value| rdata::display(ns.rtype, value)));
+    values.take(MOST_NAMESERVERS).collect()
 }
 
 /// `1/2`: nameservers that answer by themselves.
@@ -80,6 +91,11 @@ fn cut_over(seen: &Seen<'_>) -> State {
         let message =
             format!("there is no nameserver {}: write one of {}", unknown.join(", "), names.join(", "));
         (Status::False, Reason::NoSuchNameserver, message)
+    } else if let Some(unsigned) = seen.unsigned.clone().filter(|(status, ..)| {
+        // Of those that are cut over already it is said where it is known to be wrong.
+        *status == Status::False || !late.iter().all(|name| is_told(seen, name))
+    }) {
+        unsigned
     } else if late.is_empty() {
         (Status::True, Reason::Seen, format!("seen to answer by themselves: {}", wanted.join(", ")))
     } else if late.iter().all(|name| is_told(seen, name)) {

@@ -11,16 +11,23 @@ use std::time::Duration;
 
 use port53_crds::{Answers, ZoneMigration};
 use port53_store::Forwarding;
+use port53_zone::RRset;
 
 /// What was seen of a zone that moves here.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Facts {
+    /// Of which object that was seen.
+    pub(super) uid: Option<String>,
     /// Whether both sides are the same, and every pod has what is published.
     pub(super) is_ready: bool,
     /// The generation of the spec after which that was looked at.
     pub(super) generation: Option<i64>,
     /// Who answers at each nameserver.
     pub(super) answers: BTreeMap<String, Answers>,
+    /// The NS that legacy has at the apex, as far as that is known.
+    pub(super) apex_ns: Option<RRset>,
+    /// Whether it is over, and legacy is not asked any more.
+    pub(super) is_finished: bool,
 }
 
 /// Who is to answer, where that is `now` so; nothing where every nameserver answers by itself.
@@ -32,12 +39,21 @@ pub(super) fn forwarding(
 ) -> Option<Forwarding> {
     let spec = &migration.spec;
     let shadow = spec.shadow.as_ref()?;
+    // To end is to lead nobody to legacy who is not led there already.
+    if spec.finish && !spec.fallback && (facts.is_finished || now.is_none()) {
+        return None;
+    }
     Some(Forwarding {
         addresses: addresses.to_vec(),
         cut_over: match spec.fallback {
             true => Vec::new(),
             false => {
-                let now = now.map(|now| now.cut_over.as_slice()).unwrap_or_default();
+                let now = match now {
+                    Some(now) => now.cut_over.as_slice(),
+                    // It was over, and is taken back: none of them goes back to legacy by that.
+                    None if facts.is_finished => &spec.cutover,
+                    None => &[],
+                };
                 // Looked at before it was asked for, they may differ by now.
                 let may_go_on = facts.is_ready && facts.generation == migration.metadata.generation;
                 cut_over(&spec.cutover, now, may_go_on, facts)
@@ -83,6 +99,9 @@ mod tests {
         Facts {
             is_ready,
             generation: None,
+            apex_ns: None,
+            uid: None,
+            is_finished: false,
             answers: answers.iter().map(|(name, answers)| ((*name).to_owned(), *answers)).collect(),
         }
     }
@@ -145,6 +164,32 @@ mod tests {
     #[test]
     fn without_shadow_every_nameserver_answers_by_itself() {
         assert_eq!(steps(&json!({}), &["ns1"], &Facts::default()), None);
+    }
+
+    /// "With `finish: true` set and then taken back everything goes on."
+    #[test]
+    fn what_is_over_forwards_nothing_and_taken_back_leaves_all_as_they_are() {
+        let address = ["192.0.2.53:53".parse().expect("an address")];
+        let mut now = Forwarding::to(address[0]);
+        now.cut_over = vec!["ns1".to_owned(), "ns2".to_owned()];
+        let over = Facts { is_finished: true, ..facts(true, &[]) };
+        let spec = |finish, fallback| {
+            migration(&json!({
+                "shadow": {}, "cutover": ["ns1", "ns2"], "entry": "AddressTakeover", "finish": finish, "fallback": fallback,
+            }))
+        };
+        let told = |finish, fallback, now: Option<&Forwarding>, facts: &Facts| {
+            forwarding(&spec(finish, fallback), &address, now, facts).map(|next| next.cut_over.len())
+        };
+        assert_eq!(told(true, false, Some(&now), &facts(true, &[])), Some(2), "it waits for something");
+        assert_eq!(told(true, false, Some(&now), &over), None);
+        assert_eq!(
+            told(true, false, None, &Facts::default()),
+            None,
+            "as an operator finds it that begins anew"
+        );
+        assert_eq!(told(false, false, None, &over), Some(2));
+        assert_eq!(told(true, true, None, &over), Some(0), "a fallback waits for nothing");
     }
 
     #[test]

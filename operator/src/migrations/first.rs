@@ -15,21 +15,25 @@ use crate::index::Key;
 pub(super) fn counterparts(
     there: &BTreeMap<Key, Orders>,
     apex_of: impl Fn(&Key, &str) -> Option<Name>,
+    is_over: impl Fn(&Key, &Orders) -> bool,
     known: &BTreeMap<Key, Arc<Counterpart>>,
     before: &Counterparts,
 ) -> Counterparts {
     let is_sync =
         |orders: &Orders| orders.other.is_none() && orders.migration.spec.dual_write == DualWrite::Sync;
-    let counterparts = there.iter().filter(|(_, orders)| is_sync(orders)).filter_map(|(key, orders)| {
-        let apex = apex_of(key, &orders.migration.spec.zone_ref.name)?;
-        let before = before.as_ref().and_then(|before| before.get(&apex));
-        let counterpart = known.get(key).or(before).cloned().unwrap_or_else(|| {
-            let scope = Scope { apex: apex.clone(), apex_ns: orders.migration.spec.compare.apex_ns };
-            let why = "legacy was not looked at yet".to_owned();
-            Arc::new(Counterpart { scope, server: Err((Reason::Pending, why)), seen: None })
+    let counterparts = there
+        .iter()
+        .filter(|(key, orders)| is_sync(orders) && !is_over(key, orders))
+        .filter_map(|(key, orders)| {
+            let apex = apex_of(key, &orders.migration.spec.zone_ref.name)?;
+            let before = before.as_ref().and_then(|before| before.get(&apex));
+            let counterpart = known.get(key).or(before).cloned().unwrap_or_else(|| {
+                let scope = Scope { apex: apex.clone(), apex_ns: orders.migration.spec.compare.apex_ns };
+                let why = "legacy was not looked at yet".to_owned();
+                Arc::new(Counterpart { scope, server: Err((Reason::Pending, why)), seen: None })
+            });
+            Some((apex, counterpart))
         });
-        Some((apex, counterpart))
-    });
     Some(counterparts.collect())
 }
 

@@ -4,7 +4,8 @@
 //! ZoneMigration ──▶ Controller ──a worker each──▶ legacy: SOA, transfer, UPDATE
 //!                       │   ▲                 └─▶ DNSRecords, applied as any other
 //!    serials of legacy, ▼   │ the world
-//!    who is to answer   │   │
+//!    who is to answer,  │   │
+//!    NS at the apex     │   │
 //!                     engine
 //! ```
 //!
@@ -24,6 +25,9 @@
 //! | [`prefer`] | how a person settles what is apart. Pure |
 //! | `cutover` | who is to answer. Pure |
 //! | `first` | who is to have changes first. Pure |
+//! | `parent` | what the zone above says, and what caches may have of it. Pure |
+//! | `apex` | which NS the apex shows meanwhile. Pure |
+//! | `finish` | when it may end. Pure |
 //! | `candidates` | what is to be written here. Pure |
 //! | `updates` | what is to be written there. Pure |
 //! | `sending` | one name written there, and read back |
@@ -34,13 +38,16 @@
 
 pub mod agreed;
 mod answering;
+mod apex;
 mod candidates;
 mod cutover;
 pub mod doubt;
+mod finish;
 mod first;
 pub mod lists;
 mod memory;
 pub mod merge;
+mod parent;
 pub mod prefer;
 pub mod scope;
 pub(crate) mod sending;
@@ -64,10 +71,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::admission::{World, Worlds};
 use crate::election::Standing;
-use crate::engine::Forwardings;
 use crate::engine::both::{Counterpart, Counterparts};
+use crate::engine::{Apexes, Forwardings};
 use crate::index::{Kept, Key, Shelf, parse};
 use crate::objects::ObjectRef;
+use crate::stages::Apex;
 use cutover::Facts;
 use worker::{Shared, Worker};
 
@@ -80,6 +88,8 @@ const QUEUE: usize = 1024;
 
 /// Where legacy is, unless it is said.
 const PORT: u16 = 53;
+/// The field that says where it is.
+const LEGACY_ADDRESSES: &str = "spec.legacy.addresses";
 
 /// The serials of zones at legacy, which those here must be above.
 pub type Serials = watch::Sender<BTreeMap<Name, u32>>;
@@ -93,6 +103,8 @@ pub struct Tells {
     pub forwardings: watch::Sender<Forwardings>,
     /// Who is to have changes first.
     pub counterparts: watch::Sender<Counterparts>,
+    /// Which NS the apex shows.
+    pub apexes: watch::Sender<Apexes>,
 }
 
 /// What a worker is told of its migration.
@@ -110,10 +122,8 @@ pub struct Controller {
     client: Client,
     own: String,
     worlds: Worlds,
-    serials: Serials,
-    forwardings: watch::Sender<Forwardings>,
+    tells: Tells,
     facts: watch::Sender<BTreeMap<Key, Facts>>,
-    counterparts: watch::Sender<Counterparts>,
     known: watch::Sender<BTreeMap<Key, Arc<Counterpart>>>,
     migrations: Shelf<ZoneMigration>,
     workers: BTreeMap<Key, Running>,
@@ -150,15 +160,12 @@ impl Kept for ZoneMigration {
 impl Controller {
     /// A controller that knows nothing yet. `own` is the operator's namespace; `worlds` asks the engine, and `tells` tell it.
     pub fn new(client: Client, own: &str, worlds: Worlds, tells: Tells) -> Self {
-        let Tells { serials, forwardings, counterparts } = tells;
         Controller {
             client,
             own: own.to_owned(),
             worlds,
-            serials,
-            forwardings,
+            tells,
             facts: watch::Sender::default(),
-            counterparts,
             known: watch::Sender::default(),
             migrations: Shelf::default(),
             workers: BTreeMap::new(),
@@ -236,35 +243,43 @@ impl Controller {
         }
     }
 
-    /// Says who is to answer for each zone, from what its migration says now: no worker is waited for, so a fallback is as
-    /// quick as a write of the head. A migration that is gone leaves the head as it is.
+    /// Says who is to answer for each zone, and which NS its apex is to show, from what its migration says now: no worker is
+    /// waited for, so a fallback is as quick as a write of the head. A migration that is gone leaves the head as it is.
     fn say_who_answers(&self, there: &BTreeMap<Key, Orders>) {
         let world = self.world.borrow();
         let Some(world) = world.as_ref() else { return };
         let facts = self.facts.borrow();
         let apexes: BTreeMap<&ObjectRef, &Name> =
             world.published.values().map(|published| (&published.holder, published.content.apex())).collect();
-        let mut forwardings = Forwardings::new();
+        let (mut forwardings, mut shown) = (Forwardings::new(), Apexes::new());
         for (key, orders) in there.iter().filter(|(_, orders)| orders.other.is_none()) {
             let spec = &orders.migration.spec;
             let zone = ObjectRef::Zone { namespace: key.0.clone(), name: spec.zone_ref.name.clone() };
             let Some(apex) = apexes.get(&zone).copied() else { continue };
             let now = world.forwardings.get(apex);
             let addresses: Result<Vec<_>, _> =
-                spec.legacy.addresses.iter().map(|text| address(text)).collect();
+                spec.legacy.addresses.iter().map(|text| address(LEGACY_ADDRESSES, text)).collect();
             // What cannot be read changes nothing.
             let Ok(addresses) = addresses else { continue };
-            let facts = facts.get(key).cloned().unwrap_or_default();
+            let mut facts = facts
+                .get(key)
+                .filter(|facts| facts.uid == orders.migration.metadata.uid)
+                .cloned()
+                .unwrap_or_default();
+            // Seen by an operator before this one.
+            facts.is_finished |= self.migrations.status(key).is_some_and(worker::is_finished);
             let next = cutover::forwarding(&orders.migration, &addresses, now, &facts);
             if next.is_some() || now.is_some() {
+                // Where all answer by themselves, the Zone says its nameservers.
+                let shows = next.as_ref().map_or(Apex::Port53, |_| {
+                    apex::apex(&orders.migration, now, &facts.answers, facts.apex_ns.as_ref())
+                });
+                shown.insert(apex.clone(), shows);
                 forwardings.insert(apex.clone(), next);
             }
         }
-        self.forwardings.send_if_modified(|before| {
-            let is_other = *before != forwardings;
-            *before = forwardings;
-            is_other
-        });
+        tell(&self.tells.apexes, shown);
+        tell(&self.tells.forwardings, forwardings);
     }
 
     /// Says which legacy DNS is to have each change of a zone first.
@@ -278,8 +293,15 @@ impl Controller {
             let mut published = world.as_ref()?.published.values();
             published.find(|published| published.holder == holder).map(|it| it.content.apex().clone())
         };
-        self.counterparts.send_if_modified(|before| {
-            let now = first::counterparts(there, apex_of, &self.known.borrow(), before);
+        let facts = self.facts.borrow();
+        let is_over = |key: &Key, orders: &Orders| {
+            let spec = &orders.migration.spec;
+            let is_finished = facts.get(key).is_some_and(|facts| facts.is_finished)
+                || self.migrations.status(key).is_some_and(worker::is_finished);
+            is_finished && spec.finish && !spec.fallback
+        };
+        self.tells.counterparts.send_if_modified(|before| {
+            let now = first::counterparts(there, apex_of, is_over, &self.known.borrow(), before);
             let is_other = !first::are_same(before, &now);
             *before = now;
             is_other
@@ -317,7 +339,7 @@ impl Controller {
                 own: self.own.clone(),
                 fence: standing.fence.clone(),
                 permits: permits.clone(),
-                serials: self.serials.clone(),
+                serials: self.tells.serials.clone(),
                 facts: self.facts.clone(),
                 known: self.known.clone(),
             };
@@ -361,7 +383,7 @@ impl Controller {
     /// Serials of zones do not count any more once none is migrated.
     fn forget_serials(&self, there: &BTreeMap<Key, Orders>) {
         if there.is_empty() {
-            self.serials.send_if_modified(|serials| {
+            self.tells.serials.send_if_modified(|serials| {
                 let is_other = !serials.is_empty();
                 serials.clear();
                 is_other
@@ -370,10 +392,21 @@ impl Controller {
     }
 }
 
+/// Tells it where it is something else than before.
+fn tell<T: PartialEq>(told: &watch::Sender<T>, now: T) {
+    told.send_if_modified(|before| {
+        let is_other = *before != now;
+        *before = now;
+        is_other
+    });
+}
+
 /// An address with its port, or of port 53.
-fn address(text: &str) -> Result<std::net::SocketAddr, String> {
+fn address(field: &str, text: &str) -> Result<std::net::SocketAddr, String> {
     let with_port = text.parse().or_else(|_| text.parse().map(|ip: std::net::IpAddr| (ip, PORT).into()));
     with_port.map_err(|_| {
-        format!("spec.legacy.addresses: \"{text}\" is not an address: write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53")
+        format!(
+            "{field}: \"{text}\" is not an address: write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"
+        )
     })
 }

@@ -11,6 +11,7 @@ use port53_zone::{RRset, name, rdata};
 
 use super::doubt::Size;
 use super::merge::{Apart, Changed};
+use super::parent::{Parent, Waits};
 use super::{answering, candidates};
 use crate::admission::DualWrites;
 
@@ -50,6 +51,16 @@ pub(super) struct Seen<'a> {
     pub(super) dual_writes: Option<&'a DualWrites>,
     /// Who was seen to answer at each nameserver.
     pub(super) answers: &'a BTreeMap<String, Answers>,
+    /// The NS that the apex shows here.
+    pub(super) apex_ns: Option<RRset>,
+    /// What was seen of the zone above.
+    pub(super) parent: &'a Parent,
+    /// Whether it may end, or was over and is taken back.
+    pub(super) is_finished: bool,
+    /// What is waited for, where it is to end.
+    pub(super) finishing: Option<Waits>,
+    /// Why no nameserver may answer without signatures, where that is so.
+    pub(super) unsigned: Option<Waits>,
     /// The nameservers that are told to answer by themselves, while any forwards.
     pub(super) cut_over: Option<&'a [String]>,
     /// The last request to compare that was carried out.
@@ -64,11 +75,14 @@ pub(super) fn status(seen: &Seen<'_>, before: Option<&ZoneMigrationStatus>) -> Z
     let generation = seen.migration.metadata.generation.unwrap_or_default();
     let mut said = vec![seen.reachable(), seen.backfilled(), seen.in_sync(), seen.dual_writing()];
     said.extend(answering::conditions(seen));
+    said.extend(seen.finished());
     let mut conditions = before.map(|before| before.conditions.clone()).unwrap_or_default();
     // They go with what they are about.
     conditions.retain(|condition| {
         let is_of_nameservers = answering::TYPES.iter().any(|type_| type_.as_str() == condition.type_);
-        !is_of_nameservers || seen.migration.spec.shadow.is_some()
+        let is_of_end = condition.type_ == ConditionType::Finished.as_str();
+        (!is_of_nameservers || seen.migration.spec.shadow.is_some())
+            && (!is_of_end || seen.migration.spec.finish || seen.is_finished)
     });
     let ready = seen.ready(&said);
     for (type_, status, reason, message) in [ready].into_iter().chain(said.clone()) {
@@ -88,6 +102,8 @@ pub(super) fn status(seen: &Seen<'_>, before: Option<&ZoneMigrationStatus>) -> Z
         waiting: (seen.migration.spec.dual_write != DualWrite::None).then_some(seen.waiting as u64),
         cutover: answering::counted(seen),
         nameservers: answering::nameservers(seen),
+        apex_ns: answering::apex_ns(seen),
+        parent: seen.parent.seen(),
         compared: seen.compared.map(str::to_owned),
         conditions,
     }
@@ -101,7 +117,70 @@ fn not_removed(dual_writes: &DualWrites) -> Option<String> {
     Some(format!("{}{more} cannot be removed there, so it is answered here too: {why}", name::display(first)))
 }
 
+/// It may end, and nameservers are told so.
+pub(super) fn ends() -> Waits {
+    let message = "nameservers are told that legacy is not to be asked any more".to_owned();
+    (Status::False, Reason::InProgress, message)
+}
+
+/// The status of a migration that is over; `waits` is what remains to be written before that is so.
+pub(super) fn finished(
+    migration: &ZoneMigration,
+    waits: Option<Waits>,
+    before: Option<&ZoneMigrationStatus>,
+    now: Timestamp,
+) -> ZoneMigrationStatus {
+    let generation = migration.metadata.generation.unwrap_or_default();
+    let before = before.cloned().unwrap_or_default();
+    let is_over = waits.is_none();
+    let (status, reason, message) = waits.unwrap_or_else(|| {
+        let message = "legacy is not asked any more, and nothing is written to it: delete this ZoneMigration";
+        (Status::True, Reason::Finished, message.to_owned())
+    });
+    let mut conditions = before.conditions;
+    conditions.retain(|condition| !answering::TYPES.iter().any(|type_| type_.as_str() == condition.type_));
+    for type_ in [ConditionType::Ready, ConditionType::Finished] {
+        set_condition(&mut conditions, condition(type_, status, reason, &message, generation, now));
+    }
+    for type_ in [
+        ConditionType::LegacyReachable,
+        ConditionType::Backfilled,
+        ConditionType::InSync,
+        ConditionType::DualWriting,
+    ] {
+        let message = "the migration is over: legacy is not asked any more";
+        let said = condition(type_, Status::Unknown, Reason::NotWanted, message, generation, now);
+        set_condition(&mut conditions, said);
+    }
+    ZoneMigrationStatus {
+        observed_generation: generation,
+        phase: Some(if is_over { MigrationPhase::Finished } else { MigrationPhase::Finishing }),
+        nameservers: before.nameservers,
+        cutover: before.cutover,
+        parent: before.parent,
+        compared: before.compared,
+        conditions,
+        ..ZoneMigrationStatus::default()
+    }
+}
+
 impl Seen<'_> {
+    /// Whether it is over; nothing where it is not to end.
+    fn finished(&self) -> Option<Said> {
+        if !self.migration.spec.finish {
+            return None;
+        }
+        let (status, reason, message) = match &self.finishing {
+            Some(waits) => waits.clone(),
+            None if self.is_finished => ends(),
+            None => {
+                let message = "it was not looked at yet whether it may end".to_owned();
+                (Status::Unknown, Reason::Pending, message)
+            }
+        };
+        Some((ConditionType::Finished, status, reason, message))
+    }
+
     /// RRsets of legacy that are not here.
     fn missing(&self) -> usize {
         self.apart.iter().filter(|one| one.ours.is_none()).count()
@@ -234,6 +313,7 @@ impl Seen<'_> {
                 !self.migration.spec.cutover.is_empty() && !self.migration.spec.fallback
             }
             ConditionType::FallenBack => self.migration.spec.fallback,
+            ConditionType::Finished => self.migration.spec.finish,
             ConditionType::Shadowing => {
                 !said.iter().any(|(type_, _, reason, _)| *type_ == condition && *reason == Reason::NotWanted)
             }
@@ -252,6 +332,8 @@ impl Seen<'_> {
         let is_cut_over = self.cut_over.is_some_and(|told| !told.is_empty());
         if self.migration.spec.shadow.is_some() && self.migration.spec.fallback {
             MigrationPhase::FallenBack
+        } else if self.migration.spec.finish {
+            MigrationPhase::Finishing
         } else if is(ConditionType::CutOver) {
             MigrationPhase::CutOver
         } else if is_cut_over {

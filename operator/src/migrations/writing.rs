@@ -31,6 +31,9 @@ pub const MIGRATION_MANAGER: &str = "port53-migration";
 const COMPONENT: (&str, &str) = ("app.kubernetes.io/component", "migration");
 /// Whose they are.
 const OF_MIGRATION: &str = "port53.dev/migration-uid";
+/// What a status may say of the zone above.
+const OF_PARENT: [&str; 8] =
+    ["ds", "dsTTL", "dsGoneSince", "dsCachedUntil", "nameservers", "ttl", "oursSince", "cachedUntil"];
 /// What is in them.
 const AGREED: &str = "agreed";
 
@@ -135,10 +138,17 @@ pub(super) async fn write_status(
         "waiting",
         "cutover",
         "nameservers",
+        "apexNS",
+        "parent",
         "compared",
     ] {
         if value.get(field).is_none() {
             value[field] = Value::Null;
+        }
+    }
+    if let Value::Object(parent) = &mut value["parent"] {
+        for field in OF_PARENT {
+            parent.entry(field).or_insert(Value::Null);
         }
     }
     let patch = json!({"metadata": {"uid": migration.metadata.uid}, "status": value});

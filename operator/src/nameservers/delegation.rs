@@ -25,7 +25,7 @@ use crate::proof::ask;
 const PATIENCE: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 2;
 /// Nameservers of the zone above that are tried.
-const TRIED: usize = 3;
+pub(super) const TRIED: usize = 3;
 /// Where the system says whom to ask.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
@@ -147,7 +147,7 @@ impl Asker {
     }
 
     /// The NS of a name, where it is the apex of a zone. One that cannot be looked up is none: what is above or below may.
-    async fn nameservers(&self, apex: &Name) -> Result<Vec<Name>, String> {
+    pub(super) async fn nameservers(&self, apex: &Name) -> Result<Vec<Name>, String> {
         let answer = ask(self.recursive, apex, Rtype::NS, true).await?;
         let records = answer.answer().map_err(|error| error.to_string())?.limit_to::<Ns<_>>();
         let all = records.filter_map(Result::ok).filter(|record| is(record.owner(), apex));
@@ -175,7 +175,7 @@ impl Asker {
 }
 
 /// Asks one question, once more over TCP where the answer is cut: a referral must not leave glue out in silence (RFC 9471).
-async fn ask(
+pub(super) async fn ask(
     server: SocketAddr,
     name: &Name,
     rtype: Rtype,
@@ -231,7 +231,7 @@ fn addresses_of(message: &Message<Bytes>, hostname: &Name) -> BTreeSet<IpAddr> {
     all
 }
 
-fn is(owner: impl ToName, name: &Name) -> bool {
+pub(super) fn is(owner: impl ToName, name: &Name) -> bool {
     owner.name_eq(name)
 }
 

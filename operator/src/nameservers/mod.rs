@@ -21,6 +21,7 @@
 //! | [`plan`] | which step is next. Pure |
 //! | [`objects`], `services` | the objects of a nameserver. Pure |
 //! | [`delegation`] | what the world is told of nameservers |
+//! | [`above`] | what the zone above says of a zone |
 //! | [`asking`], [`soak`] | questions to pods, and what they count |
 //! | [`report`] | the status of a set. Pure |
 //! | `gathering` | what is known of a set, for a look at it |
@@ -31,6 +32,7 @@
 //! | `newest` | which of two versions of an object counts |
 //! | `writing` | requests to the API server |
 
+pub mod above;
 pub mod asking;
 pub mod delegation;
 mod ended;

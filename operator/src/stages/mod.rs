@@ -1,5 +1,6 @@
 //! The stages of a publication: gather, validate, build. See each.
 
+mod apex;
 mod before;
 pub mod build;
 mod gather;
@@ -7,6 +8,8 @@ mod judge;
 mod planner;
 mod validate;
 
+pub use apex::Apex;
+pub use gather::nameservers_of;
 pub use judge::{judge, judge_zone};
 pub use planner::Planner;
 
@@ -58,6 +61,8 @@ pub struct Settings {
     pub nameservers: Vec<Name>,
     /// The NameserverSets, where they are known: they say whose zones they take, and bring hostnames of their own.
     pub sets: Option<Arc<[SetTerms]>>,
+    /// Which NS zones show that move here from another DNS, by apex; all others show their own.
+    pub apexes: BTreeMap<Name, Apex>,
     /// What becomes of a published zone whose holder is not among the objects.
     pub missing_zone: MissingZone,
 }

@@ -15,7 +15,7 @@ use port53_zone::{Name, Soa};
 
 use super::before::Before;
 use super::gather::{Gathered, Held, Source, gather};
-use super::{Children, Inputs, Plan, Published, SetTerms, ZoneOutcome, build, validate};
+use super::{Apex, Children, Inputs, Plan, Published, SetTerms, ZoneOutcome, build, validate};
 use crate::objects::{MasterZone, ObjectRef, OfZone};
 use crate::verdict::{Complaint, Outcome, Verdict};
 
@@ -63,6 +63,7 @@ struct Seen {
     limits: Limits,
     nameservers: Vec<Name>,
     sets: Option<Arc<[SetTerms]>>,
+    apex: Option<Apex>,
     /// What was published.
     published: Option<(ObjectRef, Content, Soa)>,
 }
@@ -189,6 +190,7 @@ impl Seen {
             limits: inputs.settings.limits.clone(),
             nameservers: inputs.settings.nameservers.clone(),
             sets: inputs.settings.sets.clone(),
+            apex: inputs.settings.apexes.get(&held.apex).cloned(),
             published: published
                 .map(|Published { holder, content, soa }| (holder.clone(), content.clone(), soa.clone())),
         }
@@ -221,6 +223,7 @@ impl Seen {
             && self.limits == inputs.settings.limits
             && self.nameservers == inputs.settings.nameservers
             && self.sets == inputs.settings.sets
+            && self.apex.as_ref() == inputs.settings.apexes.get(&held.apex)
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn settings() -> Settings {
         limits: rules::Limits::default(),
         nameservers: Vec::new(),
         sets: None,
+        apexes: BTreeMap::new(),
         missing_zone: MissingZone::Keep,
     }
 }

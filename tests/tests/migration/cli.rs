@@ -6,7 +6,7 @@ use port53_tests::peer::Program;
 use port53_tests::process::Finished;
 use std::process::Command;
 
-fn port53(rig: &Rig<'_>, arguments: &str) -> (Option<i32>, Finished) {
+pub(crate) fn port53(rig: &Rig<'_>, arguments: &str) -> (Option<i32>, Finished) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_port53-tested"));
     command
         .args(arguments.replace("@ZONE", &rig.domain).split_whitespace())

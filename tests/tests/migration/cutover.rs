@@ -8,7 +8,7 @@ use port53_tests::platform::{Platform, Settings};
 use serde_json::Value;
 
 /// A platform whose resolvers know their names.
-fn platform() -> Platform {
+pub(crate) fn platform() -> Platform {
     Platform::start(programs(), Settings { names_resolvers: true, ..settings() })
 }
 

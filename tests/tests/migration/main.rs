@@ -8,12 +8,14 @@
 //! | `writes` | what changes on one side is written to the other; conflicts, refusals, outages |
 //! | `sync` | a change is at both or at neither, whoever refuses it and wherever the operator ends |
 //! | `cutover` | who answers, before and after, and back |
+//! | `entry` | NS at the apex, the zone above, and the end |
 //! | `cli` | `port53 migration` |
 //! | `lies` | what legacy says and nobody should believe |
 
 mod backfill;
 mod cli;
 mod cutover;
+mod entry;
 mod lies;
 mod rig;
 mod sync;

@@ -65,8 +65,10 @@ impl<'p> Rig<'p> {
             "v1alpha1",
             &format!(
                 "zoneRef: {{name: {NAME}}}, legacy: {{addresses: ['{address}'], tsigSecretRef: {{name: legacy}}}}, \
-                 {}{more}",
-                if more.contains("compare:") { "" } else { "compare: {poll: 1s}, " }
+                 {}{}{more}",
+                if more.contains("compare:") { "" } else { "compare: {poll: 1s}, " },
+                // Nobody is there, so that none is asked beyond this host.
+                if more.contains("parent:") { "" } else { "parent: {addresses: ['127.0.0.1:1'], poll: 1s}, " },
             ),
         );
     }
@@ -106,6 +108,16 @@ impl<'p> Rig<'p> {
     /// What legacy answers, sorted: `kdig +short`.
     pub(crate) fn there(&self, name: &str, rtype: &str) -> String {
         at(&self.legacy, &format!("{name}.{}", self.domain), rtype)
+    }
+
+    /// What legacy answers of the apex, sorted.
+    pub(crate) fn legacy_says(&self, rtype: &str) -> Vec<String> {
+        let port = self.legacy.address().port().to_string();
+        let arguments = ["@127.0.0.1", "-p", &port, "+tcp", "+short", &self.domain, rtype];
+        let answer = process::run("kdig", &arguments, Path::new("/"));
+        let mut lines: Vec<String> = answer.stdout.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
     }
 
     /// Waits until legacy answers so.

@@ -9,7 +9,7 @@ use port53_legacy::{Limits, Outcome, Server, Version};
 use super::super::doubt::{Size, doubt};
 use super::super::merge::{Changed, apart};
 use super::super::sending::said;
-use super::super::{address, writing};
+use super::super::{LEGACY_ADDRESSES, address, writing};
 use super::{Turn, Worker, annotation};
 
 /// How long a key is good for that was read.
@@ -116,7 +116,7 @@ impl Worker {
     /// The server, with its key.
     pub(super) async fn server(&mut self, migration: &ZoneMigration) -> Result<Server, (Reason, String)> {
         let legacy = &migration.spec.legacy;
-        let addresses = legacy.addresses.iter().map(|text| address(text));
+        let addresses = legacy.addresses.iter().map(|text| address(LEGACY_ADDRESSES, text));
         let addresses = addresses.collect::<Result<Vec<_>, _>>().map_err(|why| (Reason::InvalidSpec, why))?;
         let key = match &legacy.tsig_secret_ref {
             None => None,

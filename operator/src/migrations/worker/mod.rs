@@ -17,15 +17,19 @@
 //! | `bring` | writes here |
 //! | `send` | writes there |
 //! | `answers` | who answers at each nameserver |
+//! | `parent` | asks the zone above |
+//! | `ending` | a migration that is to end, or is over |
 //! | `report` | tells people |
 
 mod answers;
 mod bring;
+mod ending;
 mod look;
+mod parent;
 mod report;
 mod send;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,13 +42,14 @@ use port53_crds::{
 use port53_legacy::Version;
 use port53_secondaries::keys::Key as TsigKey;
 use port53_zone::content::Content;
-use port53_zone::name;
+use port53_zone::{Name, Rtype, name};
 use tokio::sync::{Semaphore, watch};
 
 use super::agreed::Agreed;
 use super::cutover::Facts;
 use super::memory::Memory;
 use super::merge::{Apart, apart};
+use super::parent::Parent;
 use super::prefer::Prefer;
 use super::scope::Scope;
 use super::{Orders, Serials, writing};
@@ -54,6 +59,7 @@ use crate::engine::both::Counterpart;
 use crate::index::{self, Key};
 use crate::objects::ObjectRef;
 use crate::stages::Published;
+pub(super) use ending::is_finished;
 
 /// Records or updates that are written in one turn, so that a status comes between.
 const AT_ONCE: usize = 2_000;
@@ -104,6 +110,13 @@ pub(super) struct Worker {
     /// Who was seen to answer, and when that was looked at.
     seen: answers::Seen,
     seen_at: Option<Instant>,
+    /// What was seen of the zone above, and who is asked for it.
+    parent: Parent,
+    asking: parent::Asking,
+    /// The hostnames of the Zone's own nameservers, as of the last look at the zone above.
+    ours: Option<BTreeSet<Name>>,
+    /// Whether it is over.
+    is_finished: bool,
     /// The lists as they were written.
     listed: [Option<u64>; 2],
     said: Option<ZoneMigrationStatus>,
@@ -128,6 +141,7 @@ impl Worker {
     ) -> Self {
         let said = orders.borrow().before.clone();
         let compared = said.as_ref().and_then(|said| said.compared.clone());
+        let before_parent = said.as_ref().and_then(|said| said.parent.as_ref());
         Worker {
             shared,
             orders,
@@ -147,6 +161,10 @@ impl Worker {
             differences: Vec::new(),
             seen: answers::Seen::default(),
             seen_at: None,
+            parent: before_parent.map(Parent::of).unwrap_or_default(),
+            asking: parent::Asking::default(),
+            ours: None,
+            is_finished: said.as_ref().is_some_and(is_finished),
             listed: [None, None],
             said,
         }
@@ -187,6 +205,11 @@ impl Worker {
                 return later;
             }
         };
+        if self.is_over(&turn) {
+            self.say_over(&turn);
+            self.report_finished(&turn).await;
+            return later;
+        }
         if self.agreed.is_none() && !self.read_agreed(&turn).await {
             return later;
         }
@@ -216,6 +239,7 @@ impl Worker {
             self.looked_after = generation;
         }
         self.see_who_answers(&turn).await;
+        self.see_parent(&turn);
         self.act(&turn).await;
         if request.is_some() {
             // Seen twice, with nothing changed between: what was found is looked at again.
@@ -266,7 +290,8 @@ impl Worker {
     async fn see_who_answers(&mut self, turn: &Turn) {
         let (Some(theirs), Some(published)) = (&self.theirs, &turn.published) else { return };
         let is_due = self.seen_at.is_none_or(|at| at.elapsed() >= SEEN_EVERY);
-        if turn.migration.spec.shadow.is_none() || !is_due {
+        let is_wanted = turn.migration.spec.shadow.is_some() || turn.migration.spec.finish;
+        if !is_wanted || !is_due {
             return;
         }
         self.seen_at = Some(Instant::now());
@@ -276,8 +301,28 @@ impl Worker {
     /// Says what was seen to who decides who is to answer.
     fn tell_facts(&self, turn: &Turn, found: &[Apart]) {
         let is_same = self.theirs.is_some() && found.is_empty() && self.doubt.is_none();
-        let is_ready = is_same && self.seen.have_it && matches!(self.legacy, Some(Ok(())));
-        let facts = Facts { is_ready, generation: self.looked_after, answers: self.seen.answers.clone() };
+        let is_ready = is_same
+            && self.seen.have_it
+            && matches!(self.legacy, Some(Ok(())))
+            && self.unsigned_is_refused(turn).is_none();
+        let facts = Facts {
+            is_ready,
+            generation: self.looked_after,
+            answers: self.seen.answers.clone(),
+            uid: turn.migration.metadata.uid.clone(),
+            is_finished: self.is_finished,
+            apex_ns: self.theirs.as_ref().and_then(|theirs| theirs.content.get(&turn.scope.apex, Rtype::NS)),
+        };
+        self.put_facts(turn, facts);
+    }
+
+    /// The same of one that is over: nobody looks any more.
+    fn say_over(&self, turn: &Turn) {
+        let facts = Facts { uid: turn.migration.metadata.uid.clone(), is_finished: true, ..Facts::default() };
+        self.put_facts(turn, facts);
+    }
+
+    fn put_facts(&self, turn: &Turn, facts: Facts) {
         self.shared.facts.send_if_modified(|all| {
             let is_other = all.get(&turn.key) != Some(&facts);
             if is_other {
@@ -335,6 +380,7 @@ impl Worker {
             );
             return self.report(&turn.migration, None, Some(turn), &found, None).await;
         }
+        self.finish(turn, &found);
         self.tell_facts(turn, &found);
         let prefer = annotation(&turn.migration, PREFER_ANNOTATION).map(Prefer::parse);
         let prefer = match prefer {
@@ -412,9 +458,14 @@ fn turn_of(orders: &Orders, world: Arc<World>) -> Result<Turn, (Reason, String)>
         Some(published) => published.content.clone(),
         None => Content::empty(apex.clone(), world.settings.salt),
     };
-    let compare = &migration.spec.compare;
-    let scope = Scope { apex, apex_ns: compare.apex_ns };
+    let scope = Scope { apex_ns: are_apex_ns_compared(&migration, &ours, &zone), apex };
     Ok(Turn { key: (namespace, name), migration, world, zone, scope, published, ours })
+}
+
+/// Whether NS at the apex are a difference: not while what is shown there is what the migration has it show.
+fn are_apex_ns_compared(migration: &ZoneMigration, ours: &Content, zone: &Zone) -> bool {
+    let is_of_zone = ours.owner_of(ours.apex(), Rtype::NS) == Some(ObjectRef::of_zone(zone).owner());
+    migration.spec.compare.apex_ns && !(migration.spec.shadow.is_some() && is_of_zone)
 }
 
 fn annotation<'m>(migration: &'m ZoneMigration, name: &str) -> Option<&'m str> {

@@ -15,6 +15,10 @@ use super::{Turn, Worker};
 use crate::cluster::events::{self, News};
 use crate::index;
 
+/// Reasons of conditions that are not True, and nobody needs to do anything about.
+const USUAL: [Reason; 4] =
+    [Reason::NotWanted, Reason::InProgress, Reason::WaitingForCutover, Reason::WaitingForCaches];
+
 impl Worker {
     pub(super) fn list_differences(&mut self, found: &[Apart], kept: &[(Place, String)]) {
         let listed = found.iter().filter_map(|one| {
@@ -57,9 +61,12 @@ impl Worker {
             refused: refused.as_deref(),
             dual_writes,
             answers: &self.seen.answers,
-            cut_over: turn
-                .and_then(|turn| turn.world.forwardings.get(&turn.scope.apex))
-                .map(|forwarding| forwarding.cut_over.as_slice()),
+            apex_ns: turn.and_then(Turn::apex_ns),
+            parent: &self.parent,
+            is_finished: self.is_finished,
+            finishing: turn.and_then(|turn| self.waits_to_finish(turn, found)),
+            unsigned: turn.and_then(|turn| self.unsigned_is_refused(turn)),
+            cut_over: turn.and_then(Turn::told),
             compared: self.compared.as_deref(),
             now: Timestamp::now(),
         };
@@ -89,9 +96,8 @@ impl Worker {
             if !is_news || condition.status == "Unknown" && condition.reason == Reason::Pending.as_str() {
                 continue;
             }
-            let is_warning = condition.reason != Reason::NotWanted.as_str()
-                && condition.reason != Reason::InProgress.as_str()
-                && condition.status != "True";
+            let is_usual = USUAL.iter().any(|reason| reason.as_str() == condition.reason);
+            let is_warning = !is_usual && condition.status != "True";
             let news = News {
                 is_warning,
                 action: "Migrate",

@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 use port53_crds::{DNSRecord, Reason, Zone};
 use port53_zone::name::SortKey;
-use port53_zone::{Name, name, rdata};
+use port53_zone::{Name, RRset, name, rdata};
 
 use super::{Inputs, MissingZone, Published};
 use crate::objects::{MasterZone, ObjectRef, OfZone};
-use crate::verdict::{Complaint, Outcome, Verdict};
+use crate::verdict::{Complaint, Outcome, Severity, Verdict};
 pub(crate) use claims::{generation, labels};
-pub(crate) use terms::Terms;
+pub(crate) use terms::{Terms, own_nameservers};
 
 /// Where a zone is written.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,17 @@ pub(crate) fn gather<'a>(inputs: &Inputs<'a>) -> Gathered<'a> {
     assign_records(inputs, &mut gathered);
     assign_children(&mut gathered);
     gathered
+}
+
+/// The NS that a Zone says of itself, by `spec.nameservers` or its NameserverSet, whatever its apex shows; nothing where it
+/// holds no domain, or that is not known.
+pub fn nameservers_of(inputs: &Inputs<'_>, zone: &ObjectRef) -> Option<RRset> {
+    let held = claims::of(inputs, &mut Vec::new()).accepted.into_iter().find(|held| held.object == *zone)?;
+    // Those that were kept for want of others are perhaps those of legacy.
+    let is_wrong = |complaint: &Complaint| {
+        complaint.severity == Severity::Error || complaint.reason == Reason::NoNameservers
+    };
+    held.terms.nameservers.filter(|_| !held.terms.complaints.iter().any(is_wrong))
 }
 
 /// Gives each record to its zone, or tells it why there is none.

@@ -109,6 +109,7 @@ mod tests {
             limits: Limits::default(),
             nameservers: Vec::new(),
             sets: sets.map(Arc::from),
+            apexes: BTreeMap::new(),
             missing_zone: MissingZone::Keep,
         };
         let team = BTreeMap::from([("team".to_owned(), "shop".to_owned())]);

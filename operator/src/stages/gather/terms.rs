@@ -85,7 +85,7 @@ impl Terms {
 }
 
 /// The NS at the apex that the Zone itself has published.
-fn own_nameservers(published: &Published) -> Option<RRset> {
+pub(crate) fn own_nameservers(published: &Published) -> Option<RRset> {
     let apex = published.content.apex();
     let owner: Arc<str> = published.holder.owner();
     let is_ours = published.content.owner_of(apex, Rtype::NS).is_some_and(|held| held == owner);

@@ -25,6 +25,8 @@ pub(super) enum Rank {
     Newcomer,
     /// It gives way to what people write for the same name, without a word: `spec.nameservers`.
     Default,
+    /// So does what a DNS that the zone moves from has at the apex.
+    Legacy,
     /// It comes from a zone below, which answers for itself whatever happens to it here.
     Child,
 }

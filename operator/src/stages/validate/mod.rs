@@ -106,7 +106,7 @@ fn tell(held: &Held<'_>, settled: Settled, draft: &mut Draft) {
         // A zone below answers for itself; spec.nameservers give way to a DNSRecord without a word.
         let is_silent = match candidate.rank() {
             Rank::Child => true,
-            Rank::Default => objection.finding.rule.is_none(),
+            Rank::Default | Rank::Legacy => objection.finding.rule.is_none(),
             Rank::Incumbent | Rank::Newcomer => false,
         };
         if !is_silent {
@@ -167,7 +167,7 @@ fn field(candidate: &Candidate, rule: Option<&str>) -> &'static str {
     if candidate.rank() == Rank::Default {
         return "spec.nameservers";
     }
-    if !candidate.positions.is_empty() {
+    if !candidate.positions.is_empty() || candidate.rank() == Rank::Legacy {
         return "";
     }
     match rule {

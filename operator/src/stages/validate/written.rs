@@ -10,7 +10,7 @@ use super::{Draft, below};
 use crate::objects::{ObjectRef, created};
 use crate::stages::before::Before;
 use crate::stages::gather::Held;
-use crate::stages::{Children, Inputs};
+use crate::stages::{Apex, Children, Inputs, apex};
 use crate::verdict::{Complaint, Outcome, Verdict};
 
 pub(super) fn draft(
@@ -21,9 +21,12 @@ pub(super) fn draft(
     before: &Before,
     draft: &mut Draft,
 ) {
-    if let Some(ns) = &held.terms.nameservers {
+    let shown = inputs.settings.apexes.get(&held.apex).unwrap_or(&Apex::Port53);
+    let published = inputs.published.get(&held.apex);
+    if let (Some(ns), is_other) = apex::nameservers(shown, &held.terms, published) {
         let parts = (ns.name.clone(), ns.rtype, vec![ns.ttl], ns.values().to_vec());
-        draft.candidates.push(Candidate::new(0, &held.object.owner(), Rank::Default, 0, parts, None));
+        let rank = if is_other { Rank::Legacy } else { Rank::Default };
+        draft.candidates.push(Candidate::new(0, &held.object.owner(), rank, 0, parts, None));
     }
     let zone = Place { inputs, held, zone, children };
     draft.verdicts.reserve(held.records.len());
