@@ -38,3 +38,6 @@ pub const PREFER_ANNOTATION: &str = "port53.dev/prefer";
 /// On a ZoneMigration: `true` says that nobody asks legacy any more, which only its own log can tell. To finish a migration
 /// with new nameservers waits for it.
 pub const QUIET_ANNOTATION: &str = "port53.dev/legacy-is-quiet";
+
+/// On a ZoneMigration: what `status.fallback.since` says, to end that automatic fallback and no other.
+pub const END_FALLBACK_ANNOTATION: &str = "port53.dev/end-fallback";

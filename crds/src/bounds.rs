@@ -462,6 +462,16 @@ pub(crate) fn cutover(generator: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// How long an answer may take, in milliseconds.
+pub(crate) fn answer_time(_: &mut SchemaGenerator) -> Schema {
+    whole(1, 5000)
+}
+
+/// What two answers differ in: there are seven words for it.
+pub(crate) fn difference_labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "maxItems": 8, "items": {"type": "string", "maxLength": 32}})
+}
+
 /// `spec.zoneRef` of a ZoneMigration.
 pub(crate) fn migrated_zone(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({

@@ -26,6 +26,8 @@ pub enum ConditionType {
     Delegated,
     /// The DNS that a zone moves from was asked, and answered. ZoneMigrations only.
     LegacyReachable,
+    /// It answers many questions at once, and every client alike, as far as was seen. ZoneMigrations only.
+    LegacySuitable,
     /// What legacy has is here, but for what is listed as rejected. ZoneMigrations only.
     Backfilled,
     /// Both have the same. ZoneMigrations only.
@@ -54,6 +56,7 @@ impl ConditionType {
             Self::Stalled => "Stalled",
             Self::Delegated => "Delegated",
             Self::LegacyReachable => "LegacyReachable",
+            Self::LegacySuitable => "LegacySuitable",
             Self::Backfilled => "Backfilled",
             Self::InSync => "InSync",
             Self::DualWriting => "DualWriting",
@@ -251,6 +254,16 @@ reasons! {
     WaitingForConfirmation,
     /// It is over: legacy is not asked any more.
     Finished,
+    /// The next nameserver is not cut over while its NameserverSet is rolled out.
+    WaitingForRollout,
+    /// It is not while answers of legacy and ours differ too often, or too few were compared.
+    WaitingForShadow,
+    /// Every nameserver was taken back without a person, for what was seen is beyond a limit of the spec.
+    LimitExceeded,
+    /// Legacy did not answer many questions at once.
+    RateLimited,
+    /// Legacy answered one question in several ways, by who asked.
+    AnswersByClient,
 }
 
 /// A condition as of `now`, about the spec of generation `generation`. The message is cut at the 32,768

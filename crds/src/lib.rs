@@ -35,13 +35,15 @@ pub mod reference;
 mod revision;
 mod rtypes;
 mod selector;
+mod shadow;
 mod slice;
 mod template;
 mod zone;
 
 pub use annotations::{
-    ACCEPT_ANNOTATION, COMPARE_ANNOTATION, FINALIZER, KEEP_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION,
-    PREFER_ANNOTATION, QUIET_ANNOTATION, RELEASE_ANNOTATION, RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
+    ACCEPT_ANNOTATION, COMPARE_ANNOTATION, END_FALLBACK_ANNOTATION, FINALIZER, KEEP_ANNOTATION,
+    PAUSE_ANNOTATION, PIN_ANNOTATION, PREFER_ANNOTATION, QUIET_ANNOTATION, RELEASE_ANNOTATION,
+    RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
 };
 pub use bounds::{
     MAX_GRANTS, MAX_NAME_LENGTH, MAX_NAMES_PER_GRANT, MAX_NAMESERVERS, MAX_TTL, MAX_TYPES_PER_GRANT,
@@ -72,6 +74,9 @@ pub use record::{DNSRecord, DNSRecordSpec, DNSRecordStatus, ZoneRef};
 pub use revision::{ZoneRevision, ZoneRevisionSpec};
 pub use rtypes::{KNOWN_TYPES, REFUSED_TYPES};
 pub use selector::{NamespaceSelector, SelectorOperator, SelectorRequirement};
+pub use shadow::{
+    AnswerDifference, AutomaticFallback, FallbackOn, LegacyCheck, NameserverShadow, ShadowSeen,
+};
 pub use slice::{ZoneSlice, ZoneSliceSpec};
 pub use template::CONTAINER;
 pub use zone::{

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::{self, ApexNameservers, Entry, Parent, ParentSeen};
 use crate::head::Otherwise;
+use crate::shadow::{AutomaticFallback, FallbackOn, LegacyCheck, ShadowSeen};
 use crate::zone::SecretRef;
 use crate::{bounds, conditions, published};
 
@@ -106,11 +107,28 @@ pub struct Shadow {
     /// How long legacy may take, in milliseconds. From 100 to 5000.
     #[schemars(schema_with = "published::legacy_timeout")]
     pub timeout_milliseconds: u32,
+    /// The share of compared questions whose answers may differ, in percent, when another nameserver is cut over. Counted
+    /// are those of the last 15 minutes in which both sides had the same. From 0 to 100.
+    #[schemars(schema_with = "bounds::percent")]
+    pub max_differences_percent: u32,
+    /// How many questions must have been compared in that time. 0 waits for none. From 0 to 100,000.
+    #[schemars(schema_with = "bounds::mismatches")]
+    pub min_compared: u32,
+    /// What takes every nameserver back at once, without a person. Nothing does when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_on: Option<FallbackOn>,
 }
 
 impl Default for Shadow {
     fn default() -> Self {
-        Self { compare: true, otherwise: Otherwise::Port53, timeout_milliseconds: published::LEGACY_TIMEOUT }
+        Self {
+            compare: true,
+            otherwise: Otherwise::Port53,
+            timeout_milliseconds: published::LEGACY_TIMEOUT,
+            max_differences_percent: 0,
+            min_compared: 0,
+            fallback_on: None,
+        }
     }
 }
 
@@ -239,12 +257,21 @@ pub struct ZoneMigrationStatus {
     /// What was seen of the zone above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentSeen>,
+    /// What questions of clients have shown, where the spec has shadow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowSeen>,
+    /// Whether legacy can be forwarded to, as far as that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy_check: Option<LegacyCheck>,
+    /// Why every nameserver was taken back without a person. It holds until the spec changes, or a person ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<AutomaticFallback>,
     /// The request to compare that was carried out last: what its annotation said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub compared: Option<String>,
-    /// Ready, LegacyReachable, Backfilled, InSync and DualWriting; Shadowing, CutOver and FallenBack where the spec has
-    /// shadow; Finished.
+    /// Ready, LegacyReachable, LegacySuitable, Backfilled, InSync and DualWriting; Shadowing, CutOver and FallenBack where
+    /// the spec has shadow; Finished.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::schema")]
     pub conditions: Vec<Condition>,
@@ -266,6 +293,9 @@ impl Default for ZoneMigrationStatus {
             nameservers: Vec::new(),
             apex_ns: Vec::new(),
             parent: None,
+            shadow: None,
+            legacy_check: None,
+            fallback: None,
             compared: None,
             conditions: Vec::new(),
         }
@@ -395,6 +425,8 @@ pub enum DifferenceKind {
     Values,
     /// The TTL differs, and nothing else.
     TTL,
+    /// The records are the same, and a question is answered otherwise: both sides have the answers.
+    Answer,
 }
 
 /// Whose side changed since both agreed.

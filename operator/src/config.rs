@@ -24,8 +24,9 @@ pub struct Arguments {
     /// is empty
     #[arg(long, env = "PORT53_NAMESERVER", value_delimiter = ',', value_parser = hostname, value_name = "HOST")]
     pub nameserver: Vec<Name>,
-    /// A resolver that is asked, and which nameserver it belongs to; as often as needed
-    #[arg(long, env = "PORT53_RESOLVER", value_delimiter = ',', value_parser = resolver, value_name = "NAMESERVER=ADDR:PORT")]
+    /// A resolver that is asked, and which nameserver it belongs to; as often as needed. Behind a slash the port at the same
+    /// address where it says how it is, when that is not 8053
+    #[arg(long, env = "PORT53_RESOLVER", value_delimiter = ',', value_parser = resolver, value_name = "NAMESERVER=ADDR:PORT[/PORT]")]
     pub resolver: Vec<Resolver>,
     /// Labels of the EndpointSlices in the operator's namespace whose endpoints are asked: one nameserver a Service
     #[arg(long, env = "PORT53_RESOLVER_SELECTOR", value_parser = selector, value_name = "LABELS")]
@@ -127,13 +128,19 @@ fn hostname(text: &str) -> Result<Name, String> {
 
 fn resolver(text: &str) -> Result<Resolver, String> {
     let help = "write the name of the nameserver, \"=\", address and port, such as ns1=192.0.2.1:53";
-    let (nameserver, address) = text.split_once('=').ok_or_else(|| format!("there is no \"=\": {help}"))?;
+    let (nameserver, rest) = text.split_once('=').ok_or_else(|| format!("there is no \"=\": {help}"))?;
+    let (address, health) =
+        rest.split_once('/').map_or((rest, None), |(address, port)| (address, Some(port)));
     let address =
         address.parse().map_err(|_| format!("\"{address}\" is not an address and a port: {help}"))?;
-    match nameserver {
-        "" => Err(format!("the nameserver has no name: {help}")),
-        _ => Ok(Resolver { nameserver: nameserver.to_owned(), address }),
+    if nameserver.is_empty() {
+        return Err(format!("the nameserver has no name: {help}"));
     }
+    let mut resolver = Resolver::new(nameserver, address);
+    if let Some(port) = health {
+        resolver.health.set_port(port.parse().map_err(|_| format!("\"{port}\" is not a port: {help}/8053"))?);
+    }
+    Ok(resolver)
 }
 
 fn selector(text: &str) -> Result<Selector, String> {
@@ -164,10 +171,12 @@ mod tests {
     fn flags_are_as_documented() {
         Arguments::command().debug_assert();
         let text = "port53-operator --nameserver ns1.example.net --nameserver ns2.example.net. \
-                    --resolver ns1=127.0.0.1:53 --resolver ns2=[::1]:5353 --resolver-selector a/b=c";
+                    --resolver ns1=127.0.0.1:53 --resolver ns2=[::1]:5353/8080 --resolver-selector a/b=c";
         let read = Arguments::try_parse_from(text.split_whitespace()).expect("arguments");
         assert_eq!((read.nameserver.len(), read.resolver.len()), (2, 2));
         assert_eq!(read.resolver[1].nameserver, "ns2");
+        let ports = read.resolver.iter().map(|resolver| resolver.health.port());
+        assert_eq!(ports.collect::<Vec<_>>(), [8053, 8080]);
     }
 
     #[test]
@@ -175,6 +184,7 @@ mod tests {
         for (wrong, said) in [
             ("--resolver 127.0.0.1:53", "such as ns1=192.0.2.1:53"),
             ("--resolver ns1=localhost", "\"localhost\" is not an address and a port"),
+            ("--resolver ns1=127.0.0.1:53/health", "\"health\" is not a port"),
             ("--nameserver a..b", "such as ns1.example.net"),
             ("--prune-interval 0s", "must not be zero"),
         ] {

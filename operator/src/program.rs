@@ -26,6 +26,7 @@ use crate::engine::{self, Apexes, Engine, Forwardings, Links, Settings};
 use crate::http::{self, Health};
 use crate::index::Scope;
 use crate::metrics::Metrics;
+use crate::migrations::shadow::Rollouts;
 use crate::{migrations, nameservers};
 
 /// What the program allocates with. A plan is mostly small allocations, and a third cheaper than with the allocator of
@@ -106,8 +107,9 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
     let mut links = Links::default();
     // What ends although it was not told to takes the whole process with it: half of an operator is worse than the next.
     let mut beside: Vec<AbortOnDropHandle<()>> = Vec::new();
+    let (rollouts, told_rollouts) = watch::channel(Rollouts::default());
     if arguments.nameserver_sets {
-        beside.push(roll_out(&client, &watches, &standing, &stop, &metrics, &mut links));
+        beside.push(roll_out(&client, &watches, &standing, &stop, &metrics, &mut links, rollouts));
     }
     let (worlds, asked) = mpsc::channel(1);
     if arguments.webhook.webhook_listen.is_some() || arguments.migrations {
@@ -123,7 +125,8 @@ async fn operate(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>>
         let (apexes, told) = watch::channel(Apexes::new());
         links.apexes = Some(told);
         let tells = migrations::Tells { serials, forwardings, counterparts, apexes };
-        let controller = migrations::Controller::new(client.clone(), &namespace, worlds.clone(), tells);
+        let controller =
+            migrations::Controller::new(client.clone(), &namespace, worlds.clone(), tells, told_rollouts);
         let moving = controller.run(watches.streaming_list, standing.clone(), stop.clone());
         beside.push(AbortOnDropHandle::new(tokio::spawn(moving)));
     }
@@ -186,13 +189,14 @@ fn roll_out(
     stop: &CancellationToken,
     metrics: &Arc<Metrics>,
     links: &mut Links,
+    rollouts: watch::Sender<Rollouts>,
 ) -> AbortOnDropHandle<()> {
     let (snapshots, asked) = mpsc::channel(1);
     let (sets, told) = watch::channel(None);
     (links.snapshots, links.sets) = (Some(asked), Some(told));
     let (messages, received) = mpsc::channel(QUEUE);
     let followers = follow::start_nameservers(client, watches, &messages);
-    let controller = nameservers::Controller::new(client.clone(), snapshots, sets, metrics.clone());
+    let controller = nameservers::Controller::new(client.clone(), snapshots, sets, rollouts, metrics.clone());
     let (standing, stop) = (standing.clone(), stop.clone());
     AbortOnDropHandle::new(tokio::spawn(async move {
         let _followers = followers;

@@ -1,15 +1,18 @@
 //! `/livez`, `/readyz`, `/metrics` and `/forwarding`, on an address of their own.
 //!
+//! `/forwarding/ZONE` is that of one zone, so that who asks for one again and again pays for no other.
+//!
 //! `/readyz` is one line, and the whole detail with `?verbose`, as that of Kubernetes.
 
 use crate::forward;
 use crate::health::{Health, Report};
 use crate::metrics::Metrics;
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use port53_zone::name;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +32,7 @@ pub async fn serve(
     let app = Router::new()
         .route("/metrics", get(scrape))
         .route("/forwarding", get(forwarding))
+        .route("/forwarding/{zone}", get(forwarding_of))
         .with_state(metrics)
         .merge(health);
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
@@ -63,6 +67,16 @@ fn text(report: &Report, verbose: bool) -> String {
 async fn forwarding(State(metrics): State<Metrics>) -> Response {
     let body = format!("{}\n", forward::page(&metrics.publisher));
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn forwarding_of(State(metrics): State<Metrics>, Path(zone): Path<String>) -> Response {
+    match name::parse_absolute(&zone) {
+        Ok(apex) => {
+            let body = format!("{}\n", forward::page_of(&metrics.publisher, Some(&apex)));
+            ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, format!("\"{zone}\" {error}\n")).into_response(),
+    }
 }
 
 async fn scrape(State(metrics): State<Metrics>) -> Response {

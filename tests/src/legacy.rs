@@ -80,6 +80,8 @@ pub struct Legacy {
     address: SocketAddr,
     apexes: Vec<String>,
     process: Option<Process>,
+    /// Further options of BIND.
+    options: String,
     dir: TempDir,
 }
 
@@ -89,6 +91,14 @@ impl Legacy {
     /// # Panics
     /// With its output when it does not.
     pub fn start(program: Program, zones: &[Zone<'_>]) -> Self {
+        Self::start_with(program, "", zones)
+    }
+
+    /// The same, with further `options` of BIND.
+    ///
+    /// # Panics
+    /// With its output when it does not answer.
+    pub fn start_with(program: Program, options: &str, zones: &[Zone<'_>]) -> Self {
         // As for peers: another process may take the port first.
         for _ in 0..5 {
             let dir = TempDir::new().expect("a temporary directory");
@@ -98,7 +108,8 @@ impl Legacy {
             // Where Knot has its journal.
             fs::create_dir(dir.path().join("db")).expect("a directory");
             let apexes = zones.iter().map(|zone| zone.apex.to_owned()).collect();
-            let mut legacy = Legacy { program, address: free_address(), apexes, process: None, dir };
+            let options = options.to_owned();
+            let mut legacy = Legacy { program, address: free_address(), apexes, process: None, options, dir };
             let command = legacy.command();
             if program == Program::PowerDns {
                 fill_database(legacy.dir.path(), zones);
@@ -183,7 +194,7 @@ impl Legacy {
     fn command(&self) -> Command {
         let settings = match self.program {
             Program::PowerDns => format!("{POWERDNS}{}", peer::POWERDNS),
-            program => peer::settings(program),
+            program => peer::settings(program).replace("options {", &format!("options {{ {}", self.options)),
         };
         let files = self.apexes.iter().map(|apex| {
             let file = Zone { apex, text: "" }.file_name();

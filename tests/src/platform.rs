@@ -206,7 +206,9 @@ impl Platform {
             Some(labels) => vec![format!("--resolver-selector={labels}")],
             None => (1..)
                 .zip(&self.resolvers)
-                .map(|(number, resolver)| format!("--resolver=ns{number}={}", resolver.address()))
+                .map(|(number, resolver)| {
+                    format!("--resolver=ns{number}={}/{}", resolver.address(), resolver.health().port())
+                })
                 .collect(),
         }
     }

@@ -128,6 +128,11 @@ impl Resolver {
         self.address
     }
 
+    /// Where it says how it is.
+    pub fn health(&self) -> SocketAddr {
+        self.health
+    }
+
     /// What it printed so far, as lines of JSON.
     pub fn output(&self) -> String {
         self.process.output()

@@ -57,6 +57,28 @@ pub enum MigrationVerb {
         #[arg(short, long, value_enum, default_value_t)]
         output: RejectsFormat,
     },
+    /// List questions of clients to which legacy and Port53 give different answers, each with both. Ends with 1 when there
+    /// are any.
+    Shadow {
+        /// See there.
+        #[command(flatten)]
+        of: OfZone,
+        /// How it is listed.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: RejectsFormat,
+    },
+    /// Take every nameserver back at once: it answers with what legacy says again.
+    Fallback {
+        /// See there.
+        #[command(flatten)]
+        of: OfZone,
+        /// End it, also one that came by itself: nameservers are cut over again as the spec says.
+        #[arg(long)]
+        off: bool,
+        /// How long to wait until every nameserver was seen to, such as 90s or 10m.
+        #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
+        timeout: Duration,
+    },
     /// Settle what differs by one side: its records are written to the other.
     Resolve {
         /// See there.
@@ -125,7 +147,7 @@ pub struct OfZone {
     pub cluster: ClusterArgs,
 }
 
-/// How what is refused is listed.
+/// How what is refused, or answered otherwise, is listed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum RejectsFormat {
     /// A table for people.
@@ -155,8 +177,10 @@ impl MigrationVerb {
             Self::Status { cluster, .. } => cluster,
             Self::Diff { of, .. }
             | Self::Rejects { of, .. }
-            | Self::Resolve { of, .. }
-            | Self::Finish { of, .. } => &mut of.cluster,
+            | Self::Finish { of, .. }
+            | Self::Shadow { of, .. }
+            | Self::Fallback { of, .. }
+            | Self::Resolve { of, .. } => &mut of.cluster,
         }
     }
 }

@@ -4,8 +4,8 @@
 use kube::api::{Api, Patch, PatchParams};
 use port53_client::explain;
 use port53_crds::{
-    COMPARE_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION, PREFER_ANNOTATION, QUIET_ANNOTATION,
-    RELEASE_ANNOTATION, RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
+    COMPARE_ANNOTATION, END_FALLBACK_ANNOTATION, PAUSE_ANNOTATION, PIN_ANNOTATION, PREFER_ANNOTATION,
+    QUIET_ANNOTATION, RELEASE_ANNOTATION, RETRY_ANNOTATION, ROLLBACK_ANNOTATION,
 };
 use serde_json::{Value, json};
 
@@ -31,6 +31,8 @@ pub(crate) enum Annotation {
     Prefer,
     /// That nobody asks legacy any more.
     Quiet,
+    /// Which fallback that came by itself is over.
+    EndFallback,
 }
 
 impl Annotation {
@@ -44,6 +46,7 @@ impl Annotation {
             Annotation::Compare => COMPARE_ANNOTATION,
             Annotation::Prefer => PREFER_ANNOTATION,
             Annotation::Quiet => QUIET_ANNOTATION,
+            Annotation::EndFallback => END_FALLBACK_ANNOTATION,
         }
     }
 
@@ -57,6 +60,7 @@ impl Annotation {
             Annotation::Compare => "port53-compare",
             Annotation::Prefer => "port53-resolve",
             Annotation::Quiet => "port53-finish-quiet",
+            Annotation::EndFallback => "port53-end-fallback",
         }
     }
 

@@ -1,7 +1,11 @@
-//! `port53 migration`: how far a zone is that moves here from another DNS, what differs, what is refused, and settling it.
+//! `port53 migration`: how far a zone is that moves here from another DNS, what differs, what is refused, and settling it;
+//! what questions of clients show ([`shadow`]), and taking every nameserver back ([`fallback`]).
 //!
 //! The operator has the key of legacy and reaches it; a person at a terminal need not. So what is asked here is said to the
 //! operator by an annotation, and what it found is read from the status and the lists beside it.
+
+mod fallback;
+mod shadow;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -69,6 +73,11 @@ pub(super) fn run(arguments: &Migration, color: Color) -> Outcome {
             })?;
             eprintln!("{}", told(&of.zone, rejects.len(), "RRset", "is refused", "are refused"));
             Ok(if rejects.is_empty() { Ended::Well } else { Ended::WithProblems })
+        }
+        MigrationVerb::Shadow { of, output } => shadow::run(of, *output, style),
+        MigrationVerb::Fallback { of, off, timeout } => {
+            println!("{}", cluster::run(fallback::run(of, *off, *timeout))??);
+            Ok(Ended::Well)
         }
         MigrationVerb::Resolve { of, name, rtype, prefer, timeout } => {
             let side = match prefer {
@@ -348,18 +357,20 @@ fn rejects_table(rejects: &[Reject], style: Style) -> String {
     report::table(&["NAME", "TYPE", "VALUES", "REASON", "MESSAGE"], &rows, style)
 }
 
+/// A line of cells (RFC 4180 §2).
+fn line_of_csv(cells: &[String]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| cell_of_csv(cell)).collect();
+    cells.join(",") + "\r\n"
+}
+
 /// Each record on a line (RFC 4180).
 fn csv(rejects: &[Reject]) -> String {
-    let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| cell_of_csv(cell)).collect();
-        cells.join(",") + "\r\n"
-    };
     let head = ["name", "type", "ttl", "value", "reason", "message"].map(str::to_owned);
-    let mut text = line(&head);
+    let mut text = line_of_csv(&head);
     for one in rejects {
         for value in &one.values {
             let ttl = one.ttl.to_string();
-            text += &line(&[
+            text += &line_of_csv(&[
                 one.name.clone(),
                 one.type_.clone(),
                 ttl,

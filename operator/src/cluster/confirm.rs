@@ -13,6 +13,7 @@ use futures::future::join_all;
 use port53_zone::{Name, serial};
 use tokio::time::{sleep, timeout};
 
+use super::pages;
 use crate::proof;
 
 /// How long one question may take before it is asked again.
@@ -28,8 +29,24 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 pub struct Resolver {
     /// The nameserver that it is a pod of.
     pub nameserver: String,
+    /// What that is called in its NameserverSet: by this name it is cut over.
+    pub name: String,
     /// Where it answers.
     pub address: SocketAddr,
+    /// Where it says how it is.
+    pub health: SocketAddr,
+}
+
+impl Resolver {
+    /// One that says how it is at the same address, on the port that all do.
+    pub fn new(nameserver: &str, address: SocketAddr) -> Self {
+        Resolver {
+            nameserver: nameserver.to_owned(),
+            name: nameserver.to_owned(),
+            address,
+            health: SocketAddr::new(address.ip(), pages::PORT),
+        }
+    }
 }
 
 /// What the resolvers of a zone answered.
@@ -332,7 +349,7 @@ mod tests {
                 socket.send_to(&answer.finish(), client).await.expect("it is sent");
             }
         });
-        Resolver { nameserver: format!("ns{number}"), address }
+        Resolver::new(&format!("ns{number}"), address)
     }
 
     /// Nameservers that answer these serials.

@@ -10,6 +10,7 @@ use port53_client::watch::What;
 
 use super::confirm::Resolver;
 use crate::index::{Kept, Noted, Shelf, parse};
+use crate::nameservers::seen::NAMESERVER;
 
 /// The label by which an EndpointSlice says its Service.
 const SERVICE: &str = "kubernetes.io/service-name";
@@ -73,11 +74,14 @@ impl Kept for Slice {
         let slice: EndpointSlice = parse(object)?;
         let labels = slice.metadata.labels.clone().unwrap_or_default();
         let nameserver = labels.get(SERVICE).cloned().unwrap_or_default();
-        Ok((Slice { labels, resolvers: resolvers(slice, &nameserver) }, None))
+        // A slice has the labels of its Service.
+        let name = labels.get(NAMESERVER).unwrap_or(&nameserver);
+        let resolvers = resolvers(slice, &nameserver, name);
+        Ok((Slice { labels, resolvers }, None))
     }
 }
 
-fn resolvers(slice: EndpointSlice, nameserver: &str) -> Vec<(Resolver, Option<String>)> {
+fn resolvers(slice: EndpointSlice, nameserver: &str, name: &str) -> Vec<(Resolver, Option<String>)> {
     let ports = slice.ports.unwrap_or_default();
     let is_udp = |protocol: &Option<String>| protocol.as_deref() == Some("UDP");
     let named = ports.iter().find(|port| port.name.as_deref() == Some(PORT) && is_udp(&port.protocol));
@@ -90,7 +94,8 @@ fn resolvers(slice: EndpointSlice, nameserver: &str) -> Vec<(Resolver, Option<St
         .filter_map(|endpoint| {
             let ip = endpoint.addresses.first()?.parse().ok()?;
             let pod = endpoint.target_ref.and_then(|target| target.name);
-            Some((Resolver { nameserver: nameserver.to_owned(), address: SocketAddr::new(ip, port) }, pod))
+            let resolver = Resolver::new(nameserver, SocketAddr::new(ip, port));
+            Some((Resolver { name: name.to_owned(), ..resolver }, pod))
         })
         .collect()
 }
@@ -118,11 +123,23 @@ mod tests {
         assert!(endpoints.note(What::Object(slice("ns1-a", true, "10.0.0.1"))));
         assert!(!endpoints.note(What::Object(slice("ns1-b", false, "10.0.0.2"))));
         let address = "10.0.0.1:5354".parse().expect("an address");
-        assert_eq!(endpoints.resolvers(), [Resolver { nameserver: "ns1".to_owned(), address }]);
+        assert_eq!(endpoints.resolvers(), [Resolver::new("ns1", address)]);
         let mut other = slice("other", true, "10.0.0.3");
         other.metadata.labels = None;
         assert!(!endpoints.note(What::Object(other)));
         assert!(endpoints.note(What::Deleted(slice("ns1-a", true, "10.0.0.1"))));
+    }
+
+    /// In a cluster a nameserver's Service is called after its set, and it is cut over by its name in that.
+    #[test]
+    fn a_nameserver_has_the_name_that_its_set_gives_it() {
+        let mut endpoints = Endpoints::new(Selector::default());
+        let mut slice = slice("port53-ns1-a", true, "10.0.0.1");
+        let labels = json!({SERVICE: "port53-ns1", NAMESERVER: "ns1"});
+        slice.metadata.labels = serde_json::from_value(labels).expect("labels");
+        endpoints.note(What::Object(slice));
+        let [resolver] = &endpoints.resolvers()[..] else { panic!("one") };
+        assert_eq!((resolver.nameserver.as_str(), resolver.name.as_str()), ("port53-ns1", "ns1"));
     }
 
     /// Found by the first install into a cluster of both families: each pod was counted and asked twice.
@@ -137,7 +154,7 @@ mod tests {
         assert!(endpoints.note(What::Object(of_pod("ns1-v6", "fd88::2"))));
         assert!(endpoints.note(What::Object(of_pod("ns1-v4", "10.88.1.2"))));
         let address = "10.88.1.2:5354".parse().expect("an address");
-        assert_eq!(endpoints.resolvers(), [Resolver { nameserver: "ns1".to_owned(), address }]);
+        assert_eq!(endpoints.resolvers(), [Resolver::new("ns1", address)]);
     }
 
     #[test]

@@ -1,7 +1,11 @@
-//! What people are told of who answers for a zone that moves here. Pure.
+//! What people are told of who answers for a zone that moves here, and of what questions of clients show. Pure.
 
-use port53_crds::{Answers, ConditionType, NameserverAnswers, Reason, Status};
+use port53_crds::{
+    Answers, ConditionType, END_FALLBACK_ANNOTATION, NameserverAnswers, Reason, ShadowSeen, Status,
+    ZoneMigrationStatus,
+};
 
+use super::shadow;
 use super::status::{Said, Seen};
 use port53_zone::rdata;
 
@@ -37,6 +41,12 @@ pub(super) fn counted(seen: &Seen<'_>) -> Option<String> {
     Some(format!("{own}/{}", seen.answers.len()))
 }
 
+/// What questions of clients show; what was said before until pods are looked at.
+pub(super) fn shadow(seen: &Seen<'_>, before: Option<&ZoneMigrationStatus>) -> Option<ShadowSeen> {
+    seen.migration.spec.shadow.as_ref()?;
+    seen.shadow.or_else(|| before?.shadow.as_ref()).cloned()
+}
+
 /// Conditions of who answers; none where every nameserver does by itself.
 pub(super) fn conditions(seen: &Seen<'_>) -> Vec<Said> {
     match seen.migration.spec.shadow {
@@ -69,7 +79,13 @@ fn shadowing(seen: &Seen<'_>) -> State {
     } else if others.is_empty() {
         (Status::False, Reason::NotWanted, "every nameserver is cut over".to_owned())
     } else if late.is_empty() {
-        (Status::True, Reason::Seen, format!("seen to answer with what legacy says: {}", others.join(", ")))
+        let silent = match seen.silent {
+            [] => String::new(),
+            silent => format!("; not counted are pods that do not tell: {}", silent.join("; ")),
+        };
+        let told = seen.shadow.map(|seen| format!("; {}", shadow::told(seen))).unwrap_or_default();
+        let names = others.join(", ");
+        (Status::True, Reason::Seen, format!("seen to answer with what legacy says: {names}{told}{silent}"))
     } else {
         not_yet(&late, "with what legacy says")
     }
@@ -80,6 +96,10 @@ fn cut_over(seen: &Seen<'_>) -> State {
     if wanted.is_empty() || seen.migration.spec.fallback {
         let message = "the spec has no nameserver answer by itself".to_owned();
         return (Status::False, Reason::NotWanted, message);
+    }
+    if let Some(fallback) = seen.fallback {
+        let message = format!("every nameserver fell back at {}: see FallenBack", fallback.since);
+        return (Status::False, Reason::LimitExceeded, message);
     }
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
     let unknown: Vec<&str> =
@@ -100,6 +120,8 @@ fn cut_over(seen: &Seen<'_>) -> State {
         (Status::True, Reason::Seen, format!("seen to answer by themselves: {}", wanted.join(", ")))
     } else if late.iter().all(|name| is_told(seen, name)) {
         not_yet(&late, "by itself")
+    } else if let Some((reason, why)) = seen.waits {
+        (Status::False, *reason, format!("{} waits: {why}", late.join(", ")))
     } else {
         let message = format!(
             "waiting until both sides are the same, every pod has what is published, and those before answer by \
@@ -111,7 +133,7 @@ fn cut_over(seen: &Seen<'_>) -> State {
 }
 
 fn fallen_back(seen: &Seen<'_>) -> State {
-    if !seen.migration.spec.fallback {
+    if !seen.migration.spec.fallback && seen.fallback.is_none() {
         return (Status::False, Reason::NotWanted, "spec.fallback is false".to_owned());
     }
     let late: Vec<&str> = seen
@@ -120,8 +142,23 @@ fn fallen_back(seen: &Seen<'_>) -> State {
         .filter(|(_, answers)| **answers != Answers::Legacy)
         .map(|(name, _)| name.as_str())
         .collect();
-    match late.is_empty() && !seen.answers.is_empty() {
-        true => (Status::True, Reason::Seen, "every nameserver answers with what legacy says".to_owned()),
-        false => not_yet(&late, "with what legacy says"),
+    let is_seen = late.is_empty() && !seen.answers.is_empty();
+    match seen.fallback.filter(|_| !seen.migration.spec.fallback) {
+        Some(fallback) => {
+            let how = match is_seen {
+                true => "every nameserver answers with what legacy says".to_owned(),
+                false => not_yet(&late, "with what legacy says").2,
+            };
+            let message = format!(
+                "by itself, at {}: {}. {how}. It stays so until the spec changes, or port53 migration fallback ZONE --off, \
+                 or annotation {END_FALLBACK_ANNOTATION}={}",
+                fallback.since, fallback.message, fallback.since
+            );
+            (if is_seen { Status::True } else { Status::False }, Reason::LimitExceeded, message)
+        }
+        None if is_seen => {
+            (Status::True, Reason::Seen, "every nameserver answers with what legacy says".to_owned())
+        }
+        None => not_yet(&late, "with what legacy says"),
     }
 }

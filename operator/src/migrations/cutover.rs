@@ -3,7 +3,8 @@
 //!
 //! What was reached stands in the head of the zone, so it is found by an operator that begins anew. A nameserver is cut over
 //! when all of those before it are seen to answer by themselves, both sides are the same, and every nameserver has what is
-//! published; nothing more is asked of one that is taken back.
+//! published; and it must not wait for a rollout or for answers that differ ([`super::shadow`]). Nothing is asked of one
+//! that is taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use port53_zone::RRset;
 pub(super) struct Facts {
     /// Of which object that was seen.
     pub(super) uid: Option<String>,
-    /// Whether both sides are the same, and every pod has what is published.
+    /// Whether both sides are the same, every pod has what is published, and nothing else is waited for.
     pub(super) is_ready: bool,
     /// The generation of the spec after which that was looked at.
     pub(super) generation: Option<i64>,
@@ -30,9 +31,11 @@ pub(super) struct Facts {
     pub(super) is_finished: bool,
 }
 
-/// Who is to answer, where that is `now` so; nothing where every nameserver answers by itself.
+/// Who is to answer, where that is `now` so; nothing where every nameserver answers by itself. While it `fell_back` without
+/// a person none does.
 pub(super) fn forwarding(
     migration: &ZoneMigration,
+    fell_back: bool,
     addresses: &[SocketAddr],
     now: Option<&Forwarding>,
     facts: &Facts,
@@ -45,7 +48,7 @@ pub(super) fn forwarding(
     }
     Some(Forwarding {
         addresses: addresses.to_vec(),
-        cut_over: match spec.fallback {
+        cut_over: match spec.fallback || fell_back {
             true => Vec::new(),
             false => {
                 let now = match now {
@@ -111,7 +114,7 @@ mod tests {
         let address = ["192.0.2.53:53".parse().expect("an address")];
         let mut now = Forwarding::to(address[0]);
         now.cut_over = from.iter().map(|name| (*name).to_owned()).collect();
-        forwarding(&migration(more), &address, Some(&now), facts).map(|next| next.cut_over)
+        forwarding(&migration(more), false, &address, Some(&now), facts).map(|next| next.cut_over)
     }
 
     const BOTH_LEGACY: [(&str, Answers); 2] = [("ns1", Answers::Legacy), ("ns2", Answers::Legacy)];
@@ -156,9 +159,19 @@ mod tests {
         asked.metadata.generation = Some(2);
         let cut_over = |generation| {
             let facts = Facts { generation: Some(generation), ..facts(true, &BOTH_LEGACY) };
-            forwarding(&asked, &address, None, &facts).map(|next| next.cut_over)
+            forwarding(&asked, false, &address, None, &facts).map(|next| next.cut_over)
         };
         assert_eq!((cut_over(1), cut_over(2)), (Some(vec![]), Some(vec!["ns1".to_owned()])));
+    }
+
+    #[test]
+    fn while_it_fell_back_without_a_person_nothing_is_cut_over() {
+        let address = ["192.0.2.53:53".parse().expect("an address")];
+        let asked = migration(&json!({"shadow": {}, "cutover": ["ns1"]}));
+        let mut now = Forwarding::to(address[0]);
+        now.cut_over = vec!["ns1".to_owned()];
+        let next = forwarding(&asked, true, &address, Some(&now), &facts(true, &BOTH_LEGACY));
+        assert_eq!(next.map(|next| next.cut_over), Some(vec![]));
     }
 
     #[test]
@@ -179,7 +192,7 @@ mod tests {
             }))
         };
         let told = |finish, fallback, now: Option<&Forwarding>, facts: &Facts| {
-            forwarding(&spec(finish, fallback), &address, now, facts).map(|next| next.cut_over.len())
+            forwarding(&spec(finish, fallback), false, &address, now, facts).map(|next| next.cut_over.len())
         };
         assert_eq!(told(true, false, Some(&now), &facts(true, &[])), Some(2), "it waits for something");
         assert_eq!(told(true, false, Some(&now), &over), None);

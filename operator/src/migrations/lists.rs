@@ -3,6 +3,7 @@
 //! ```text
 //! NAME.rejects, NAME.rejects.1, …        data: {"rejects.json": "[…]"}
 //! NAME.differences, …                    data: {"differences.json": "[…]"}
+//! NAME.shadow, …                         data: {"shadow.json": "[…]"}
 //! ```
 //!
 //! Each begins with the most of the list that it holds; the next goes on. Those that are no longer needed are emptied, not

@@ -31,6 +31,11 @@
 //! | `candidates` | what is to be written here. Pure |
 //! | `updates` | what is to be written there. Pure |
 //! | `sending` | one name written there, and read back |
+//! | `beforehand` | whether legacy can be forwarded to: asks it |
+//! | `questions` | the same questions to both: what differs though the records do not |
+//! | `candidates` | what is to be written here. Pure |
+//! | `updates` | what is to be written there. Pure |
+//! | [`shadow`] | what questions of clients show, and what follows |
 //! | `memory` | what a worker remembers between two looks. Pure |
 //! | `status`, `answering`, [`lists`] | what people are told. Pure |
 //! | `worker` | one migration at work |
@@ -39,6 +44,7 @@
 pub mod agreed;
 mod answering;
 mod apex;
+mod beforehand;
 mod candidates;
 mod cutover;
 pub mod doubt;
@@ -49,8 +55,10 @@ mod memory;
 pub mod merge;
 mod parent;
 pub mod prefer;
+mod questions;
 pub mod scope;
 pub(crate) mod sending;
+pub mod shadow;
 mod status;
 pub(crate) mod updates;
 mod worker;
@@ -77,6 +85,8 @@ use crate::index::{Kept, Key, Shelf, parse};
 use crate::objects::ObjectRef;
 use crate::stages::Apex;
 use cutover::Facts;
+use shadow::Rollouts;
+use shadow::latch::{self, Latches};
 use worker::{Shared, Worker};
 
 /// How often the world is asked for while there is a migration.
@@ -125,6 +135,8 @@ pub struct Controller {
     tells: Tells,
     facts: watch::Sender<BTreeMap<Key, Facts>>,
     known: watch::Sender<BTreeMap<Key, Arc<Counterpart>>>,
+    latches: Latches,
+    rollouts: watch::Receiver<Rollouts>,
     migrations: Shelf<ZoneMigration>,
     workers: BTreeMap<Key, Running>,
     world: watch::Sender<Option<Arc<World>>>,
@@ -158,8 +170,15 @@ impl Kept for ZoneMigration {
 }
 
 impl Controller {
-    /// A controller that knows nothing yet. `own` is the operator's namespace; `worlds` asks the engine, and `tells` tell it.
-    pub fn new(client: Client, own: &str, worlds: Worlds, tells: Tells) -> Self {
+    /// A controller that knows nothing yet. `own` is the operator's namespace; `worlds` asks the engine, and `tells`
+    /// tell it. `rollouts` says how nameservers are.
+    pub fn new(
+        client: Client,
+        own: &str,
+        worlds: Worlds,
+        tells: Tells,
+        rollouts: watch::Receiver<Rollouts>,
+    ) -> Self {
         Controller {
             client,
             own: own.to_owned(),
@@ -167,6 +186,8 @@ impl Controller {
             tells,
             facts: watch::Sender::default(),
             known: watch::Sender::default(),
+            latches: watch::Sender::default(),
+            rollouts,
             migrations: Shelf::default(),
             workers: BTreeMap::new(),
             world: watch::Sender::new(None),
@@ -182,8 +203,8 @@ impl Controller {
         let follower = Follower { streaming_list, ..Follower::new(api, (), messages) };
         let _following = AbortOnDropHandle::new(tokio::spawn(follower.run()));
         let permits = Arc::new(Semaphore::new(RECORDS_AT_A_TIME));
-        let mut facts = self.facts.subscribe();
         let mut known = self.known.subscribe();
+        let (mut facts, mut latches) = (self.facts.subscribe(), self.latches.subscribe());
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -195,6 +216,7 @@ impl Controller {
                 _ = beat.tick() => self.ask_for_the_world().await,
                 Ok(()) = facts.changed() => {}
                 Ok(()) = known.changed() => {}
+                Ok(()) = latches.changed() => {}
                 () = leave.cancelled() => return,
             }
             while let Ok(Told { what, .. }) = received.try_recv() {
@@ -248,7 +270,7 @@ impl Controller {
     fn say_who_answers(&self, there: &BTreeMap<Key, Orders>) {
         let world = self.world.borrow();
         let Some(world) = world.as_ref() else { return };
-        let facts = self.facts.borrow();
+        let (facts, latches) = (self.facts.borrow(), self.latches.borrow());
         let apexes: BTreeMap<&ObjectRef, &Name> =
             world.published.values().map(|published| (&published.holder, published.content.apex())).collect();
         let (mut forwardings, mut shown) = (Forwardings::new(), Apexes::new());
@@ -268,7 +290,9 @@ impl Controller {
                 .unwrap_or_default();
             // Seen by an operator before this one.
             facts.is_finished |= self.migrations.status(key).is_some_and(worker::is_finished);
-            let next = cutover::forwarding(&orders.migration, &addresses, now, &facts);
+            let written = self.migrations.status(key).and_then(|status| status.fallback.as_ref());
+            let fell_back = latch::holding(&orders.migration, latches.get(key), written).is_some();
+            let next = cutover::forwarding(&orders.migration, fell_back, &addresses, now, &facts);
             if next.is_some() || now.is_some() {
                 // Where all answer by themselves, the Zone says its nameservers.
                 let shows = next.as_ref().map_or(Apex::Port53, |_| {
@@ -342,6 +366,8 @@ impl Controller {
                 serials: self.tells.serials.clone(),
                 facts: self.facts.clone(),
                 known: self.known.clone(),
+                latches: self.latches.clone(),
+                rollouts: self.rollouts.clone(),
             };
             let uid = orders.migration.metadata.uid.clone();
             let (orders, told) = watch::channel(orders);

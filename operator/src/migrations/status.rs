@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 use port53_crds::{
-    Answers, ChangedSide, ConditionType, DifferenceKind, DualWrite, LegacySeen, MigrationPhase,
-    RRsetDifference, Reason, Reject, Status, ZoneMigration, ZoneMigrationStatus, condition, set_condition,
+    Answers, AutomaticFallback, ChangedSide, ConditionType, DifferenceKind, DualWrite, LegacyCheck,
+    LegacySeen, MigrationPhase, RRsetDifference, Reason, Reject, ShadowSeen, Status, ZoneMigration,
+    ZoneMigrationStatus, condition, set_condition,
 };
 use port53_zone::{RRset, name, rdata};
 
@@ -49,6 +50,16 @@ pub(super) struct Seen<'a> {
     pub(super) refused: Option<&'a str>,
     /// What is on its way to both, where a change is at both or at neither.
     pub(super) dual_writes: Option<&'a DualWrites>,
+    /// What questions of clients show, once pods were looked at.
+    pub(super) shadow: Option<&'a ShadowSeen>,
+    /// Pods that do not tell what they count.
+    pub(super) silent: &'a [String],
+    /// What the next nameserver waits for, though both sides are the same.
+    pub(super) waits: Option<&'a (Reason, String)>,
+    /// What was seen when legacy was asked much at once, and as by others.
+    pub(super) check: Option<&'a LegacyCheck>,
+    /// The automatic fallback that holds.
+    pub(super) fallback: Option<&'a AutomaticFallback>,
     /// Who was seen to answer at each nameserver.
     pub(super) answers: &'a BTreeMap<String, Answers>,
     /// The NS that the apex shows here.
@@ -73,7 +84,8 @@ pub(super) type Said = (ConditionType, Status, Reason, String);
 /// The status that a migration is to have. `before` is the one that it has.
 pub(super) fn status(seen: &Seen<'_>, before: Option<&ZoneMigrationStatus>) -> ZoneMigrationStatus {
     let generation = seen.migration.metadata.generation.unwrap_or_default();
-    let mut said = vec![seen.reachable(), seen.backfilled(), seen.in_sync(), seen.dual_writing()];
+    let mut said =
+        vec![seen.reachable(), seen.suitable(), seen.backfilled(), seen.in_sync(), seen.dual_writing()];
     said.extend(answering::conditions(seen));
     said.extend(seen.finished());
     let mut conditions = before.map(|before| before.conditions.clone()).unwrap_or_default();
@@ -104,6 +116,9 @@ pub(super) fn status(seen: &Seen<'_>, before: Option<&ZoneMigrationStatus>) -> Z
         nameservers: answering::nameservers(seen),
         apex_ns: answering::apex_ns(seen),
         parent: seen.parent.seen(),
+        shadow: answering::shadow(seen, before),
+        legacy_check: seen.check.cloned(),
+        fallback: seen.fallback.cloned(),
         compared: seen.compared.map(str::to_owned),
         conditions,
     }
@@ -198,6 +213,21 @@ impl Seen<'_> {
         (ConditionType::LegacyReachable, status, reason, message)
     }
 
+    fn suitable(&self) -> Said {
+        let (status, reason, message) = match self.check {
+            None => (Status::Unknown, Reason::Pending, "legacy was not asked much at once yet".to_owned()),
+            Some(check) => {
+                let (status, reason) = match (check.rate_limited, check.by_client) {
+                    (true, _) => (Status::False, Reason::RateLimited),
+                    (false, true) => (Status::False, Reason::AnswersByClient),
+                    (false, false) => (Status::True, Reason::Answered),
+                };
+                (status, reason, format!("as of {}: {}; {}", check.at, check.burst, check.clients))
+            }
+        };
+        (ConditionType::LegacySuitable, status, reason, message)
+    }
+
     fn backfilled(&self) -> Said {
         let rejected = self.rejects.len();
         let missing = self.missing();
@@ -239,8 +269,14 @@ impl Seen<'_> {
                 (Status::False, Reason::Differences, message)
             }
             (None, Some(theirs), Some(ours)) if self.is_compared && self.apart.is_empty() => {
+                let answers = match self.answers_otherwise() {
+                    0 => String::new(),
+                    count => format!(
+                        "; {count} questions are answered otherwise nevertheless: see status.differences"
+                    ),
+                };
                 let message = format!(
-                    "{} RRsets are the same at serial {ours} here and {} at legacy",
+                    "{} RRsets are the same at serial {ours} here and {} at legacy{answers}",
                     self.of, theirs.serial
                 );
                 (Status::True, Reason::Equal, message)
@@ -261,9 +297,14 @@ impl Seen<'_> {
         format!(
             "{} RRsets differ, {} of them seen twice{}",
             self.apart.len(),
-            self.differences.len(),
+            self.differences.len() - self.answers_otherwise(),
             first.unwrap_or_default()
         )
+    }
+
+    /// Questions that are answered otherwise though the records are the same.
+    fn answers_otherwise(&self) -> usize {
+        self.differences.iter().filter(|one| one.kind == DifferenceKind::Answer).count()
     }
 
     fn dual_writing(&self) -> Said {
@@ -314,6 +355,8 @@ impl Seen<'_> {
             }
             ConditionType::FallenBack => self.migration.spec.fallback,
             ConditionType::Finished => self.migration.spec.finish,
+            // It may be so on purpose, and only questions of clients show whether it matters.
+            ConditionType::LegacySuitable => false,
             ConditionType::Shadowing => {
                 !said.iter().any(|(type_, _, reason, _)| *type_ == condition && *reason == Reason::NotWanted)
             }
@@ -330,7 +373,8 @@ impl Seen<'_> {
             said.iter().any(|(one, status, ..)| *one == type_ && *status == Status::True)
         };
         let is_cut_over = self.cut_over.is_some_and(|told| !told.is_empty());
-        if self.migration.spec.shadow.is_some() && self.migration.spec.fallback {
+        let falls_back = self.migration.spec.fallback || self.fallback.is_some();
+        if self.migration.spec.shadow.is_some() && falls_back {
             MigrationPhase::FallenBack
         } else if self.migration.spec.finish {
             MigrationPhase::Finishing

@@ -12,7 +12,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::core::Resource;
 use kube::{Api, Client, Error};
 use port53_client::{explain, is_passing};
-use port53_crds::{DNSRecord, ZoneMigration, ZoneMigrationStatus};
+use port53_crds::{AutomaticFallback, DNSRecord, ZoneMigration, ZoneMigrationStatus};
 use port53_secondaries::keys::Key as TsigKey;
 use port53_zone::name;
 use serde::Serialize;
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::agreed::{Agreed, Share};
 use super::lists;
+use super::shadow::book::Book;
 use crate::cluster::people::MANAGER;
 use crate::cluster::store::{WriteError, in_time};
 use crate::index::{self, Key};
@@ -36,6 +37,7 @@ const OF_PARENT: [&str; 8] =
     ["ds", "dsTTL", "dsGoneSince", "dsCachedUntil", "nameservers", "ttl", "oursSince", "cachedUntil"];
 /// What is in them.
 const AGREED: &str = "agreed";
+const BOOK: &str = "book.json";
 
 /// Why a record was not written.
 #[derive(Debug)]
@@ -123,6 +125,7 @@ pub(super) async fn write_status(
     client: &Client,
     migration: &ZoneMigration,
     status: &ZoneMigrationStatus,
+    is_fallback_over: bool,
 ) -> Result<(), WriteError> {
     let (namespace, name) = index::key(&migration.metadata);
     let api: Api<ZoneMigration> = Api::namespaced(client.clone(), &namespace);
@@ -140,6 +143,8 @@ pub(super) async fn write_status(
         "nameservers",
         "apexNS",
         "parent",
+        "shadow",
+        "legacyCheck",
         "compared",
     ] {
         if value.get(field).is_none() {
@@ -151,7 +156,27 @@ pub(super) async fn write_status(
             parent.entry(field).or_insert(Value::Null);
         }
     }
+    // Perhaps one was written a moment ago that is not known here: only one that is known to be over is taken away.
+    if is_fallback_over {
+        value["fallback"] = Value::Null;
+    }
     let patch = json!({"metadata": {"uid": migration.metadata.uid}, "status": value});
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    in_time(api.patch_status(&name, &params, &Patch::Merge(patch))).await.map(drop)
+}
+
+/// Writes an automatic fallback into the status of a migration, and nothing else.
+///
+/// # Errors
+/// When it was not written, or that is not known.
+pub(super) async fn write_fallback(
+    client: &Client,
+    migration: &ZoneMigration,
+    fallback: &AutomaticFallback,
+) -> Result<(), WriteError> {
+    let (namespace, name) = index::key(&migration.metadata);
+    let api: Api<ZoneMigration> = Api::namespaced(client.clone(), &namespace);
+    let patch = json!({"metadata": {"uid": migration.metadata.uid}, "status": {"fallback": fallback}});
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     in_time(api.patch_status(&name, &params, &Patch::Merge(patch))).await.map(drop)
 }
@@ -233,16 +258,8 @@ pub(super) async fn write_agreed(
     let (shares, former) = agreed.unwritten();
     for (place, share) in shares.iter().enumerate() {
         let name = share_name(uid, share.count, share.number);
-        let object = json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {
-                "name": name,
-                "labels": {COMPONENT.0: COMPONENT.1, OF_MIGRATION: uid, "app.kubernetes.io/managed-by": MANAGER},
-                "annotations": {"port53.dev/migration": format!("{}/{}", whose.0, whose.1)},
-            },
-            "binaryData": {AGREED: BASE64_STANDARD.encode(&share.octets)},
-        });
+        let data = json!({AGREED: BASE64_STANDARD.encode(&share.octets)});
+        let object = kept(&name, uid, whose, ("binaryData", data));
         if let Err(error) = apply_config_map(client, own, &name, &object).await {
             agreed.not_written(&shares[place..]);
             return Err(error);
@@ -285,6 +302,55 @@ pub(super) async fn sweep(client: Client, own: String, there: Vec<String>) -> Re
         }
     }
     Ok(())
+}
+
+/// What pods counted, as it is kept; nothing where nothing is.
+///
+/// # Errors
+/// When that cannot be read now.
+pub(super) async fn read_book(client: &Client, own: &str, uid: &str) -> Result<Option<Book>, WriteError> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), own);
+    let only = ListParams::default()
+        .labels(&format!("{OF_MIGRATION}={uid}"))
+        .fields(&format!("metadata.name={}", book_name(uid)));
+    let found = in_time(api.list(&only)).await?;
+    let text = found.items.into_iter().find_map(|map| map.data?.remove(BOOK));
+    // One that cannot be read is begun anew: what pods count they tell again.
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Keeps what pods counted.
+///
+/// # Errors
+/// When it was not written, or that is not known.
+pub(super) async fn write_book(
+    client: &Client,
+    own: &str,
+    uid: &str,
+    whose: &Key,
+    book: &Book,
+) -> Result<(), WriteError> {
+    let name = book_name(uid);
+    let object = kept(&name, uid, whose, ("data", json!({BOOK: json!(book).to_string()})));
+    apply_config_map(client, own, &name, &object).await
+}
+
+fn book_name(uid: &str) -> String {
+    format!("migration-{uid}.shadow")
+}
+
+/// A ConfigMap that is kept for a migration, and goes when that is gone.
+fn kept(name: &str, uid: &str, whose: &Key, (field, data): (&str, Value)) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            "labels": {COMPONENT.0: COMPONENT.1, OF_MIGRATION: uid, "app.kubernetes.io/managed-by": MANAGER},
+            "annotations": {"port53.dev/migration": format!("{}/{}", whose.0, whose.1)},
+        },
+        field: data,
+    })
 }
 
 fn share_name(uid: &str, count: usize, number: usize) -> String {

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::plan::Failure;
 use super::soak::{self, Counts, Watch};
+use crate::cluster::pages;
 use crate::proof::ask::Transport;
 use crate::proof::judge::Reply;
 use crate::proof::oracle::Zones;
@@ -19,7 +20,7 @@ use crate::proof::{Question, ask, sample};
 
 /// Ports of a pod, by the names that the chart gives them, and where they are when nobody names them.
 const DNS: (&str, u16) = ("dns", 5353);
-const HEALTH: (&str, u16) = ("health", 8053);
+const HEALTH: (&str, u16) = ("health", pages::PORT);
 /// Encrypted transports are on where a port has this name.
 const ENCRYPTED: [(&str, Transport); 3] =
     [("dns-tls", Transport::Tls), ("dns-quic", Transport::Quic), ("dns-https", Transport::Https)];

@@ -68,8 +68,9 @@ use tokio_util::sync::CancellationToken;
 use crate::election::{Fence, Standing};
 use crate::index::{Key, Shelf};
 use crate::metrics::Metrics;
+use crate::migrations::shadow::Rollouts;
 use crate::stages::SetTerms;
-use asking::Snapshots;
+use asking::{Snapshots, Target};
 use newest::Newest;
 use plan::{Evidence, Others, Step};
 pub use seen::Kind;
@@ -93,6 +94,7 @@ pub struct Controller {
     metrics: Arc<Metrics>,
     snapshots: Snapshots,
     told_sets: watch::Sender<Option<Arc<[SetTerms]>>>,
+    told_rollouts: watch::Sender<Rollouts>,
     sets: Shelf<NameserverSet>,
     deployments: Shelf<Workload>,
     daemon_sets: Shelf<Workload>,
@@ -194,11 +196,12 @@ enum Ended {
 }
 
 impl Controller {
-    /// A controller that knows nothing yet. What sets there are is said to `told_sets`.
+    /// A controller that knows nothing yet. What sets there are is said to `told_sets`, and how they are to `told_rollouts`.
     pub fn new(
         client: Client,
         snapshots: Snapshots,
         told_sets: watch::Sender<Option<Arc<[SetTerms]>>>,
+        told_rollouts: watch::Sender<Rollouts>,
         metrics: Arc<Metrics>,
     ) -> Self {
         Controller {
@@ -206,6 +209,7 @@ impl Controller {
             metrics,
             snapshots,
             told_sets,
+            told_rollouts,
             sets: Shelf::default(),
             deployments: Shelf::default(),
             daemon_sets: Shelf::default(),
@@ -248,6 +252,7 @@ impl Controller {
                 continue;
             }
             self.tell_sets();
+            self.tell_rollouts();
             if *standing.leads.borrow() && !standing.fence.is_closed() {
                 self.look();
             }
@@ -317,6 +322,25 @@ impl Controller {
             self.states.entry(key.clone()).or_default();
             self.look_at(key);
         }
+    }
+
+    /// Tells which sets are not rolled out, by their statuses, and where pods say how they are.
+    fn tell_rollouts(&self) {
+        let unfinished = self.sets.iter().filter_map(|(key, set)| {
+            let why = report::unfinished(set, self.sets.status(key))?;
+            let names = set.spec.nameservers.iter().map(|nameserver| nameserver.name.clone());
+            Some((key.1.clone(), names.collect(), why))
+        });
+        let targets = self.pods.iter().filter_map(|(_, pod)| Target::of(pod));
+        let rollouts = Rollouts {
+            unfinished: unfinished.collect(),
+            health: targets.map(|target| (target.dns, target.health)).collect(),
+        };
+        self.told_rollouts.send_if_modified(|before| {
+            let is_other = *before != rollouts;
+            *before = rollouts;
+            is_other
+        });
     }
 
     /// Tells what sets there are, in the order of their names, and which of their nameservers were found to answer rightly.

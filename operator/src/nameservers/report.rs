@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 use port53_crds::{
     ConditionType, NameserverPhase, NameserverSet, NameserverSetStatus, NameserverStatus, Reason,
-    RolloutFailure, Status, condition, set_condition,
+    RolloutFailure, Status, condition, find_condition, set_condition,
 };
 
 use super::plan::{Member, Step};
@@ -88,6 +88,17 @@ pub fn status(seen: &Seen<'_>, before: Option<&NameserverSetStatus>) -> Nameserv
         failure: failure.cloned(),
         conditions,
     }
+}
+
+/// What a set waits for until it is rolled out, by its status; nothing when it is, as its newest spec says.
+pub fn unfinished(set: &NameserverSet, status: Option<&NameserverSetStatus>) -> Option<String> {
+    let status = status.filter(|status| Some(status.observed_generation) == set.metadata.generation);
+    let Some(status) = status else { return Some("nobody has looked at its newest spec yet".to_owned()) };
+    let of = |type_: ConditionType| {
+        find_condition(&status.conditions, type_).filter(|condition| condition.status == "True")
+    };
+    let kept = of(ConditionType::Stalled).or_else(|| of(ConditionType::Reconciling))?;
+    Some(format!("{}: {}", kept.reason, kept.message))
 }
 
 type Said = (ConditionType, Status, Reason, String);

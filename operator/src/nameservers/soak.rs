@@ -9,17 +9,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use port53_crds::Reason;
-use tokio::time::timeout;
 
 use super::plan::Failure;
+use crate::cluster::pages;
 
-/// How long metrics may take to come, and how many octets they may have.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How many octets metrics may have.
 const LARGEST: usize = 16 << 20;
 /// Answers without which nothing is concluded from shares of them, and from the slowest of a hundred.
 const ENOUGH: u64 = 50;
@@ -47,20 +42,13 @@ pub struct Counted {
 /// # Errors
 /// In words, when it does not say.
 pub async fn counted(address: SocketAddr) -> Result<Counted, String> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-    let uri = format!("http://{address}/metrics").parse().map_err(|error| format!("{error}"))?;
-    let read = async {
-        let response = client.get(uri).await.map_err(|error| port53_client::chain(&error))?;
-        let body = Limited::new(response.into_body(), LARGEST).collect().await;
-        body.map(http_body_util::Collected::to_bytes).map_err(|error| error.to_string())
-    };
-    let body = timeout(PATIENCE, read).await.map_err(|_| "does not answer".to_owned())??;
+    let body = pages::read(address, "/metrics", LARGEST).await?;
     Ok(Counted::read(&String::from_utf8_lossy(&body)))
 }
 
 impl Counted {
     /// Reads the text form of metrics. What is not looked at here is passed over.
-    fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let mut counted = Counted::default();
         for line in text.lines() {
             let Some((name, rest)) = line.split_once('{') else { continue };
@@ -114,12 +102,18 @@ impl Counted {
         }
     }
 
-    fn share_of_failures(&self) -> f64 {
+    /// Answers, of whichever zone.
+    pub fn answers(&self) -> u64 {
+        self.answers
+    }
+
+    /// Of them, those that are SERVFAIL, from 0 to 1.
+    pub fn share_of_failures(&self) -> f64 {
         self.failures as f64 / self.answers.max(1) as f64
     }
 
     /// The bound that 99 of 100 answers stay below; [`u64::MAX`] nanoseconds where there is none.
-    fn p99(&self) -> Option<Duration> {
+    pub fn p99(&self) -> Option<Duration> {
         let all = self.within.values().last().copied().filter(|all| *all > 0)?;
         let found = self.within.iter().find(|(_, count)| **count * 100 >= all * 99)?;
         Some(Duration::from_nanos(*found.0))

@@ -67,19 +67,10 @@ pub type Replied = Result<(Vec<u8>, Duration), String>;
 /// Asks all the questions. There is a reply or a reason for each, in their order.
 pub async fn all(address: SocketAddr, transport: Transport, questions: &[Question]) -> Vec<Replied> {
     match transport {
-        Transport::Udp => {
-            let ask = |question: &Question| {
-                let query = query(question, fastrand::u16(..));
-                async move { datagram(address, &query).await }
-            };
-            futures::stream::iter(questions).map(ask).buffered(AT_ONCE).collect().await
-        }
-        Transport::Tcp => match connect(address).await {
-            Ok(stream) => converse(stream, questions).await,
-            Err(why) => nothing(questions, &why),
-        },
+        Transport::Udp => over_udp(address, questions, &OURS).await,
+        Transport::Tcp => over_tcp(address, questions, &OURS).await,
         Transport::Tls => match encrypted::tls(address).await {
-            Ok(stream) => converse(stream, questions).await,
+            Ok(stream) => converse(stream, questions, &OURS).await,
             Err(why) => nothing(questions, &why),
         },
         // One message on each stream, so the ID has nothing to tell apart (RFC 9250 §4.2.1, RFC 8484 §4.1).
@@ -88,12 +79,41 @@ pub async fn all(address: SocketAddr, transport: Transport, questions: &[Questio
     }
 }
 
+/// Asks all the questions over UDP, with these options without values.
+pub(crate) async fn over_udp(
+    address: SocketAddr,
+    questions: &[Question],
+    options: &[OptionCode],
+) -> Vec<Replied> {
+    let ask = |question: &Question| {
+        let query = message_of(&question.name, question.rtype, fastrand::u16(..), false, options);
+        async move { datagram(address, &query).await }
+    };
+    let asked: Vec<_> = questions.iter().map(ask).collect();
+    futures::stream::iter(asked).buffered(AT_ONCE).collect().await
+}
+
+/// Asks all the questions over one connection, with these options without values.
+pub(crate) async fn over_tcp(
+    address: SocketAddr,
+    questions: &[Question],
+    options: &[OptionCode],
+) -> Vec<Replied> {
+    match connect(address).await {
+        Ok(stream) => converse(stream, questions, options).await,
+        Err(why) => nothing(questions, &why),
+    }
+}
+
+/// What a nameserver of ours is asked with: which version the answer is of, and to answer by itself.
+const OURS: [OptionCode; 2] = [ZONEVERSION, ANSWER_HERE];
+
 /// Has a nameserver answer by itself, also for a zone that it forwards to a legacy DNS.
 pub(crate) const ANSWER_HERE: OptionCode = OptionCode::from_int(port53_zone::answer::ANSWER_HERE);
 
 /// A query without RD, that asks which version the answer is of.
 fn query(question: &Question, id: u16) -> Vec<u8> {
-    message_of(&question.name, question.rtype, id, false, &[ZONEVERSION, ANSWER_HERE])
+    message_of(&question.name, question.rtype, id, false, &OURS)
 }
 
 /// The octets of a query, with an OPT that has these options without values in it.
@@ -200,7 +220,11 @@ pub(crate) async fn exchange_over_tcp(address: SocketAddr, query: &[u8]) -> Resu
 }
 
 /// All the questions over one connection, without waiting for one answer before the next question.
-async fn converse(stream: impl AsyncRead + AsyncWrite, questions: &[Question]) -> Vec<Replied> {
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite,
+    questions: &[Question],
+    options: &[OptionCode],
+) -> Vec<Replied> {
     let mut replies = nothing(questions, "does not answer");
     let fail = |replies: &mut [Replied], why: &str| {
         replies.iter_mut().filter(|reply| reply.is_err()).for_each(|reply| *reply = Err(why.to_owned()));
@@ -211,7 +235,9 @@ async fn converse(stream: impl AsyncRead + AsyncWrite, questions: &[Question]) -
         let begun = Instant::now();
         let queries: Vec<Vec<u8>> = (0u16..)
             .zip(part)
-            .map(|(number, question)| query(question, first.wrapping_add(number)))
+            .map(|(number, question)| {
+                message_of(&question.name, question.rtype, first.wrapping_add(number), false, options)
+            })
             .collect();
         let sent = async {
             for query in &queries {

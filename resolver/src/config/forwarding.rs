@@ -31,6 +31,9 @@ pub struct ForwardArguments {
     /// Whether keys, signatures and proofs of DNSSEC do: true or false
     #[arg(long, env = "PORT53_COMPARE_DNSSEC", default_value = "true")]
     pub compare_dnssec: String,
+    /// Whether what a SOA says does, but for its serial, which is each system's own as the rest of it may be: true or false
+    #[arg(long, env = "PORT53_COMPARE_SOA", default_value = "false")]
+    pub compare_soa: String,
 }
 
 impl ForwardArguments {
@@ -57,6 +60,7 @@ impl ForwardArguments {
         let compare = What {
             ttls: wrong.truth("--compare-ttls", &self.compare_ttls),
             dnssec: wrong.truth("--compare-dnssec", &self.compare_dnssec),
+            soa: wrong.truth("--compare-soa", &self.compare_soa),
         };
         Settings { nameserver, in_flight, in_flight_zone, known, compare }
     }

@@ -61,6 +61,8 @@ pub enum NotCompared {
     NotComplete,
     /// The nameservers of the zone itself, which are each system's own while it moves.
     ApexNs,
+    /// The SOA of the zone itself, of which nothing counts but that it is there: the operator asks for it every second.
+    ApexSoa,
     /// ANY, to which servers answer as they like (RFC 8482).
     Any,
     /// One of them cannot be read.
@@ -69,11 +71,12 @@ pub enum NotCompared {
 
 impl NotCompared {
     /// All of them with their labels.
-    pub const ALL: [(NotCompared, &'static str); 6] = [
+    pub const ALL: [(NotCompared, &'static str); 7] = [
         (NotCompared::Full, "full"),
         (NotCompared::Truncated, "truncated"),
         (NotCompared::NotComplete, "not-complete"),
         (NotCompared::ApexNs, "apex-ns"),
+        (NotCompared::ApexSoa, "apex-soa"),
         (NotCompared::Any, "any"),
         (NotCompared::Unreadable, "unreadable"),
     ];

@@ -56,7 +56,7 @@ pub use counts::{By, Counts, Instead, LEGACY_BOUNDS, NotCompared};
 pub use decide::{Answerer, Because, Decision};
 pub use fallback::fall_back;
 pub use over::Override;
-pub use page::page;
+pub use page::{page, page_of};
 pub use samples::Sample;
 pub(crate) use zones::Directory;
 pub use zones::{View, Zone};

@@ -1,18 +1,25 @@
-//! `/forwarding`: what there is to see of zones that move here, as JSON.
+//! `/forwarding`: what there is to see of zones that move here, as JSON; `/forwarding/ZONE`: of one of them.
 
 use super::counts::LEGACY_BOUNDS;
 use super::decide::{Answerer, Because};
 use super::zones::View;
 use crate::source::Publisher;
 use port53_crds::Otherwise;
-use port53_zone::name;
+use port53_zone::{Name, name};
 use serde_json::{Map, Value, json};
 use std::time::SystemTime;
 
 /// All zones with a legacy DNS: who answers and why, counts since the process began to count, and samples of answers
 /// that differ.
 pub fn page(publisher: &Publisher) -> Value {
-    let zones: Vec<Value> = publisher.forwarding_zones().iter().map(zone).collect();
+    page_of(publisher, None)
+}
+
+/// The same of one zone alone; of all where none is named.
+pub fn page_of(publisher: &Publisher, apex: Option<&Name>) -> Value {
+    let views = publisher.forwarding_zones();
+    let is_asked_for = |view: &&View| apex.is_none_or(|apex| view.zone.apex == *apex);
+    let zones: Vec<Value> = views.iter().filter(is_asked_for).map(zone).collect();
     let over: Value = serde_json::from_str(&publisher.forwarding_override().encode()).unwrap_or_default();
     json!({"nameserver": publisher.nameserver(), "override": over, "zones": zones})
 }

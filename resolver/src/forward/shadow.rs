@@ -32,6 +32,7 @@ pub(super) struct Pair {
 #[derive(Debug)]
 pub(super) struct Shadow {
     waiting: mpsc::Sender<Pair>,
+    what: What,
 }
 
 impl Shadow {
@@ -45,14 +46,16 @@ impl Shadow {
                 tokio::task::yield_now().await;
             }
         });
-        Shadow { waiting }
+        Shadow { waiting, what }
     }
 
     /// Has a pair compared when there is room.
     pub(super) fn compare(&self, pair: Pair) {
+        let is_apex = pair.question.name().as_ref() == Some(&pair.zone.apex);
         let why_not = match pair.question.rtype() {
             Rtype::ANY => Some(NotCompared::Any),
-            Rtype::NS if pair.question.name().as_ref() == Some(&pair.zone.apex) => Some(NotCompared::ApexNs),
+            Rtype::NS if is_apex => Some(NotCompared::ApexNs),
+            Rtype::SOA if is_apex && !self.what.soa => Some(NotCompared::ApexSoa),
             _ if pair.legacy.is_truncated() => Some(NotCompared::Truncated),
             _ => None,
         };

@@ -71,7 +71,7 @@ fn the_client_gets_what_legacy_says() {
         // `differential/exempt.rs` explains. What is ordinary is compared below.
         let compared = || {
             let parts = ["/compared/same", "/compared/differing"].map(|path| count(&resolver, path));
-            let why = ["full", "truncated", "not-complete", "apex-ns", "any", "unreadable"];
+            let why = ["full", "truncated", "not-complete", "apex-ns", "apex-soa", "any", "unreadable"];
             let not: u64 = why.iter().map(|why| count(&resolver, &format!("/notCompared/{why}"))).sum();
             (parts, not)
         };

@@ -43,7 +43,7 @@ fn resolver(zones: impl IntoIterator<Item = Image>, forwarding: &Forwarding) -> 
     let cache = dir.path().join("cache");
     std::fs::create_dir(&cache).expect("a directory");
     disk_cache::write_with(&cache, zones, Some(forwarding)).expect("a cache");
-    Resolver::start_from_disk(Path::new(RESOLVER), dir, &["--nameserver=ns1"])
+    Resolver::start_from_disk(Path::new(RESOLVER), dir, &["--nameserver=ns1", "--compare-soa=true"])
 }
 
 /// A number of `/forwarding`, summed over all zones.

@@ -14,7 +14,7 @@ pub(crate) fn platform() -> Platform {
 
 /// What each resolver answers to the address of www, in order.
 #[track_caller]
-fn answer(rig: &Rig<'_>, expected: [&str; 2]) {
+pub(crate) fn answer(rig: &Rig<'_>, expected: [&str; 2]) {
     let question = format!("www.{} A", rig.domain);
     for (resolver, expected) in rig.platform.resolvers.iter().zip(expected) {
         eventually(&format!("{question} at {}", resolver.address()), || match resolver.says(&question) {
@@ -24,8 +24,8 @@ fn answer(rig: &Rig<'_>, expected: [&str; 2]) {
     }
 }
 
-const HERE: &str = "192.0.2.1";
-const THERE: &str = "192.0.2.99";
+pub(crate) const HERE: &str = "192.0.2.1";
+pub(crate) const THERE: &str = "192.0.2.99";
 
 /// "`cutover: [ns1]` makes one nameserver answer from Port53, after the gate …; then the next"; "`fallback: true` returns
 /// every nameserver to legacy".

@@ -9,6 +9,7 @@
 //! | `sync` | a change is at both or at neither, whoever refuses it and wherever the operator ends |
 //! | `cutover` | who answers, before and after, and back |
 //! | `entry` | NS at the apex, the zone above, and the end |
+//! | `shadow` | what questions of clients show, and what follows of it |
 //! | `cli` | `port53 migration` |
 //! | `lies` | what legacy says and nobody should believe |
 
@@ -18,6 +19,7 @@ mod cutover;
 mod entry;
 mod lies;
 mod rig;
+mod shadow;
 mod sync;
 mod writes;
 

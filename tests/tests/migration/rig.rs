@@ -21,9 +21,20 @@ pub(crate) const NAME: &str = "moving";
 impl<'p> Rig<'p> {
     /// A zone with these records at a legacy server, and a Zone here without any.
     pub(crate) fn new(platform: &'p Platform, program: Program, name: &str, records: &str) -> Self {
+        Self::with(platform, program, "", name, records)
+    }
+
+    /// The same, with further options of BIND.
+    pub(crate) fn with(
+        platform: &'p Platform,
+        program: Program,
+        options: &str,
+        name: &str,
+        records: &str,
+    ) -> Self {
         let (namespace, domain) = platform.place(name);
         let text = zone_text(&domain, 1, records);
-        let legacy = Legacy::start(program, &[Zone { apex: &domain, text: &text }]);
+        let legacy = Legacy::start_with(program, options, &[Zone { apex: &domain, text: &text }]);
         let rig = Rig { platform, legacy, namespace, domain };
         rig.bind_key();
         rig.zone("defaultTTL: 300");

@@ -8,9 +8,9 @@
 //! | header | rcode, AA. Not ID, RD, RA, AD and CD |
 //! | answer | the set of its records: without order and rotation, case, and records that are there twice. So a chain of aliases is the set of its links |
 //! | authority | SOA and NS of what is no positive answer: a SOA says no, NS at or above the name refer to others. Under a positive answer they are a courtesy |
-//! | SOA | without its serial, which each server counts for itself |
+//! | SOA | that there is one; without its serial, which each server counts for itself, and by setting also the rest of it |
 //! | additional | nothing, the OPT and its options neither |
-//! | TTLs, types of DNSSEC | by setting ([`What`]) |
+//! | TTLs, types of DNSSEC, what a SOA says | by setting ([`What`]) |
 //!
 //! An answer with TC is not all of an answer, and is compared with nothing.
 
@@ -33,11 +33,13 @@ pub struct What {
     /// Whether records of DNSSEC do: keys, signatures and proofs of what is not there. DS is the parent's data, and
     /// always counts.
     pub dnssec: bool,
+    /// Whether what a SOA says does, its TTL too. Two systems have each their own primary, contact and times.
+    pub soa: bool,
 }
 
 impl Default for What {
     fn default() -> Self {
-        What { ttls: true, dnssec: true }
+        What { ttls: true, dnssec: true, soa: false }
     }
 }
 
@@ -52,7 +54,7 @@ pub enum Difference {
     Answer,
     /// Their TTLs alone, or that of a negative answer.
     Ttl,
-    /// That there is a SOA in the authority section, or what it says but for its serial.
+    /// That there is a SOA in the authority section, or what it says where that counts.
     Negative,
     /// Where a referral leads: NS and DS.
     Referral,
@@ -176,7 +178,7 @@ impl Normal {
         let mut sections = [BTreeSet::new(), BTreeSet::new()];
         for record in parts.records.iter().filter(|record| record.section <= AUTHORITY) {
             if what.dnssec || !is_dnssec(record.rtype) {
-                sections[record.section].insert(Line::of(message, record)?.without_serial());
+                sections[record.section].insert(Line::of(message, record)?.reduced(what));
             }
         }
         let mut name = Vec::new();
@@ -214,11 +216,18 @@ impl Line {
         Some(Line { owner, rtype: record.rtype.to_int(), class: record.class, value, ttl: record.ttl })
     }
 
-    fn without_serial(mut self) -> Self {
-        if self.is_a(Rtype::SOA)
-            && let Some(at) = self.value.len().checked_sub(20)
-        {
-            self.value[at..at + 4].fill(0);
+    fn reduced(mut self, what: What) -> Self {
+        match (self.is_a(Rtype::SOA), what.soa) {
+            (true, false) => {
+                self.value.clear();
+                self.ttl = 0;
+            }
+            (true, true) => {
+                if let Some(at) = self.value.len().checked_sub(20) {
+                    self.value[at..at + 4].fill(0);
+                }
+            }
+            (false, _) => {}
         }
         self
     }

@@ -41,7 +41,7 @@ async fn one(resolver: Resolver, apex: Name, ours: Soa, theirs: Soa) -> (String,
     let told = confirm::soa(resolver.address, &apex).await.ok().flatten();
     let own = confirm::ask(resolver.address, &apex).await;
     let has_it = matches!(own, Ok(confirm::Answer::Serial(serial)) if serial == ours.serial);
-    (resolver.nameserver, told.map_or(Answers::Unknown, |told| whose(&told, &ours, &theirs)), has_it)
+    (resolver.name, told.map_or(Answers::Unknown, |told| whose(&told, &ours, &theirs)), has_it)
 }
 
 /// Whose SOA it is: by what else is in it where that differs, for the serials of both go on.

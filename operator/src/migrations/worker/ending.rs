@@ -67,7 +67,7 @@ impl Worker {
         if self.said.as_ref() == Some(&status) || self.shared.fence.is_closed() {
             return;
         }
-        match writing::write_status(&self.shared.client, &turn.migration, &status).await {
+        match writing::write_status(&self.shared.client, &turn.migration, &status, true).await {
             Ok(()) => {
                 self.tell(&turn.migration, &status);
                 self.said = Some(status);

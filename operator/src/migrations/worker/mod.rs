@@ -19,6 +19,7 @@
 //! | `answers` | who answers at each nameserver |
 //! | `parent` | asks the zone above |
 //! | `ending` | a migration that is to end, or is over |
+//! | `shown` | what questions show |
 //! | `report` | tells people |
 
 mod answers;
@@ -28,6 +29,7 @@ mod look;
 mod parent;
 mod report;
 mod send;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,14 +38,15 @@ use std::time::{Duration, Instant};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use port53_crds::{
-    DualWrite, PREFER_ANNOTATION, RRsetDifference, Reason, Reject, Zone, ZoneMigration, ZoneMigrationStatus,
-    parse_duration,
+    DualWrite, LegacyCheck, PREFER_ANNOTATION, RRsetDifference, Reason, Reject, Zone, ZoneMigration,
+    ZoneMigrationStatus, parse_duration,
 };
 use port53_legacy::Version;
 use port53_secondaries::keys::Key as TsigKey;
 use port53_zone::content::Content;
 use port53_zone::{Name, Rtype, name};
 use tokio::sync::{Semaphore, watch};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::agreed::Agreed;
 use super::cutover::Facts;
@@ -51,7 +54,11 @@ use super::memory::Memory;
 use super::merge::{Apart, apart};
 use super::parent::Parent;
 use super::prefer::Prefer;
+use super::questions::Otherwise;
 use super::scope::Scope;
+use super::shadow::latch::Latches;
+use super::shadow::watch::Watching;
+use super::shadow::{Rollouts, gate};
 use super::{Orders, Serials, writing};
 use crate::admission::World;
 use crate::election::Fence;
@@ -84,6 +91,10 @@ pub(super) struct Shared {
     pub(super) facts: watch::Sender<BTreeMap<Key, Facts>>,
     /// The legacy DNS of each, as far as it is known.
     pub(super) known: watch::Sender<BTreeMap<Key, Arc<Counterpart>>>,
+    /// Automatic fallbacks that were begun.
+    pub(super) latches: Latches,
+    /// How nameservers are.
+    pub(super) rollouts: watch::Receiver<Rollouts>,
 }
 
 /// See the module.
@@ -107,18 +118,32 @@ pub(super) struct Worker {
     compared: Option<String>,
     rejects: Vec<Reject>,
     differences: Vec<RRsetDifference>,
+    /// Whether both sides were the same when that was looked at last.
+    is_same: bool,
     /// Who was seen to answer, and when that was looked at.
     seen: answers::Seen,
     seen_at: Option<Instant>,
     /// What was seen of the zone above, and who is asked for it.
     parent: Parent,
-    asking: parent::Asking,
+    asking_parent: parent::Asking,
     /// The hostnames of the Zone's own nameservers, as of the last look at the zone above.
     ours: Option<BTreeSet<Name>>,
     /// Whether it is over.
     is_finished: bool,
+    /// What questions of clients show, and what of it is judged.
+    watching: Watching,
+    gate: gate::Gate,
+    /// What the next nameserver waits for, though both sides are the same.
+    waits: Option<(Reason, String)>,
+    /// Asks legacy much at once, and as by others.
+    checking: Option<AbortOnDropHandle<LegacyCheck>>,
+    check: Option<LegacyCheck>,
+    /// Puts the same questions to both sides; when that was begun last, and what is answered otherwise.
+    asking: Option<AbortOnDropHandle<Option<Vec<Otherwise>>>>,
+    asked_at: Option<Instant>,
+    otherwise: Vec<RRsetDifference>,
     /// The lists as they were written.
-    listed: [Option<u64>; 2],
+    listed: [Option<u64>; 3],
     said: Option<ZoneMigrationStatus>,
 }
 
@@ -139,6 +164,7 @@ impl Worker {
         orders: watch::Receiver<Orders>,
         worlds: watch::Receiver<Option<Arc<World>>>,
     ) -> Self {
+        let watching = Watching::start(shared.clone(), orders.clone(), worlds.clone());
         let said = orders.borrow().before.clone();
         let compared = said.as_ref().and_then(|said| said.compared.clone());
         let before_parent = said.as_ref().and_then(|said| said.parent.as_ref());
@@ -159,13 +185,22 @@ impl Worker {
             compared,
             rejects: Vec::new(),
             differences: Vec::new(),
+            is_same: false,
             seen: answers::Seen::default(),
             seen_at: None,
             parent: before_parent.map(Parent::of).unwrap_or_default(),
-            asking: parent::Asking::default(),
+            asking_parent: parent::Asking::default(),
             ours: None,
             is_finished: said.as_ref().is_some_and(is_finished),
-            listed: [None, None],
+            asking: None,
+            asked_at: None,
+            otherwise: Vec::new(),
+            checking: None,
+            check: said.as_ref().and_then(|said| said.legacy_check.clone()),
+            watching,
+            gate: gate::Gate::default(),
+            waits: None,
+            listed: [None, None, None],
             said,
         }
     }
@@ -240,10 +275,14 @@ impl Worker {
         }
         self.see_who_answers(&turn).await;
         self.see_parent(&turn);
+        self.check_beforehand(&turn).await;
+        self.ask_both(&turn, false).await;
         self.act(&turn).await;
         if request.is_some() {
             // Seen twice, with nothing changed between: what was found is looked at again.
             self.look_once(&turn, false).await;
+            self.act(&turn).await;
+            self.ask_both(&turn, true).await;
             self.compared = request;
             self.act(&turn).await;
         }
@@ -299,12 +338,15 @@ impl Worker {
     }
 
     /// Says what was seen to who decides who is to answer.
-    fn tell_facts(&self, turn: &Turn, found: &[Apart]) {
+    fn tell_facts(&mut self, turn: &Turn, found: &[Apart]) {
         let is_same = self.theirs.is_some() && found.is_empty() && self.doubt.is_none();
         let is_ready = is_same
             && self.seen.have_it
             && matches!(self.legacy, Some(Ok(())))
             && self.unsigned_is_refused(turn).is_none();
+        self.is_same = is_same;
+        self.look_at_gate(turn, is_ready);
+        let is_ready = is_ready && self.waits.is_none();
         let facts = Facts {
             is_ready,
             generation: self.looked_after,
@@ -382,6 +424,7 @@ impl Worker {
         }
         self.finish(turn, &found);
         self.tell_facts(turn, &found);
+        self.heed_differences(turn).await;
         let prefer = annotation(&turn.migration, PREFER_ANNOTATION).map(Prefer::parse);
         let prefer = match prefer {
             Some(Err(why)) => {

@@ -35,11 +35,11 @@ impl Worker {
     pub(super) fn see_parent(&mut self, turn: &Turn) {
         let spec = &turn.migration.spec;
         if spec.shadow.is_none() && !spec.finish {
-            self.asking = Asking::default();
+            self.asking_parent = Asking::default();
             return;
         }
-        if let Some(ended) = self.asking.running.as_mut().and_then(FutureExt::now_or_never) {
-            self.asking.running = None;
+        if let Some(ended) = self.asking_parent.running.as_mut().and_then(FutureExt::now_or_never) {
+            self.asking_parent.running = None;
             let said = ended.unwrap_or_else(|error| Err(error.to_string()));
             self.ours = self.own_nameservers(turn);
             let is_shown = |ours: &&BTreeSet<Name>| turn.apex_ns().is_some_and(|ns| hosts(&ns) == **ours);
@@ -47,20 +47,20 @@ impl Worker {
             let theirs =
                 self.theirs.as_ref().and_then(|theirs| theirs.content.get(&turn.scope.apex, Rtype::NS));
             let ttl = theirs.iter().chain(&turn.apex_ns()).map(|ns| ns.ttl).max().unwrap_or_default();
-            self.parent.looked(said, self.asking.generation, ours, ttl, Timestamp::now());
+            self.parent.looked(said, self.asking_parent.generation, ours, ttl, Timestamp::now());
         }
         let pause = parse_duration(&spec.parent.poll).unwrap_or(Duration::from_secs(60)).max(LEAST);
         let generation = turn.migration.metadata.generation;
-        let is_due = self.asking.began.is_none_or(|began| began.elapsed() >= pause)
-            || self.asking.generation != generation;
-        if !is_due || self.asking.running.is_some() {
+        let is_due = self.asking_parent.began.is_none_or(|began| began.elapsed() >= pause)
+            || self.asking_parent.generation != generation;
+        if !is_due || self.asking_parent.running.is_some() {
             return;
         }
         let addresses = spec.parent.addresses.iter().map(|text| address("spec.parent.addresses", text));
         let addresses: Result<Vec<SocketAddr>, String> = addresses.collect();
         let apex = turn.scope.apex.clone();
         let asked = async move { above(&apex, &addresses?).await };
-        self.asking = Asking {
+        self.asking_parent = Asking {
             running: Some(AbortOnDropHandle::new(tokio::spawn(asked))),
             began: Some(Instant::now()),
             generation,

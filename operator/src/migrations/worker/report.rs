@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
-use port53_crds::{Reason, ZoneMigration, ZoneMigrationStatus};
+use port53_crds::{AnswerDifference, Reason, ZoneMigration, ZoneMigrationStatus};
 use port53_zone::name;
 
 use super::super::agreed::Place;
@@ -27,7 +27,7 @@ impl Worker {
             let kept = kept.or_else(|| self.memory.said(&one.name));
             Some(status::difference(one, since, kept))
         });
-        self.differences = listed.collect();
+        self.differences = listed.chain(self.otherwise.iter().cloned()).collect();
     }
 
     /// Says how far it is, where that is something new.
@@ -41,8 +41,15 @@ impl Worker {
     ) {
         let refused = self.memory.any_said().map(|(name, said)| format!("{}: {said}", name::display(name)));
         let dual_writes = turn.and_then(|turn| turn.world.dual_writes.get(&turn.scope.apex));
+        let observed = self.watching.observed.borrow().clone();
+        let fallback = self.fallback(migration);
         let seen = Seen {
             migration,
+            shadow: observed.at.map(|_| &observed.told),
+            silent: &observed.silent,
+            waits: self.waits.as_ref(),
+            fallback: fallback.as_ref(),
+            check: self.check.as_ref(),
             trouble,
             legacy: self.legacy.clone(),
             theirs: self
@@ -72,12 +79,14 @@ impl Worker {
         };
         let status = status::status(&seen, self.said.as_ref());
         if waiting.is_some() {
-            self.write_lists(migration).await;
+            self.write_lists(migration, &observed.samples).await;
         }
         if self.said.as_ref() == Some(&status) || self.shared.fence.is_closed() {
             return;
         }
-        match writing::write_status(&self.shared.client, migration, &status).await {
+        let had_fallback = self.said.as_ref().is_some_and(|said| said.fallback.is_some());
+        let is_over = had_fallback && status.fallback.is_none();
+        match writing::write_status(&self.shared.client, migration, &status, is_over).await {
             Ok(()) => {
                 self.tell(migration, &status);
                 self.said = Some(status);
@@ -97,7 +106,8 @@ impl Worker {
                 continue;
             }
             let is_usual = USUAL.iter().any(|reason| reason.as_str() == condition.reason);
-            let is_warning = !is_usual && condition.status != "True";
+            let is_limit = condition.reason == Reason::LimitExceeded.as_str();
+            let is_warning = is_limit || !is_usual && condition.status != "True";
             let news = News {
                 is_warning,
                 action: "Migrate",
@@ -110,11 +120,11 @@ impl Worker {
         }
     }
 
-    pub(super) async fn write_lists(&mut self, migration: &ZoneMigration) {
+    pub(super) async fn write_lists(&mut self, migration: &ZoneMigration, samples: &[AnswerDifference]) {
         let (client, fence) = (&self.shared.client, &self.shared.fence);
-        let prints = [print_of(&self.rejects), print_of(&self.differences)];
+        let prints = [print_of(&self.rejects), print_of(&self.differences), print_of(samples)];
         for (which, print) in prints.into_iter().enumerate() {
-            let is_empty = [self.rejects.is_empty(), self.differences.is_empty()][which];
+            let is_empty = [self.rejects.is_empty(), self.differences.is_empty(), samples.is_empty()][which];
             // Nothing was ever listed where there is nothing to list.
             if self.listed[which] == Some(print)
                 || self.listed[which].is_none() && is_empty
@@ -124,7 +134,8 @@ impl Worker {
             }
             let written = match which {
                 0 => writing::write_list(client, migration, "rejects", &self.rejects).await,
-                _ => writing::write_list(client, migration, "differences", &self.differences).await,
+                1 => writing::write_list(client, migration, "differences", &self.differences).await,
+                _ => writing::write_list(client, migration, "shadow", samples).await,
             };
             match written {
                 Ok(()) => self.listed[which] = Some(print),

@@ -40,7 +40,7 @@ fn response(text: &str) -> Vec<u8> {
     message
 }
 
-const ALL: What = What { ttls: true, dnssec: true };
+const ALL: What = What { ttls: true, dnssec: true, soa: true };
 
 #[track_caller]
 fn differ(one: &str, other: &str, what: What, expected: &[Difference]) {
@@ -120,12 +120,29 @@ fn each_difference_has_its_kind() {
 #[test]
 fn ttls_and_dnssec_count_by_setting() {
     let one = "w.ex. A | aa | w.ex. 5 A 192.0.2.1";
-    let what = What { ttls: false, dnssec: true };
+    let what = What { ttls: false, ..ALL };
     differ(one, "w.ex. A | aa | w.ex. 6 A 192.0.2.1", what, &[]);
     let signed = "w.ex. A | aa | w.ex. 5 A 192.0.2.1; w.ex. 5 RRSIG A 8 2 5 20300101000000 20200101000000 1 ex. AAAA \
                   | v.ex. 5 NSEC x.ex. A";
     differ(one, signed, ALL, &[Difference::Answer, Difference::Proof]);
-    differ(one, signed, What { ttls: true, dnssec: false }, &[]);
+    differ(one, signed, What { dnssec: false, ..ALL }, &[]);
+}
+
+/// Two systems have each their own primary, contact and times; that a name is not there both say with a SOA (RFC 2308 §2).
+#[test]
+fn rfc2308_2_of_a_soa_only_that_it_is_there_counts_unless_it_is_asked_for() {
+    let what = What { soa: false, ..ALL };
+    let negative = "w.ex. A | aa | | ex. 5 SOA ns.ex. h.ex. 7 1 2 3 4";
+    differ(negative, "w.ex. A | aa | | ex. 9 SOA other.org. i.org. 9 5 6 7 8", what, &[]);
+    differ(negative, "w.ex. A | aa | |", what, &[Difference::Negative]);
+    let own = "ex. SOA | aa | ex. 5 SOA ns.ex. h.ex. 7 1 2 3 4";
+    differ(own, "ex. SOA | aa | ex. 9 SOA other.org. i.org. 9 5 6 7 8", what, &[]);
+    differ(
+        own,
+        "ex. SOA | aa | | ex. 5 SOA ns.ex. h.ex. 7 1 2 3 4",
+        what,
+        &[Difference::Answer, Difference::Negative],
+    );
 }
 
 #[test]
@@ -206,7 +223,7 @@ proptest! {
         };
         other.0 = other.0.iter().map(in_upper_case).collect();
         other.1 = other.1.iter().map(in_upper_case).collect();
-        prop_assert_eq!(compare(&written(&one), &written(&other), What { ttls: true, dnssec }), Compared::Same);
+        prop_assert_eq!(compare(&written(&one), &written(&other), What { dnssec, ..ALL }), Compared::Same);
     }
 
     /// Both ways the same, and what leaves more out never finds more.
@@ -216,7 +233,7 @@ proptest! {
         let found = compare(&one, &other, ALL);
         prop_assert_eq!(&found, &compare(&other, &one, ALL));
         if found == Compared::Same {
-            prop_assert_eq!(compare(&one, &other, What { ttls: false, dnssec: false }), Compared::Same);
+            prop_assert_eq!(compare(&one, &other, What { ttls: false, dnssec: false, soa: true }), Compared::Same);
         }
     }
 

@@ -1,0 +1,124 @@
+//! What questions show: those of clients, those that are put to both sides, and those to legacy before it is forwarded to.
+//! What takes long is begun in one turn and taken in another.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+use port53_crds::{Answers, AutomaticFallback, Reason, ZoneMigration, parse_duration};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::super::questions::{self, Otherwise};
+use super::super::shadow::{gate, latch, limits};
+use super::super::{LEGACY_ADDRESSES, address, beforehand};
+use super::{Shared, Turn, Worker};
+use crate::cluster::confirm::Resolver;
+use crate::index;
+
+impl Worker {
+    /// Looks at what questions of clients show, now that both sides were looked at: whether they are the same.
+    pub(super) fn look_at_gate(&mut self, turn: &Turn, is_same: bool) {
+        let observed = self.watching.observed.borrow().clone();
+        let serials = self.theirs.as_ref().zip(turn.published.as_ref());
+        let serials = serials.map(|(theirs, ours)| [ours.soa.serial, theirs.soa.serial]);
+        if let Some(at) = observed.at {
+            self.gate.heard(at, observed.compared);
+        }
+        if let Some(polled) = self.polled {
+            self.gate.looked(polled, serials.filter(|_| is_same));
+        }
+        let Some(shadow) = turn.migration.spec.shadow.as_ref().filter(|_| is_same) else {
+            self.waits = None;
+            return;
+        };
+        let cut_over = turn.world.forwardings.get(&turn.scope.apex);
+        let cut_over = cut_over.map(|forwarding| forwarding.cut_over.as_slice()).unwrap_or_default();
+        let wanted = turn.migration.spec.cutover.iter().filter(|name| !cut_over.contains(name));
+        let next: Vec<&str> = wanted.map(String::as_str).collect();
+        let rollout = self.shared.rollouts.borrow().waits(&next);
+        let compared = self.gate.compared(Instant::now());
+        self.waits = rollout.map(|why| (Reason::WaitingForRollout, why)).or_else(|| {
+            Some((Reason::WaitingForShadow, gate::waits(shadow, compared, &observed.told.samples)?))
+        });
+    }
+
+    /// Falls back where nameservers that are not cut over find too many answers to differ.
+    pub(super) async fn heed_differences(&mut self, turn: &Turn) {
+        let is_any_cut_over = turn
+            .world
+            .forwardings
+            .get(&turn.scope.apex)
+            .is_some_and(|forwarding| !forwarding.cut_over.is_empty());
+        let limits = turn.migration.spec.shadow.as_ref().and_then(|shadow| shadow.fallback_on.as_ref());
+        let Some(limits) = limits.filter(|_| is_any_cut_over && self.fallback(&turn.migration).is_none())
+        else {
+            return;
+        };
+        if let Some(beyond) = limits::differences(limits, self.gate.compared(Instant::now())) {
+            let Shared { client, fence, latches, .. } = &self.shared;
+            latch::begin(client, fence, latches, &turn.migration, &beyond).await;
+        }
+    }
+
+    /// The automatic fallback that holds now.
+    pub(super) fn fallback(&self, migration: &ZoneMigration) -> Option<AutomaticFallback> {
+        let begun = self.shared.latches.borrow().get(&index::key(&migration.metadata)).cloned();
+        let written = self.said.as_ref().and_then(|said| said.fallback.as_ref());
+        latch::holding(migration, begun.as_ref(), written).cloned()
+    }
+
+    /// Has the same questions put to both sides, where that is due, and takes what came of it; when a person has asked for it,
+    /// now.
+    pub(super) async fn ask_both(&mut self, turn: &Turn, is_requested: bool) {
+        let interval =
+            parse_duration(&turn.migration.spec.compare.interval).unwrap_or(Duration::from_secs(300));
+        let is_due = is_requested || self.asked_at.is_none_or(|at| at.elapsed() >= interval);
+        if self.asking.is_none() && is_due {
+            self.asking = self.begin_to_ask_both(turn);
+        }
+        if let Some(asking) = self.asking.take_if(|asking| is_requested || asking.is_finished())
+            && let Ok(Some(found)) = asking.await
+        {
+            self.otherwise = questions::listed(&found, &self.otherwise, Timestamp::now());
+        }
+    }
+
+    /// While records differ, answers do, and that is said already.
+    fn begin_to_ask_both(&mut self, turn: &Turn) -> Option<AbortOnDropHandle<Option<Vec<Otherwise>>>> {
+        let published = turn.published.as_ref().filter(|_| self.is_same)?;
+        let legacy = turn
+            .migration
+            .spec
+            .legacy
+            .addresses
+            .iter()
+            .find_map(|text| address(LEGACY_ADDRESSES, text).ok())?;
+        let pod = turn.world.resolvers.first()?.address;
+        self.asked_at = Some(Instant::now());
+        let zone = (published.soa.clone(), published.content.clone());
+        Some(AbortOnDropHandle::new(tokio::spawn(questions::otherwise(legacy, pod, zone))))
+    }
+
+    /// Has legacy asked much at once and as by others, where that is due, and takes what came of it.
+    pub(super) async fn check_beforehand(&mut self, turn: &Turn) {
+        if let Some(checking) = self.checking.take_if(|checking| checking.is_finished()) {
+            // One that panicked has seen nothing, which is a bug.
+            if let Ok(check) = checking.await {
+                self.check = Some(check);
+            }
+        }
+        let (Some(theirs), Some(Ok(()))) = (&self.theirs, &self.legacy) else { return };
+        if self.checking.is_some() {
+            return;
+        }
+        let addresses = turn.migration.spec.legacy.addresses.clone();
+        let forwards = |resolver: &&Resolver| self.seen.answers.get(&resolver.name) == Some(&Answers::Legacy);
+        // Pods compare what they forward: answers differ while records do.
+        let forwarding = turn.world.resolvers.iter().filter(|pod| self.is_same && forwards(pod));
+        let pods: Vec<Resolver> = forwarding.cloned().collect();
+        let due = beforehand::due(self.check.as_ref(), &addresses, pods.len(), Timestamp::now());
+        let Some(due) = due else { return };
+        let zone = (theirs.soa.clone(), theirs.content.clone());
+        let asking = beforehand::check(due, self.check.clone(), addresses, zone, pods);
+        self.checking = Some(AbortOnDropHandle::new(tokio::spawn(asking)));
+    }
+}
