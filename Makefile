@@ -34,6 +34,14 @@ acceptance: peers control-plane ## import every zone of ZONES=dir into a cluster
 	$(CARGO) build --package port53-tests --bins
 	$(CARGO) run --quiet --package port53-tests --bin acceptance -- $(ZONES)
 
+# What the demo moves from: bind, knot or pdns. Its zones are those of tests/fixtures/moving unless ZONES is given.
+LEGACY ?= bind
+.PHONY: migrate-demo
+migrate-demo: peers control-plane ## zones move here from a real server, with a way back, while clients ask; LEGACY=bind|knot|pdns, ZONES=dir
+	$(CARGO) build --package port53-tests --bins
+	$(CARGO) run --quiet --package port53-tests --bin migrate_demo -- --legacy $(LEGACY) \
+		--commit $(shell git rev-parse --short HEAD) $(if $(filter-out file,$(origin ZONES)),--zones $(ZONES))
+
 .PHONY: acceptance-dev
 acceptance-dev: peers ## the same with port53 dev, as master files and as manifests
 	$(CARGO) build --package port53-tests --bins
@@ -104,6 +112,19 @@ bench-propagation: control-plane ## how long a change takes from the API server 
 	$(CARGO) build --release --package port53-tests --bins
 	$(CARGO) run --release --quiet --package port53-tests --bin bench_propagation -- \
 		--changes $(CHANGES) --rates $(RATES) --commit $(shell git rev-parse --short HEAD)
+
+.PHONY: bench-forwarding
+bench-forwarding: SECONDS ?= 10
+bench-forwarding: peers ## what an answer costs that is forwarded to a legacy DNS, compared or not, beside one from here
+	$(CARGO) build --release --package port53-tests --bin bench_forwarding --bin port53-resolver-tested
+	$(CARGO) run --release --quiet --package port53-tests --bin bench_forwarding -- \
+		--seconds $(SECONDS) --commit $(shell git rev-parse --short HEAD)
+
+.PHONY: bench-backfill
+bench-backfill: peers control-plane ## 100,000 records in 100 zones from BIND into a cluster, and what that costs others
+	$(CARGO) build --release --package port53-tests --bins
+	$(CARGO) run --release --quiet --package port53-tests --bin bench_backfill -- \
+		--commit $(shell git rev-parse --short HEAD)
 
 .PHONY: lint
 lint: deny ## format, clippy, licenses and bans; that generated files are up to date is a test

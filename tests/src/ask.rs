@@ -105,14 +105,30 @@ impl Question {
         self.read(&query, &answer)
     }
 
-    /// The query with another ID.
-    fn query(&self, id: u16) -> io::Result<Vec<u8>> {
+    /// Whether it asks for records of this owner, in wire form and lower case, and of this type.
+    pub fn is_about(&self, owner: &[u8], rtype: u16) -> bool {
+        let query = self.message.to_vec().unwrap_or_default();
+        let asked = query.get(HEADER..self.end).and_then(|asked| asked.split_last_chunk::<4>());
+        asked.is_some_and(|(name, [high, low, ..])| {
+            name.eq_ignore_ascii_case(owner) && u16::from_be_bytes([*high, *low]) == rtype
+        })
+    }
+
+    /// The query as it is sent, with another ID.
+    ///
+    /// # Errors
+    /// Never, for a question that is one.
+    pub fn query(&self, id: u16) -> io::Result<Vec<u8>> {
         let mut query = self.message.to_vec().map_err(io::Error::other)?;
         query[..2].copy_from_slice(&id.to_be_bytes());
         Ok(query)
     }
 
-    fn read(&self, query: &[u8], answer: &[u8]) -> io::Result<Message> {
+    /// What came for `query`.
+    ///
+    /// # Errors
+    /// When it is no answer to this question, its case included.
+    pub fn read(&self, query: &[u8], answer: &[u8]) -> io::Result<Message> {
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", self.text));
         let message = Message::from_vec(answer).map_err(|error| wrong(&format!("no message: {error}")))?;
         if answer[..2] != query[..2] || answer[2] & 0x80 == 0 {

@@ -21,7 +21,8 @@ use std::process::Command;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A name, and all below it, that BIND lets nobody change who moves (`update-policy`).
+/// A name, and all below it, that BIND, Knot and PowerDNS let nobody change: nobody who moves, or with PowerDNS nobody at
+/// all, whose policy does not know keys.
 pub const LOCKED: &str = "locked";
 
 const ALGORITHM: &str = "hmac-sha256";
@@ -112,6 +113,8 @@ impl Legacy {
             let mut legacy = Legacy { program, address: free_address(), apexes, process: None, options, dir };
             let command = legacy.command();
             if program == Program::PowerDns {
+                fs::write(legacy.dir.path().join("policy.lua"), POLICY.replace("LOCKED", LOCKED))
+                    .expect("a policy");
                 fill_database(legacy.dir.path(), zones);
             }
             if legacy.run(command) {
@@ -225,13 +228,15 @@ fn role(program: Program) -> Role {
         ),
         Program::Knot => (
             format!(
-                "key:\n{}acl:\n  - id: movers\n    key: [{mover}, {admin}]\n    action: [transfer, update]\n",
+                "key:\n{}acl:\n  - id: locked\n    key: {mover}\n    action: update\n    deny: on\n    \
+                 update-owner: name\n    update-owner-match: sub-or-equal\n    update-owner-name: [{LOCKED}]\n  \
+                 - id: movers\n    key: [{mover}, {admin}]\n    action: [transfer, update]\n",
                 each(&|name, secret| {
                     format!("  - id: {name}\n    algorithm: {ALGORITHM}\n    secret: {secret}\n")
                 })
             ),
             // As Knot has it by default: each change is in the file at once, and in the journal.
-            "    acl: movers\n    zonefile-sync: 0\n    journal-content: changes\n".to_owned(),
+            "    acl: [locked, movers]\n    zonefile-sync: 0\n    journal-content: changes\n".to_owned(),
         ),
         Program::Nsd => (
             each(&|name, secret| {
@@ -245,12 +250,20 @@ fn role(program: Program) -> Role {
     Role { head, of_zone, is_secondary: false }
 }
 
-/// Makes the database of PowerDNS, whose configuration is in `dir`.
-fn fill_database(dir: &Path, zones: &[Zone<'_>]) {
+/// Makes `database` in `dir`, as PowerDNS has it before there is a zone.
+///
+/// # Panics
+/// With the way to get what is missing.
+pub fn database_of_powerdns(dir: &Path) {
     let schema = fs::read(SCHEMA)
         .unwrap_or_else(|error| panic!("{SCHEMA} cannot be read ({error}): run tests/install-peers as root"));
     let made = run_with(Command::new(process::find("sqlite3")).arg(dir.join("database")), &schema);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// Makes the database of PowerDNS, whose configuration is in `dir`, and puts the zones into it.
+fn fill_database(dir: &Path, zones: &[Zone<'_>]) {
+    database_of_powerdns(dir);
     let util = |arguments: &[&str]| {
         let done = process::run("pdnsutil", &[&["--config-dir=."], arguments].concat(), dir);
         assert!(done.success, "pdnsutil {arguments:?}: {}{}", done.stdout, done.stderr);
@@ -268,11 +281,18 @@ fn fill_database(dir: &Path, zones: &[Zone<'_>]) {
     }
 }
 
+/// What PowerDNS asks whether an update may be made.
+const POLICY: &str = "function updatepolicy(input)
+  return string.find(input:getQName():toString(), '^LOCKED%.') == nil
+end
+";
+
 const POWERDNS: &str = "
 launch=gsqlite3
 gsqlite3-database=DIR/database
 gsqlite3-pragma-synchronous=0
 dnsupdate=yes
 allow-dnsupdate-from=127.0.0.1
+lua-dnsupdate-policy-script=DIR/policy.lua
 disable-axfr=no
 allow-axfr-ips=192.0.2.1";

@@ -5,6 +5,8 @@
 //! | [`process`] | starts programs, keeps what they print, ends them when dropped |
 //! | [`peer`] | NSD, Knot, BIND and PowerDNS on loopback with given zones |
 //! | [`legacy`] | servers that people move from: BIND, Knot, PowerDNS and NSD that give transfers and take updates |
+//! | [`migration`] | what is written into a cluster so that a zone moves here from such a server |
+//! | [`demo`] | zones that move from such a server while clients ask and both sides change |
 //! | [`unbound`] | unbound on loopback, which validates what given servers say |
 //! | [`ours`] | Port53 on loopback with given zones |
 //! | [`ask`] | one question over UDP or TCP, asked and read by hickory |
@@ -15,6 +17,7 @@
 //! | [`resolver`] | `port53-resolver` on loopback, following a cluster |
 //! | [`disk_cache`] | a disk cache with given zones |
 //! | [`machine`] | the machine, and what processes use of it |
+//! | [`usage`], [`dnsperf`] | what a server used for answers, and who asked for them |
 //! | [`platform`] | a cluster with the operator and two resolvers at work |
 //! | [`images`] | images that `make e2e` has built, and others of the same programs |
 //! | [`site`] | a cluster with nodes, of the tests' own or one that was there before |
@@ -23,12 +26,15 @@
 
 pub mod ask;
 pub mod cluster;
+pub mod demo;
 pub mod differential;
 pub mod disk_cache;
+pub mod dnsperf;
 pub mod generate;
 pub mod images;
 pub mod legacy;
 pub mod machine;
+pub mod migration;
 pub mod normal;
 pub mod ours;
 pub mod peer;
@@ -39,6 +45,7 @@ pub mod release;
 pub mod resolver;
 pub mod site;
 pub mod unbound;
+pub mod usage;
 
 use port53_zone::{Name, Soa, name};
 use std::time::{Duration, Instant};

@@ -118,8 +118,7 @@ impl Platform {
     /// # Panics
     /// With what `kubectl` says when it cannot.
     pub fn grant_operator(&self) {
-        let rights = self.cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], RIGHTS);
-        assert!(rights.success, "{rights:?}");
+        grant_operator(&self.cluster);
     }
 
     /// How the resolvers are started.
@@ -184,7 +183,7 @@ impl Platform {
             .args(["--nameserver=ns1.dns.example.net", "--nameserver=ns2.dns.example.net"])
             .args(self.which_resolvers())
             .args(&self.settings.operator)
-            .env("KUBECONFIG", self.cluster.kubeconfig_of(&User::service_account(NAMESPACE, "operator")));
+            .env("KUBECONFIG", self.cluster.kubeconfig_of(&operator_user()));
         command
     }
 
@@ -350,6 +349,20 @@ impl Platform {
             assert_eq!(resolver.says(question), expected, "{question}");
         }
     }
+}
+
+/// Lets [`operator_user`] do in a cluster what the operator must.
+///
+/// # Panics
+/// With what `kubectl` says when it cannot.
+pub fn grant_operator(cluster: &Cluster) {
+    let rights = cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], RIGHTS);
+    assert!(rights.success, "{rights:?}");
+}
+
+/// Who the operator is.
+pub fn operator_user() -> User {
+    User::service_account(NAMESPACE, "operator")
 }
 
 /// The status and reason of a condition for the newest generation, and its message.

@@ -133,6 +133,11 @@ impl Resolver {
         self.health
     }
 
+    /// The id of its process, which is that of its process group too.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// What it printed so far, as lines of JSON.
     pub fn output(&self) -> String {
         self.process.output()

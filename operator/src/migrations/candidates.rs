@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::agreed::Place;
 use super::merge::Apart;
+use super::provider::provider_only;
 use crate::admission::World;
 use crate::convert::{self, ObjectName, Options, ZoneData};
 use crate::index::{Key, key};
@@ -50,6 +51,11 @@ pub(super) fn candidates(world: &World, zone: &Zone, apex: &Name, soa: &Soa, apa
     let mut there = BTreeMap::new();
     let mut wanted = Vec::new();
     for one in apart {
+        let only_there = one.theirs.as_ref().and_then(|theirs| Some((theirs, provider_only(theirs.rtype)?)));
+        if let Some((theirs, why)) = only_there {
+            found.rejects.push((one.place(), reject(theirs, "ProviderOnly", why.to_owned())));
+            continue;
+        }
         let owner = published.and_then(|published| published.content.owner_of(&one.name, one.rtype));
         let object = match owner.as_deref().map(object_of) {
             Some(None) => {

@@ -145,6 +145,21 @@ impl Memory {
         });
     }
 
+    /// Takes note of what was brought here and is published by now, while legacy has changed again meanwhile: both agreed on
+    /// it, though they were never seen to. Says whether there was any.
+    pub(super) fn note_brought(&self, apart: &[Apart], agreed: &mut Agreed) -> bool {
+        let is_here = |one: &&Apart| {
+            let ours = one.ours.as_ref().map(Print::of);
+            let is_brought = self.sent.get(&one.place()).is_some_and(|(sent, _)| *sent == ours);
+            is_brought && agreed.at(one.place()) != ours
+        };
+        let brought: Vec<&Apart> = apart.iter().filter(is_here).collect();
+        for one in &brought {
+            agreed.note(one.place(), one.ours.as_ref().map(Print::of));
+        }
+        !brought.is_empty()
+    }
+
     /// Since when it differs, where it was seen twice.
     pub(super) fn counts_since(&self, place: Place) -> Option<Timestamp> {
         self.first_seen.get(&place).filter(|first| first.look < self.looks).map(|first| first.since)
@@ -249,6 +264,21 @@ mod tests {
         // It is another.
         looks.note(&[apart("192.0.2.1", "192.0.2.3")]);
         assert_eq!(looks.memory.counts_since(one.place()), None);
+    }
+
+    /// A record was brought here, and changed at legacy before it was seen to be published: that was listed as changed on both
+    /// sides, and stayed so.
+    #[test]
+    fn what_was_brought_here_is_agreed_on_though_legacy_has_changed_again() {
+        let mut looks = Looks { memory: Memory::default(), agreed: Agreed::default() };
+        let one = apart("192.0.2.1", "192.0.2.2");
+        assert!(!looks.memory.note_brought(std::slice::from_ref(&one), &mut looks.agreed));
+        looks.memory.sent(one.place(), one.ours.as_ref().map(Print::of), Instant::now());
+        assert!(looks.memory.note_brought(std::slice::from_ref(&one), &mut looks.agreed));
+        assert_eq!(looks.agreed.at(one.place()), one.ours.as_ref().map(Print::of));
+        // Once is enough; and what was brought is not what is here.
+        assert!(!looks.memory.note_brought(std::slice::from_ref(&one), &mut looks.agreed));
+        assert!(!looks.memory.note_brought(&[apart("192.0.2.3", "192.0.2.2")], &mut looks.agreed));
     }
 
     /// A prerequisite had failed because legacy had changed; what legacy had then was preferred over by a person, and was

@@ -28,13 +28,12 @@
 //! | `parent` | what the zone above says, and what caches may have of it. Pure |
 //! | `apex` | which NS the apex shows meanwhile. Pure |
 //! | `finish` | when it may end. Pure |
+//! | `provider` | what only legacy can answer. Pure |
 //! | `candidates` | what is to be written here. Pure |
 //! | `updates` | what is to be written there. Pure |
 //! | `sending` | one name written there, and read back |
 //! | `beforehand` | whether legacy can be forwarded to: asks it |
 //! | `questions` | the same questions to both: what differs though the records do not |
-//! | `candidates` | what is to be written here. Pure |
-//! | `updates` | what is to be written there. Pure |
 //! | [`shadow`] | what questions of clients show, and what follows |
 //! | `memory` | what a worker remembers between two looks. Pure |
 //! | `status`, `answering`, [`lists`] | what people are told. Pure |
@@ -55,6 +54,7 @@ mod memory;
 pub mod merge;
 mod parent;
 pub mod prefer;
+mod provider;
 mod questions;
 pub mod scope;
 pub(crate) mod sending;
@@ -91,8 +91,9 @@ use worker::{Shared, Worker};
 
 /// How often the world is asked for while there is a migration.
 const BEAT: Duration = Duration::from_millis(500);
-/// Records on their way at the same time, of all migrations: what an API server takes without putting others off.
-const RECORDS_AT_A_TIME: usize = 48;
+/// Records on their way at the same time, of all migrations. Few: with 48 an API server that had two processors for
+/// everything came to put requests off (429), and what others changed meanwhile took seconds.
+pub const RECORDS_AT_A_TIME: usize = 8;
 /// Messages on their way from the watch.
 const QUEUE: usize = 1024;
 

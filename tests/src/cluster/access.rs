@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 use tokio::runtime::Handle;
@@ -66,6 +67,17 @@ impl Cluster {
         let runtime = self.runtime.as_ref().expect("it is there until the drop");
         let _entered = Handle::try_current().is_err().then(|| runtime.enter());
         Client::try_from(config).expect("a client")
+    }
+
+    /// A client of `user` for a measurement, as the operator has: with TCP_NODELAY, which `kubectl` sets too. It belongs to
+    /// the runtime that this is called on.
+    ///
+    /// # Errors
+    /// When the kubeconfig is none.
+    pub async fn client_without_delay(&self, user: &User) -> Result<Client, Box<dyn Error>> {
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig_of(user))?;
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(port53_client::client(config)?)
     }
 
     fn kubeconfig_value(&self, user: &User, url: &str) -> Value {

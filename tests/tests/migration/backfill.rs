@@ -100,6 +100,28 @@ fn what_is_refused_is_listed_until_it_is_corrected() {
     assert_eq!(rig.status()["rejected"], 0);
 }
 
+/// "Provider-only records (ALIAS and the like) are listed as such": they came over as types that nobody asks for.
+#[test]
+fn what_only_powerdns_can_answer_is_listed() {
+    let rig = Rig::new(
+        shared(),
+        Program::PowerDns,
+        "provider",
+        "www A 192.0.2.1\n@ ALIAS www.example.net.\nlua LUA A \"ifportup(443, {'192.0.2.1'})\"\n",
+    );
+    rig.migrate("backfill: {from: Transfer}");
+    rig.comes_to("Backfilled=True Rejected");
+    let status = rig.status();
+    let rejects = status["rejects"].as_array().cloned().unwrap_or_default();
+    assert_eq!(rejects.len(), 2, "{status}");
+    for (type_, words) in [("TYPE65401", "ALIAS of PowerDNS"), ("TYPE65402", "LUA record of PowerDNS")] {
+        let reject = rejects.iter().find(|reject| reject["type"] == type_).expect("it is listed");
+        assert_eq!(reject["reason"], "ProviderOnly");
+        assert!(reject["message"].as_str().is_some_and(|message| message.contains(words)), "{reject}");
+    }
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.1");
+}
+
 /// "A deleted record is not brought over again": what both agreed on tells that it was deleted here.
 #[test]
 fn what_was_deleted_here_is_not_brought_over_again() {

@@ -2,25 +2,14 @@
 
 use crate::rig::Rig;
 use crate::shared;
+use port53_tests::migration;
 use port53_tests::peer::Program;
 use port53_tests::process::Finished;
-use std::process::Command;
+use std::path::Path;
 
 pub(crate) fn port53(rig: &Rig<'_>, arguments: &str) -> (Option<i32>, Finished) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_port53-tested"));
-    command
-        .args(arguments.replace("@ZONE", &rig.domain).split_whitespace())
-        .args(["--namespace", &rig.namespace]);
-    command.args(["--operator-namespace", port53_tests::platform::NAMESPACE]);
-    command.env("KUBECONFIG", rig.platform.cluster.kubeconfig());
-    let output = command.output().expect("it runs");
-    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-    let done = Finished {
-        success: output.status.success(),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    };
-    (output.status.code(), done)
+    let program = Path::new(env!("CARGO_BIN_EXE_port53-tested"));
+    migration::port53(program, rig.platform, &rig.namespace, &arguments.replace("@ZONE", &rig.domain))
 }
 
 /// "`port53 migration diff ZONE`, exit 1 on differences"; "fix by a named direction: `port53 migration resolve ZONE --prefer

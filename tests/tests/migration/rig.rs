@@ -1,6 +1,7 @@
 //! A zone at a legacy server, and its migration.
 
-use port53_tests::legacy::{Holder, Legacy};
+use port53_tests::legacy::Legacy;
+use port53_tests::migration;
 use port53_tests::peer::Program;
 use port53_tests::platform::Platform;
 use port53_tests::{Zone, eventually, process};
@@ -36,52 +37,25 @@ impl<'p> Rig<'p> {
         let text = zone_text(&domain, 1, records);
         let legacy = Legacy::start_with(program, options, &[Zone { apex: &domain, text: &text }]);
         let rig = Rig { platform, legacy, namespace, domain };
-        rig.bind_key();
+        platform.apply(&migration::key(&rig.namespace));
         rig.zone("defaultTTL: 300");
         rig
     }
 
     /// Applies the Zone, with more in its spec.
     pub(crate) fn zone(&self, more: &str) {
-        self.apply("Zone", "v1alpha1", &format!("domain: {}, {more}", self.domain));
-    }
-
-    /// Lets the operator read the Secret with the key.
-    fn bind_key(&self) {
-        let namespace = &self.namespace;
-        let (name, secret) = (Holder::Mover.name(), Holder::Mover.secret());
-        self.platform.apply(&format!(
-            "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: legacy, namespace: {namespace}}}\n\
-             stringData: {{secret: {secret}, name: {name}}}\n\
-             ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: legacy, namespace: {namespace}}}\n\
-             rules: [{{apiGroups: [''], resources: [secrets], resourceNames: [legacy], verbs: [list, watch]}}]\n\
-             ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: legacy, namespace: {namespace}}}\n\
-             roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: legacy}}\n\
-             subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: 'system:serviceaccount:port53:operator'}}]\n"
-        ));
-    }
-
-    fn apply(&self, kind: &str, version: &str, spec: &str) {
-        self.platform.apply(&format!(
-            "apiVersion: port53.dev/{version}\nkind: {kind}\nmetadata: {{name: {NAME}, namespace: {}}}\nspec: {{{spec}}}\n",
-            self.namespace
-        ));
+        let spec = format!("domain: {}, {more}", self.domain);
+        self.platform.apply(&migration::zone(&self.namespace, NAME, &spec));
     }
 
     /// Applies the migration, with more in its spec.
     pub(crate) fn migrate(&self, more: &str) {
-        let address = self.legacy.address();
-        self.apply(
-            "ZoneMigration",
-            "v1alpha1",
-            &format!(
-                "zoneRef: {{name: {NAME}}}, legacy: {{addresses: ['{address}'], tsigSecretRef: {{name: legacy}}}}, \
-                 {}{}{more}",
-                if more.contains("compare:") { "" } else { "compare: {poll: 1s}, " },
-                // Nobody is there, so that none is asked beyond this host.
-                if more.contains("parent:") { "" } else { "parent: {addresses: ['127.0.0.1:1'], poll: 1s}, " },
-            ),
-        );
+        let poll = if more.contains("compare:") { "" } else { "compare: {poll: 1s}, " };
+        // Nobody is there, so that none is asked beyond this host.
+        let parent =
+            if more.contains("parent:") { "" } else { "parent: {addresses: ['127.0.0.1:1'], poll: 1s}, " };
+        let more = format!("{poll}{parent}{more}");
+        self.platform.apply(&migration::migration(&self.namespace, NAME, self.legacy.address(), &more));
     }
 
     /// Waits for a condition of the migration.

@@ -1,13 +1,14 @@
 //! Bringing over: what legacy has and is to be here, as DNSRecords.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future, stream};
 use port53_crds::{DualWrite, Reject};
 use port53_legacy::Version;
 use port53_zone::name;
 
+use super::super::RECORDS_AT_A_TIME;
 use super::super::agreed::{Place, Print};
 use super::super::candidates::{self, candidates};
 use super::super::merge::{Apart, Changed};
@@ -16,8 +17,8 @@ use super::super::writing::{self, NotWritten};
 use super::{AT_ONCE, Shared, Turn, Worker};
 use crate::index::Key;
 
-/// Records of one migration on their way at the same time.
-const RECORDS_AT_A_TIME: usize = 16;
+/// How long one turn goes on to write: then people are told how far it is. Many zones that move at once wait for each other.
+const WRITES_FOR: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Writes here what legacy has and is to be here.
@@ -51,10 +52,13 @@ impl Worker {
             }
         }
         writes.truncate(AT_ONCE);
-        let shared = self.shared.clone();
-        let writing = stream::iter(writes).map(move |(place, write)| carry_out(shared.clone(), place, write));
+        let (shared, count) = (self.shared.clone(), writes.len());
+        let writing = stream::iter(writes)
+            .take_while(|_| future::ready(now.elapsed() < WRITES_FOR))
+            .map(move |(place, write)| carry_out(shared.clone(), place, write));
         let ended: Vec<(Place, Result<(), NotWritten>)> =
             writing.buffer_unordered(RECORDS_AT_A_TIME).collect().await;
+        self.is_behind = ended.len() < count;
         for (place, written) in ended {
             match written {
                 Ok(()) => self.memory.sent(place, print(place), now),

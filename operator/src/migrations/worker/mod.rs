@@ -43,6 +43,7 @@ use port53_crds::{
 };
 use port53_legacy::Version;
 use port53_secondaries::keys::Key as TsigKey;
+use port53_store::Forwarding;
 use port53_zone::content::Content;
 use port53_zone::{Name, Rtype, name};
 use tokio::sync::{Semaphore, watch};
@@ -120,8 +121,12 @@ pub(super) struct Worker {
     differences: Vec<RRsetDifference>,
     /// Whether both sides were the same when that was looked at last.
     is_same: bool,
+    /// Whether more is to be written here than one turn has time for.
+    is_behind: bool,
     /// Who was seen to answer, and when that was looked at.
     seen: answers::Seen,
+    /// Who was told to answer then.
+    told: Option<Forwarding>,
     seen_at: Option<Instant>,
     /// What was seen of the zone above, and who is asked for it.
     parent: Parent,
@@ -186,7 +191,9 @@ impl Worker {
             rejects: Vec::new(),
             differences: Vec::new(),
             is_same: false,
+            is_behind: false,
             seen: answers::Seen::default(),
+            told: None,
             seen_at: None,
             parent: before_parent.map(Parent::of).unwrap_or_default(),
             asking_parent: parent::Asking::default(),
@@ -292,6 +299,7 @@ impl Worker {
             .next_try()
             .into_iter()
             .chain([next_poll])
+            .chain(self.is_behind.then_some(now))
             .min()
             .unwrap_or(later)
             .max(now + Duration::from_millis(50))
@@ -327,14 +335,20 @@ impl Worker {
 
     /// Asks every pod who answers, when that is due.
     async fn see_who_answers(&mut self, turn: &Turn) {
-        let (Some(theirs), Some(published)) = (&self.theirs, &turn.published) else { return };
+        let theirs = self.theirs.as_ref().map(|theirs| theirs.soa.clone());
+        let (Some(theirs), Some(published)) = (theirs, &turn.published) else { return };
         let is_due = self.seen_at.is_none_or(|at| at.elapsed() >= SEEN_EVERY);
         let is_wanted = turn.migration.spec.shadow.is_some() || turn.migration.spec.finish;
         if !is_wanted || !is_due {
             return;
         }
         self.seen_at = Some(Instant::now());
-        self.seen = answers::seen(&turn.world.resolvers, &turn.scope.apex, &published.soa, &theirs.soa).await;
+        let legacy = self.server(&turn.migration).await.ok();
+        let (resolvers, apex) = (&turn.world.resolvers, &turn.scope.apex);
+        let seen = answers::seen(resolvers, apex, &published.soa, &theirs, legacy.as_ref()).await;
+        let told = turn.world.forwardings.get(apex).cloned();
+        self.seen = if told == self.told { seen.or_as(&self.seen) } else { seen };
+        self.told = told;
     }
 
     /// Says what was seen to who decides who is to answer.
@@ -404,6 +418,9 @@ impl Worker {
             theirs.content.clone()
         });
         let mut found = apart(&turn.ours, &seen_there, &turn.scope, &agreed);
+        if self.memory.note_brought(&found, &mut agreed) {
+            found = apart(&turn.ours, &seen_there, &turn.scope, &agreed);
+        }
         // What is on its way to both is at one before the other.
         if let Some(dual_writes) = turn.world.dual_writes.get(&turn.scope.apex) {
             found.retain(|one| !dual_writes.names.contains(&one.name));

@@ -52,7 +52,15 @@ impl Worker {
                 self.memory.read_back(&written.name, *rtype, rrset.clone());
             }
             match written.result {
-                Ok(()) => done += written.apart.len(),
+                Ok(()) => {
+                    done += written.apart.len();
+                    // Both agree, though it may have changed here again before they are seen to.
+                    if let Some(agreed) = &mut self.agreed {
+                        for one in &written.apart {
+                            agreed.note(one.place(), one.ours.as_ref().map(Print::of));
+                        }
+                    }
+                }
                 Err(NotTaken::Said(said)) => {
                     self.memory.tried(&written.name, &written.apart, Some(said), now);
                 }

@@ -14,20 +14,17 @@
 //! |---|---|
 //! | `inputs` | the sets of zones, and what is asked |
 //! | `servers` | how each server is started |
-//! | `usage` | processor time and memory of a process group |
-//! | `load` | runs dnsperf and reads what it says |
 //! | `report` | the table and the JSON |
 //! | `echo` | the echo server |
 
 mod echo;
 mod inputs;
-mod load;
 mod report;
 mod servers;
-mod usage;
 
 use clap::{Parser, Subcommand};
 use inputs::{Input, Which};
+use port53_tests::{dnsperf, usage};
 use report::{Measured, Run};
 use servers::{Running, Server};
 use std::error::Error;
@@ -137,7 +134,7 @@ fn measure(server: Server, input: &Input, arguments: &RunArguments, octets: usiz
     let at_start = usage::of_group(process.pid())?;
     let mut measured = [None, Some(arguments.rate)].into_iter().map(|rate| {
         let before = usage::of_group(process.pid())?;
-        let asked = load::run(&input.queries, address, arguments.seconds, rate)?;
+        let asked = dnsperf::run(&input.queries, address, arguments.seconds, rate)?;
         let after = usage::of_group(process.pid())?;
         Ok::<_, Box<dyn Error>>((asked, after.since(&before)))
     });

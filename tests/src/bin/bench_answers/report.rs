@@ -2,10 +2,10 @@
 
 use crate::RunArguments;
 use crate::inputs::Input;
-use crate::load::Asked;
 use crate::servers::Server;
-use crate::usage::Usage;
+use port53_tests::dnsperf::Asked;
 use port53_tests::machine;
+use port53_tests::usage::Usage;
 use serde_json::{Value, json};
 use std::fmt::{self, Write as _};
 use std::time::Duration;

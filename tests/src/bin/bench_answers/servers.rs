@@ -4,6 +4,7 @@
 use crate::Result;
 use crate::inputs::{Input, Zone};
 use port53_tests::disk_cache;
+use port53_tests::dnsperf::CORE_OF_SERVER;
 use port53_tests::peer::{self, Program, Role, answers_soa};
 use port53_tests::process::Process;
 use port53_zone::content::Content;
@@ -17,8 +18,6 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The core of the server.
-const CORE: &str = "0";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,7 +85,11 @@ pub(crate) fn start(server: Server, input: &Input, octets: usize) -> Result<Runn
         Server::Peer(program) => peer(program, address.port(), dir.path(), &input.zones),
     };
     let mut pinned = Command::new("taskset");
-    pinned.args(["-c", CORE]).arg(command.get_program()).args(command.get_args()).current_dir(dir.path());
+    pinned
+        .args(["-c", CORE_OF_SERVER])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .current_dir(dir.path());
     let begun = Instant::now();
     let mut process = Process::start(&server.to_string(), pinned, dir.path());
     let mut zones = input.zones.iter();

@@ -32,14 +32,11 @@ mod tables;
 mod usage;
 
 use clap::Parser;
-use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use objects::Objects;
-use port53_tests::cluster;
+use port53_tests::cluster::{self, User};
 use port53_tests::machine;
 use port53_tests::platform::{Platform, Programs, Settings};
 use std::error::Error;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Microseconds since 1970, as all times here are: the log of the operator has no other.
@@ -93,7 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn run(arguments: &Arguments, platform: &Platform) -> Result<(), Box<dyn Error>> {
-    let client = client(&platform.cluster.kubeconfig()).await?;
+    let client = platform.cluster.client_without_delay(&User::admin()).await?;
     platform.cluster.ensure_namespace(objects::NAMESPACE);
     let statuses = statuses::follow(client.clone());
     let mut objects = Objects::new(arguments.zones, arguments.seed);
@@ -130,13 +127,6 @@ async fn run(arguments: &Arguments, platform: &Platform) -> Result<(), Box<dyn E
         }
     }
     Ok(())
-}
-
-/// A client as the operator has: with TCP_NODELAY, which `kubectl` sets too.
-async fn client(kubeconfig: &Path) -> Result<kube::Client, Box<dyn Error>> {
-    let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-    Ok(port53_client::client(config)?)
 }
 
 fn now() -> Moment {

@@ -1,29 +1,45 @@
-//! The generator: dnsperf on its own core, and what it says at its end.
+//! The generator of a measurement: dnsperf on its own core, and what it says at its end.
 
-use crate::Result;
-use port53_tests::process;
+use crate::process;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// The core of dnsperf; the server has [`crate::servers::CORE`].
-const CORE: &str = "1";
+/// The core of dnsperf.
+pub const CORE: &str = "1";
+/// The core of what is measured.
+pub const CORE_OF_SERVER: &str = "0";
 
 /// What was asked and answered.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Asked {
-    pub(crate) sent: u64,
-    pub(crate) answered: u64,
-    pub(crate) qps: f64,
-    pub(crate) latency_us: f64,
-    pub(crate) latency_max_us: f64,
-    pub(crate) answer_octets: usize,
+pub struct Asked {
+    /// Queries.
+    pub sent: u64,
+    /// Those with an answer.
+    pub answered: u64,
+    /// Answers a second.
+    pub qps: f64,
+    /// Until the answer, on average, in microseconds.
+    pub latency_us: f64,
+    /// The longest of them.
+    pub latency_max_us: f64,
+    /// Octets of an answer, on average.
+    pub answer_octets: usize,
     /// As dnsperf says them, such as `NOERROR 1000 (90.00%)`.
-    pub(crate) rcodes: String,
+    pub rcodes: String,
 }
 
-/// Asks `queries` again and again for `seconds`, at `rate` a second or as fast as answers come.
-pub(crate) fn run(queries: &Path, server: SocketAddr, seconds: u64, rate: Option<u64>) -> Result<Asked> {
+/// Asks `queries`, a file of `NAME TYPE`, again and again for `seconds`, at `rate` a second or as fast as answers come.
+///
+/// # Errors
+/// When dnsperf cannot be run, or says something else than expected.
+pub fn run(
+    queries: &Path,
+    server: SocketAddr,
+    seconds: u64,
+    rate: Option<u64>,
+) -> Result<Asked, Box<dyn Error>> {
     let mut command = Command::new("taskset");
     command.args(["-c", CORE]).arg(process::find("dnsperf"));
     command.args(["-s", &server.ip().to_string(), "-p", &server.port().to_string(), "-d"]).arg(queries);
