@@ -5,6 +5,7 @@ use std::time::Instant;
 use futures::{StreamExt, stream};
 use port53_crds::DualWrite;
 
+use super::super::agreed::Print;
 use super::super::merge::{Apart, Changed};
 use super::super::prefer::{Prefer, Side};
 use super::super::sending::{NotTaken, write_and_read_back};
