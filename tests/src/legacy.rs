@@ -21,8 +21,7 @@ use std::process::Command;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A name, and all below it, that BIND, Knot and PowerDNS let nobody change: nobody who moves, or with PowerDNS nobody at
-/// all, whose policy does not know keys.
+/// A name, and all below it, that BIND lets nobody change who moves (`update-policy`).
 pub const LOCKED: &str = "locked";
 
 const ALGORITHM: &str = "hmac-sha256";
@@ -113,8 +112,6 @@ impl Legacy {
             let mut legacy = Legacy { program, address: free_address(), apexes, process: None, options, dir };
             let command = legacy.command();
             if program == Program::PowerDns {
-                fs::write(legacy.dir.path().join("policy.lua"), POLICY.replace("LOCKED", LOCKED))
-                    .expect("a policy");
                 fill_database(legacy.dir.path(), zones);
             }
             if legacy.run(command) {
@@ -228,15 +225,13 @@ fn role(program: Program) -> Role {
         ),
         Program::Knot => (
             format!(
-                "key:\n{}acl:\n  - id: locked\n    key: {mover}\n    action: update\n    deny: on\n    \
-                 update-owner: name\n    update-owner-match: sub-or-equal\n    update-owner-name: [{LOCKED}]\n  \
-                 - id: movers\n    key: [{mover}, {admin}]\n    action: [transfer, update]\n",
+                "key:\n{}acl:\n  - id: movers\n    key: [{mover}, {admin}]\n    action: [transfer, update]\n",
                 each(&|name, secret| {
                     format!("  - id: {name}\n    algorithm: {ALGORITHM}\n    secret: {secret}\n")
                 })
             ),
             // As Knot has it by default: each change is in the file at once, and in the journal.
-            "    acl: [locked, movers]\n    zonefile-sync: 0\n    journal-content: changes\n".to_owned(),
+            "    acl: movers\n    zonefile-sync: 0\n    journal-content: changes\n".to_owned(),
         ),
         Program::Nsd => (
             each(&|name, secret| {
@@ -281,18 +276,11 @@ fn fill_database(dir: &Path, zones: &[Zone<'_>]) {
     }
 }
 
-/// What PowerDNS asks whether an update may be made.
-const POLICY: &str = "function updatepolicy(input)
-  return string.find(input:getQName():toString(), '^LOCKED%.') == nil
-end
-";
-
 const POWERDNS: &str = "
 launch=gsqlite3
 gsqlite3-database=DIR/database
 gsqlite3-pragma-synchronous=0
 dnsupdate=yes
 allow-dnsupdate-from=127.0.0.1
-lua-dnsupdate-policy-script=DIR/policy.lua
 disable-axfr=no
 allow-axfr-ips=192.0.2.1";

@@ -48,7 +48,8 @@ pub(super) async fn finish(of: &OfZone, said: Said) -> Result<Ended, String> {
     let (namespace, name) = namespaced(&migration);
     let (namespace, name) = (namespace.to_owned(), name.to_owned());
     let mut spec = json!({"finish": !said.take_back});
-    if let Some(entry) = entry {
+    // What was applied before and is left out now would be taken away.
+    if let Some(entry) = entry.or(migration.spec.entry) {
         spec["entry"] = json!(entry);
     }
     let change = Patch::Apply(json!({

@@ -1,28 +1,35 @@
 //! What pods tell over HTTP, at the address of their health: their metrics, and what they see of zones that move here.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Collected, Empty, Limited};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
 /// The port where pods tell it, unless theirs has another.
 pub const PORT: u16 = 8053;
+/// How long a connection is kept that nothing is asked over.
+const IDLE: Duration = Duration::from_secs(10);
 /// How long a page may take to come.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One for all, so that who is asked again and again is asked over the same connection.
+static CLIENT: LazyLock<Client<HttpConnector, Empty<Bytes>>> =
+    LazyLock::new(|| Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build_http());
 
 /// Reads a page of at most `largest` octets. `path` is as it stands in a request (RFC 9112 §3.2.1): see [`escaped`].
 ///
 /// # Errors
 /// In words, when it does not come whole, in time and with status 200.
 pub async fn read(address: SocketAddr, path: &str, largest: usize) -> Result<Bytes, String> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let uri = format!("http://{address}{path}").parse().map_err(|error| format!("{error}"))?;
     let read = async {
-        let response = client.get(uri).await.map_err(|error| port53_client::chain(&error))?;
+        let response = CLIENT.get(uri).await.map_err(|error| port53_client::chain(&error))?;
         let status = response.status();
         if !status.is_success() {
             return Err(format!("answers {status} to {path}"));

@@ -74,10 +74,17 @@ impl ZoneState {
         let transfer = orders.transfer.clone().or_else(published).unwrap_or_default();
         let published = || self.serving().and_then(|stored| stored.head.forwarding.clone());
         let forwarding = orders.forwarding.clone().unwrap_or_else(published);
-        // While it is rolled back, what is on its way stays so.
         let before = self.serving().and_then(|stored| stored.head.intents.clone());
         let (decision, intents) = self.decide_content(outcome, holder, orders, now)?;
-        let intents = intents.unwrap_or(before);
+        // Nothing was looked at while it is rolled back.
+        let pinned = || before.as_ref().map(|intents| self.both.while_pinned(intents));
+        let intents = intents.unwrap_or_else(pinned);
+        let decision = match (decision, self.serving()) {
+            (Decision::Settled, Some(stored)) if intents != stored.head.intents => {
+                Decision::Publish(Box::new(Version::again(stored)), self.guard.clone(), None)
+            }
+            (decision, _) => decision,
+        };
         Ok(match decision {
             Decision::Publish(version, guard, released) => {
                 let version =

@@ -95,9 +95,13 @@ impl Engine {
             return None;
         }
         let withdrawn = self.withdrawn_zones();
+        // Of what cannot be read yet only the holder is known: it is not empty.
+        let unknown = self.unknown_zones();
+        let mut published = self.published.clone();
+        unknown.iter().for_each(|apex| drop(published.remove(apex)));
         Some(World {
             objects: self.index.objects(&withdrawn),
-            published: self.published.clone(),
+            published,
             settings: self.stage_settings(),
             scope: self.settings.scope.clone(),
             of_others: self.index.of_others().clone(),

@@ -86,6 +86,8 @@ use zone::ZoneState;
 
 /// Messages that are taken note of before anything is decided.
 const AT_ONCE: usize = 4096;
+/// Changes that are on their way to legacy servers at once: BIND has 150 connections by default, and clients need some.
+const WRITTEN_AT_ONCE: usize = 16;
 /// Zones whose resolvers are asked at once.
 const ASKED_AT_ONCE: usize = 64;
 /// How long it is waited for more before it is said that something cannot be followed.
@@ -143,6 +145,8 @@ pub struct Engine {
     says_lost: bool,
     jobs: JoinSet<Ended>,
     asking: Arc<Semaphore>,
+    /// Changes on their way to legacy servers, of all zones.
+    writing: Arc<Semaphore>,
     timers: BTreeSet<(Instant, Timer)>,
     /// When the timer for a plan is due.
     next_plan: Option<Instant>,
@@ -217,6 +221,7 @@ impl Engine {
             says_lost: false,
             jobs: JoinSet::new(),
             asking: Arc::new(Semaphore::new(ASKED_AT_ONCE)),
+            writing: Arc::new(Semaphore::new(WRITTEN_AT_ONCE)),
             timers: BTreeSet::from([(now + settings.prune_interval, Timer::Prune)]),
             settings,
             next_plan: None,

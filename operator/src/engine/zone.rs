@@ -11,7 +11,7 @@ use port53_zone::content::{Change, Content};
 use port53_zone::{Name, Rtype, serial};
 
 use super::assembling::Reading;
-use super::both::{Answered, Both};
+use super::both::{Answered, Both, By};
 use super::version::{Ready, Stored, Version};
 use crate::cluster::confirm::Confirmation;
 use crate::guard::Memory;
@@ -269,16 +269,15 @@ impl ZoneState {
         self.due = now + (2 * (now - began)).clamp(LEAST_PAUSE, MOST_PAUSE);
     }
 
-    /// How far the resolvers answer what is published.
-    pub(super) fn answered(&self) -> Answered {
-        let Some(last) = self.confirming.last.as_deref() else { return Answered::NotKnown };
-        match self.serving() {
-            Some(stored) if last.serial != stored.head.soa.serial => Answered::NotKnown,
-            None => Answered::NotKnown,
-            _ if last.is_complete() => Answered::ByAll,
-            _ if last.asked > 0 && last.answering == 0 => Answered::ByNone,
-            _ => Answered::BySome,
-        }
+    /// What the resolvers answered when they were asked last.
+    pub(super) fn answered(&self) -> Option<Answered> {
+        let last = self.confirming.last.as_deref()?;
+        let by = match last.answering {
+            _ if last.is_complete() => By::All,
+            0 if last.asked > 0 => By::None,
+            _ => By::Some,
+        };
+        Some(Answered { serial: last.serial, by })
     }
 
     /// The checkpoint that the next head takes up.

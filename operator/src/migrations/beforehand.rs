@@ -12,8 +12,10 @@
 //! Much at once it is asked once for its addresses and once a day, for who limits rates would punish more. What is not seen so, as a limit
 //! that is larger, or a view of addresses that nobody here has, is not known.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use domain::base::MessageBuilder;
 use domain::base::iana::{Class, OptionCode, Rcode};
@@ -24,6 +26,7 @@ use port53_crds::LegacyCheck;
 use port53_zone::answer::compare::{Compared, What, compare};
 use port53_zone::content::Content;
 use port53_zone::{Name, Rtype, Soa};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::{LEGACY_ADDRESSES, address};
@@ -31,6 +34,8 @@ use crate::cluster::confirm::Resolver;
 use crate::proof::oracle::{self, Zones};
 use crate::proof::{Question, ask, sample};
 
+/// How long what came of it counts for other zones of the same servers.
+const LATELY: Duration = Duration::from_secs(3600);
 /// Questions at once: more than the rate limits of most servers let pass in a second, and less than any server minds.
 const AT_ONCE: usize = 50;
 /// How many may be lost on the way.
@@ -81,6 +86,7 @@ pub(super) async fn check(
     addresses: Vec<String>,
     (soa, content): (Soa, Content),
     pods: Vec<Resolver>,
+    before: Bursts,
 ) -> LegacyCheck {
     let servers: Vec<SocketAddr> =
         addresses.iter().filter_map(|text| address(LEGACY_ADDRESSES, text).ok()).collect();
@@ -88,7 +94,7 @@ pub(super) async fn check(
         Some(last) => (last.at, last.rate_limited, last.burst),
         None => {
             let at = Timestamp::now().to_string();
-            let (rate_limited, said) = bursts(&servers, content.apex()).await;
+            let (rate_limited, said) = before.of(&servers, content.apex()).await;
             (at, rate_limited, said)
         }
     };
@@ -130,6 +136,24 @@ pub(super) async fn check(
         by_client,
         clients: cut(clients),
         pods: pods.len() as u64,
+    }
+}
+
+/// What came of it lately, by servers, for all zones that are there: a server is asked much at once for one of them, and
+/// none while another is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bursts(Arc<Mutex<BTreeMap<Vec<SocketAddr>, (Instant, (bool, String))>>>);
+
+impl Bursts {
+    async fn of(&self, servers: &[SocketAddr], apex: &Name) -> (bool, String) {
+        let mut all = self.0.lock().await;
+        all.retain(|_, (at, _)| at.elapsed() < LATELY);
+        if let Some((_, came)) = all.get(servers) {
+            return came.clone();
+        }
+        let came = bursts(servers, apex).await;
+        all.insert(servers.to_vec(), (Instant::now(), came.clone()));
+        came
     }
 }
 

@@ -69,6 +69,11 @@ pub(super) fn waits(given: &Given<'_>) -> Option<Waits> {
         let message = "legacy has what is not here, and would be lost: see status.differences".to_owned();
         return Some((Status::False, Reason::Differences, message));
     }
+    // The last moment to say so: after it legacy, which signs, is given up.
+    let generation = given.migration.metadata.generation;
+    if let Err(waits @ (Status::False, ..)) = given.parent.allows_unsigned(false, generation, given.now) {
+        return Some(waits);
+    }
     match spec.entry {
         Some(Entry::NewNameservers) => new_nameservers(given),
         Some(Entry::AddressTakeover) => None,

@@ -71,8 +71,8 @@ use std::time::Duration;
 use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 use port53_client::watch::{Follower, Told, What};
-use port53_crds::{ZoneMigration, ZoneMigrationStatus};
-use port53_zone::Name;
+use port53_crds::{Zone, ZoneMigration, ZoneMigrationStatus};
+use port53_zone::{Name, name};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -81,7 +81,7 @@ use crate::admission::{World, Worlds};
 use crate::election::Standing;
 use crate::engine::both::{Counterpart, Counterparts};
 use crate::engine::{Apexes, Forwardings};
-use crate::index::{Kept, Key, Shelf, parse};
+use crate::index::{self, Kept, Key, Shelf, parse};
 use crate::objects::ObjectRef;
 use crate::stages::Apex;
 use cutover::Facts;
@@ -137,6 +137,7 @@ pub struct Controller {
     facts: watch::Sender<BTreeMap<Key, Facts>>,
     known: watch::Sender<BTreeMap<Key, Arc<Counterpart>>>,
     latches: Latches,
+    bursts: beforehand::Bursts,
     rollouts: watch::Receiver<Rollouts>,
     migrations: Shelf<ZoneMigration>,
     workers: BTreeMap<Key, Running>,
@@ -188,6 +189,7 @@ impl Controller {
             facts: watch::Sender::default(),
             known: watch::Sender::default(),
             latches: watch::Sender::default(),
+            bursts: beforehand::Bursts::default(),
             rollouts,
             migrations: Shelf::default(),
             workers: BTreeMap::new(),
@@ -313,10 +315,19 @@ impl Controller {
         if world.is_none() && !there.is_empty() {
             return;
         }
+        // By what the Zone says: what is published of it may not be known yet.
+        let zones: BTreeMap<Key, &Arc<Zone>> = match world.as_ref() {
+            Some(world) => {
+                world.objects.zones.iter().map(|zone| (index::key(&zone.metadata), zone)).collect()
+            }
+            None => BTreeMap::new(),
+        };
         let apex_of = |key: &Key, zone: &str| {
-            let holder = ObjectRef::Zone { namespace: key.0.clone(), name: zone.to_owned() };
-            let mut published = world.as_ref()?.published.values();
-            published.find(|published| published.holder == holder).map(|it| it.content.apex().clone())
+            let key = (key.0.clone(), zone.to_owned());
+            let apex = name::parse_absolute(&zones.get(&key)?.spec.domain).ok()?;
+            let published = world.as_ref()?.published.get(&apex);
+            let holder = ObjectRef::Zone { namespace: key.0, name: key.1 };
+            published.is_none_or(|published| published.holder == holder).then_some(apex)
         };
         let facts = self.facts.borrow();
         let is_over = |key: &Key, orders: &Orders| {
@@ -345,6 +356,7 @@ impl Controller {
             // One that has ended has panicked, which is a bug; the zone gets another.
             is_of_it && !running.task.is_finished()
         };
+        self.forget_others(&there);
         self.workers.retain(is_right);
         self.forget_serials(&there);
         for (key, orders) in there {
@@ -368,6 +380,7 @@ impl Controller {
                 facts: self.facts.clone(),
                 known: self.known.clone(),
                 latches: self.latches.clone(),
+                bursts: self.bursts.clone(),
                 rollouts: self.rollouts.clone(),
             };
             let uid = orders.migration.metadata.uid.clone();
@@ -385,6 +398,19 @@ impl Controller {
                 }
             });
         }
+    }
+
+    /// What was seen of a migration is nothing to another of its name.
+    fn forget_others(&self, there: &BTreeMap<Key, Orders>) {
+        let uid_now = |key: &Key| there.get(key).map(|orders| &orders.migration.metadata.uid);
+        let is_other = |(key, running): &(&Key, &Running)| uid_now(key) != Some(&running.uid);
+        let gone: Vec<Key> = self.workers.iter().filter(is_other).map(|(key, _)| key.clone()).collect();
+        if gone.is_empty() {
+            return;
+        }
+        self.latches.send_modify(|all| all.retain(|key, _| !gone.contains(key)));
+        self.known.send_modify(|all| all.retain(|key, _| !gone.contains(key)));
+        self.facts.send_modify(|all| all.retain(|key, _| !gone.contains(key)));
     }
 
     /// What each migration says. Of several for one Zone the oldest counts, then the one whose name comes first.

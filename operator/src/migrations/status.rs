@@ -159,6 +159,7 @@ pub(super) fn finished(
     }
     for type_ in [
         ConditionType::LegacyReachable,
+        ConditionType::LegacySuitable,
         ConditionType::Backfilled,
         ConditionType::InSync,
         ConditionType::DualWriting,

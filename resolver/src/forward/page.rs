@@ -17,9 +17,11 @@ pub fn page(publisher: &Publisher) -> Value {
 
 /// The same of one zone alone; of all where none is named.
 pub fn page_of(publisher: &Publisher, apex: Option<&Name>) -> Value {
-    let views = publisher.forwarding_zones();
-    let is_asked_for = |view: &&View| apex.is_none_or(|apex| view.zone.apex == *apex);
-    let zones: Vec<Value> = views.iter().filter(is_asked_for).map(zone).collect();
+    let views = match apex {
+        Some(apex) => publisher.forwarding_zone(apex).into_iter().collect(),
+        None => publisher.forwarding_zones(),
+    };
+    let zones: Vec<Value> = views.iter().map(zone).collect();
     let over: Value = serde_json::from_str(&publisher.forwarding_override().encode()).unwrap_or_default();
     json!({"nameserver": publisher.nameserver(), "override": over, "zones": zones})
 }

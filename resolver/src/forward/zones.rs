@@ -134,19 +134,21 @@ impl Directory {
 
     /// Those with a legacy DNS, in canonical order.
     pub(crate) fn views(&self) -> Vec<View> {
-        let numbered = self.numbered.load();
-        let view = |(apex, number): (&Name, &u32)| {
-            let zone = numbered.get(*number as usize)?.clone();
-            let said = zone.said.load_full()?;
-            let given_up = said.servers.iter().filter(|server| server.is_given_up());
-            Some(View {
-                decision: self.decide(apex, &said.forwarding),
-                forwarding: said.forwarding.clone(),
-                given_up: given_up.map(|server| server.address).collect(),
-                zone,
-            })
-        };
-        self.numbers.iter().filter_map(view).collect()
+        self.numbers.keys().filter_map(|apex| self.view(apex)).collect()
+    }
+
+    /// The same of one.
+    pub(crate) fn view(&self, apex: &Name) -> Option<View> {
+        let number = self.numbers.get(apex)?;
+        let zone = self.numbered.load().get(*number as usize)?.clone();
+        let said = zone.said.load_full()?;
+        let given_up = said.servers.iter().filter(|server| server.is_given_up());
+        Some(View {
+            decision: self.decide(apex, &said.forwarding),
+            forwarding: said.forwarding.clone(),
+            given_up: given_up.map(|server| server.address).collect(),
+            zone,
+        })
     }
 
     pub(crate) fn numbered(&self) -> Numbered {

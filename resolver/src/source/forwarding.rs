@@ -34,6 +34,11 @@ impl Publisher {
         self.book().directory.views()
     }
 
+    /// One of them.
+    pub fn forwarding_zone(&self, apex: &Name) -> Option<View> {
+        self.book().directory.view(apex)
+    }
+
     /// The override in effect.
     pub fn forwarding_override(&self) -> Override {
         self.book().directory.over().clone()

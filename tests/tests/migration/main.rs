@@ -10,7 +10,6 @@
 //! | `cutover` | who answers, before and after, and back |
 //! | `entry` | NS at the apex, the zone above, and the end |
 //! | `shadow` | what questions of clients show, and what follows of it |
-//! | `demo` | zones that move while clients ask and both sides change |
 //! | `cli` | `port53 migration` |
 //! | `powerdns` | `docs/migrate-from-powerdns.md`, word by word |
 //! | `lies` | what legacy says and nobody should believe |
@@ -18,7 +17,6 @@
 mod backfill;
 mod cli;
 mod cutover;
-mod demo;
 mod entry;
 mod lies;
 mod powerdns;

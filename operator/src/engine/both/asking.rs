@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use port53_crds::{ConditionType, Reason, Way, find_condition};
+use port53_legacy::Server;
 use port53_store::Intent;
 use port53_zone::Name;
 use port53_zone::content::Change;
-use port53_zone::name::{self, SortKey};
+use port53_zone::name;
 
+use super::moves::Place;
 use super::points::{Point, reached};
-use super::refusing::Refusal;
+use super::refusing::{Refusal, SETTLE};
 use super::{Both, Counterpart, First, REMOVED_AGAIN, Stamp, Stamps, State, Try, Word, moves, shown};
 use crate::engine::statuses::{Object, Standing};
 use crate::engine::{self, Engine, Timer};
+use crate::migrations::agreed::Print;
 use crate::migrations::merge::{Apart, Changed};
-use crate::migrations::sending::{NotTaken, write_and_read_back};
+use crate::migrations::sending::{NotTaken, said, write_and_read_back};
 use crate::migrations::updates::updates;
 use crate::report::KEPT;
 
@@ -42,9 +45,11 @@ impl Engine {
         let Some(zone) = self.zones.get_mut(apex) else { return };
         let Some(stored) = zone.serving() else { return };
         let intents: Vec<Intent> = stored.head.intents.iter().flatten().cloned().collect();
-        let content = stored.content.clone();
-        // What is published is what was: not yet, or not any more, what is new.
-        let is_to_be_asked = |intent: &Intent| moves::missing(&intent.old, &content).is_empty();
+        let (content, is_pinned) = (stored.content.clone(), stored.head.pinned.is_some());
+        // Forward goes what is not published yet.
+        let is_to_be_asked = |intent: &Intent| {
+            intent.way == Way::Back || !is_pinned && moves::missing(&intent.old, &content).is_empty()
+        };
         let mut begun = Vec::new();
         for intent in intents.into_iter().filter(is_to_be_asked) {
             if zone.both.begin_to_ask(&intent, &counterpart, elapsed) {
@@ -57,16 +62,19 @@ impl Engine {
                 Way::Back => Point::BackIntended,
             });
             let Ok(server) = counterpart.server.clone() else { continue };
-            let apex = apex.clone();
+            let (apex, room) = (apex.clone(), self.writing.clone());
             self.jobs.spawn(async move {
-                let planned = updates(&apart(&intent)).pop();
-                let result = match planned {
+                let _place = room.acquire().await;
+                let mut result = match updates(&apart(&intent)).pop() {
                     Some(planned) => {
                         let sent = || reached(Point::Sent);
-                        write_and_read_back(server, apex.clone(), planned, sent).await.result
+                        write_and_read_back(server.clone(), apex.clone(), planned, sent).await.result
                     }
                     None => Ok(()),
                 };
+                if let (Err(NotTaken::Partly(why)), Way::Forward) = (&result, intent.way) {
+                    result = Err(put_back(server, &apex, &intent, why).await);
+                }
                 if result.is_ok() {
                     reached(match intent.way {
                         Way::Forward => Point::AtLegacy,
@@ -146,7 +154,7 @@ impl Engine {
             _ => None,
         };
         let Some(zone) = self.zones.get_mut(&apex) else { return };
-        if let Err(NotTaken::Said(why)) = &result {
+        if let Err(NotTaken::Said(why) | NotTaken::Partly(why)) = &result {
             let (apex, name) = (name::display(&apex), name::display(&intent.name));
             tracing::warn!(zone = apex, name, "legacy refuses a change, and it is published nowhere: {why}");
         }
@@ -158,7 +166,7 @@ impl Engine {
 impl Both {
     /// Whether legacy is to be asked now. Then it is being asked.
     pub(super) fn begin_to_ask(&mut self, intent: &Intent, counterpart: &Counterpart, now: Duration) -> bool {
-        let key = SortKey::of(&intent.name);
+        let key = Place::of(&intent.name, &intent.new);
         let before = self.tries.get(&key).filter(|tried| tried.new == intent.new && tried.way == intent.way);
         let pause = match before.map(|tried| &tried.state) {
             None => FIRST_PAUSE,
@@ -182,7 +190,7 @@ impl Both {
         seen: Option<u32>,
         now: Duration,
     ) {
-        let key = SortKey::of(&intent.name);
+        let key = Place::of(&intent.name, &intent.new);
         let is_it = |tried: &&mut Try| tried.new == intent.new && tried.way == intent.way;
         let Some(tried) = self.tries.get_mut(&key).filter(is_it) else { return };
         let State::Asking { pause } = tried.state else { return };
@@ -196,14 +204,13 @@ impl Both {
             (Err(NotTaken::Passing((_, why))), _) => waiting(why),
             // Somebody has written something else there meanwhile: that is a difference like any other.
             (Err(NotTaken::Changed(_)), Way::Back) => State::There(now),
-            (Err(NotTaken::Said(why)), Way::Back) => waiting(why),
-            (Err(NotTaken::Said(why)), Way::Forward) => {
+            (Err(NotTaken::Said(why) | NotTaken::Partly(why)), Way::Back) => waiting(why),
+            (Err(NotTaken::Said(why) | NotTaken::Partly(why)), Way::Forward) => {
                 return self.refuse(key, intent, stamps, format!("legacy refuses it: {why}"), None, now);
             }
             (Err(NotTaken::Changed(found)), Way::Forward) => {
                 let text = format!(
-                    "legacy has {} there, and not what is published: somebody changed it. Settle that with port53 \
-                     migration resolve, one way or the other",
+                    "legacy has {} there, and not what is published: somebody changed it. {SETTLE}",
                     shown(&found)
                 );
                 return self.refuse(key, intent, stamps, text, Some(seen), now);
@@ -213,7 +220,7 @@ impl Both {
 
     fn refuse(
         &mut self,
-        key: SortKey,
+        key: Place,
         intent: &Intent,
         stamps: Stamps,
         text: String,
@@ -225,6 +232,28 @@ impl Both {
         let again = moves::owners(&intent.new).is_empty().then_some(now + REMOVED_AGAIN);
         let (new, reason) = (intent.new.clone(), Reason::LegacyRefused);
         self.refused.insert(key, Refusal { new, stamps, reason, text, other_since, again });
+    }
+}
+
+/// Legacy said yes and did it in part, or otherwise (RFC 2136 §3.4.2): it is to have again what it had, from what it has now.
+async fn put_back(server: Server, apex: &Name, intent: &Intent, why: &str) -> NotTaken {
+    let back = Intent { way: Way::Back, ..intent.clone() };
+    let mut apart = apart(&back);
+    for one in &mut apart {
+        match server.rrset(apex, &one.name, one.rtype).await {
+            Ok(found) => one.theirs = found,
+            Err(trouble) => return NotTaken::Passing(said(trouble)),
+        }
+    }
+    let is_other = |one: &Apart| one.ours.as_ref().map(Print::of) != one.theirs.as_ref().map(Print::of);
+    apart.retain(is_other);
+    let Some(planned) = updates(&apart).pop() else { return NotTaken::Said(why.to_owned()) };
+    match write_and_read_back(server, apex.clone(), planned, || {}).await.result {
+        Ok(()) => NotTaken::Said(format!("{why}; what it did of it was put back")),
+        Err(NotTaken::Passing(trouble)) => NotTaken::Passing(trouble),
+        Err(_) => NotTaken::Said(format!(
+            "{why}; what it did of it could not be put back: see port53 migration diff"
+        )),
     }
 }
 

@@ -36,12 +36,11 @@ use std::time::Duration;
 use port53_crds::{MAX_INTENTS, Reason, Way};
 use port53_legacy::Server;
 use port53_store::{Head, Intent};
-use port53_zone::content::{Change, Content};
-use port53_zone::name::SortKey;
-use port53_zone::{Name, RRset, Rtype};
+use port53_zone::content::{Change, Content, journal};
+use port53_zone::{Name, RRset, Rtype, serial};
 
 pub(super) use asking::Ended;
-use moves::Move;
+use moves::{Move, Place};
 use refusing::Refusal;
 
 use super::version::Stored;
@@ -49,6 +48,8 @@ use crate::migrations::scope::Scope;
 
 /// How long a published change may be answered by no resolver, or not be published at all, until both are put back.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Octets of what a head says of all that is on its way, before base64: an object has 1.5 MiB.
+const MOST_OCTETS: usize = 512 * 1024;
 /// Before what legacy refused to remove is tried again: there is no object that could change.
 const REMOVED_AGAIN: Duration = Duration::from_secs(300);
 
@@ -118,16 +119,22 @@ pub(crate) enum Word {
     Refused(Reason, String),
 }
 
-/// How far the resolvers answer what is published.
+/// What the resolvers answered when they were asked last.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Answered {
-    /// It is not known yet.
-    NotKnown,
-    /// None of those that were asked.
-    ByNone,
+pub(crate) struct Answered {
+    /// The serial that they were asked for, and were to have at least.
+    pub(crate) serial: u32,
+    pub(crate) by: By,
+}
+
+/// How many of them answered it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum By {
+    /// None, and some were asked.
+    None,
     /// Some, or there is none to ask.
-    BySome,
-    ByAll,
+    Some,
+    All,
 }
 
 /// What the gate looks at beside its own state.
@@ -135,7 +142,8 @@ pub(crate) struct View<'a> {
     pub(crate) stored: &'a Stored,
     pub(crate) first: &'a First,
     pub(crate) stamps: &'a Stamps,
-    pub(crate) answered: Answered,
+    /// Nothing before they were asked.
+    pub(crate) answered: Option<Answered>,
     /// Why the head could not be written, since the last time that it could.
     pub(crate) trouble: Option<&'a str>,
     /// Since some fixed moment.
@@ -157,10 +165,10 @@ pub(crate) struct Gated {
 #[derive(Debug, Default)]
 pub(crate) struct Both {
     /// How far each name is on its way, as this process knows it.
-    tries: BTreeMap<SortKey, Try>,
-    refused: BTreeMap<SortKey, Refusal>,
+    tries: BTreeMap<Place, Try>,
+    refused: BTreeMap<Place, Refusal>,
     /// What legacy was written, until it is seen there: what was seen before that is old.
-    written: BTreeMap<SortKey, Vec<Change>>,
+    written: BTreeMap<Place, Vec<Change>>,
     /// What owners are told.
     pub(crate) told: BTreeMap<Arc<str>, Word>,
     /// Removals that legacy refuses, which no object could be told of.
@@ -183,8 +191,8 @@ enum State {
     Waiting { again: Duration, pause: Duration, why: String },
     /// It was seen to have what is meant, at this time.
     There(Duration),
-    /// It has it, and so has what is published since this time.
-    Published(Duration),
+    /// It has it, and so has what is published since this time, from this serial on.
+    Published { since: Duration, serial: u32 },
 }
 
 /// What becomes of an intent.
@@ -230,7 +238,7 @@ impl Both {
         let (mut moves, mut pass) = moves::split(changes, &view.stored.content, scope);
         let mut intents = Vec::new();
         for intent in view.stored.head.intents.iter().flatten() {
-            let key = SortKey::of(&intent.name);
+            let key = Place::of(&intent.name, &intent.new);
             let wanted = moves.get(&key);
             let step = match counterpart {
                 Some(_) => self.step(view, &key, intent, wanted),
@@ -266,23 +274,42 @@ impl Both {
         Gated { changes: pass, intents: Some(intents), is_less }
     }
 
+    /// While a person has rolled the zone back nothing of it goes forward, and what was on its way is put back at legacy.
+    /// What the zone has then follows there as any difference does.
+    pub(crate) fn while_pinned(&mut self, intents: &[Intent]) -> Vec<Intent> {
+        let is_back_there = |intent: &Intent| {
+            let tried = self.tries.get(&Place::of(&intent.name, &intent.new));
+            let is_it = |tried: &&Try| tried.way == Way::Back && tried.new == intent.new;
+            tried.filter(is_it).is_some_and(|tried| matches!(tried.state, State::There(_)))
+        };
+        let left: Vec<Intent> = intents
+            .iter()
+            .filter(|intent| !(intent.way == Way::Back && is_back_there(intent)))
+            .map(|intent| Intent { way: Way::Back, ..intent.clone() })
+            .collect();
+        self.tries.retain(|_, tried| tried.way == Way::Back);
+        left
+    }
+
     /// Takes up what is not on its way yet. Says whether something has to wait.
     fn begin(
         &mut self,
         view: &View<'_>,
         counterpart: Option<&Counterpart>,
-        moves: BTreeMap<SortKey, Move>,
+        moves: BTreeMap<Place, Move>,
         pass: &mut Vec<Change>,
         intents: &mut Vec<Intent>,
     ) -> bool {
         let mut is_less = false;
         let seen = counterpart.and_then(|counterpart| counterpart.seen.as_ref());
-        let on_their_way: BTreeSet<SortKey> =
-            intents.iter().map(|intent| SortKey::of(&intent.name)).collect();
+        let on_their_way: BTreeSet<Place> =
+            intents.iter().map(|intent| Place::of(&intent.name, &intent.new)).collect();
         self.refused.retain(|key, _| moves.contains_key(key) || on_their_way.contains(key));
         let is_seen =
             |changes: &[Change]| seen.is_some_and(|(_, content)| moves::missing(changes, content).is_empty());
         self.written.retain(|_, written| !is_seen(written));
+        let apex = view.stored.content.apex();
+        let mut octets: usize = intents.iter().map(|intent| octets_of(apex, intent)).sum();
         for (key, wanted) in moves {
             self.remember_refusal(&key, &wanted, view.stamps);
             let is_refused = self.is_refused(&key, &wanted, view, seen);
@@ -296,14 +323,21 @@ impl Both {
                 self.tell(&key, &wanted, view);
                 continue;
             }
-            if counterpart.is_some() && intents.len() < MAX_INTENTS {
-                intents.push(Intent {
-                    name: wanted.name.clone(),
-                    way: Way::Forward,
-                    new: wanted.new.clone(),
-                    old: wanted.old.clone(),
-                    legacy_serial: seen.map(|(serial, _)| *serial),
-                });
+            let intent = Intent {
+                name: wanted.name.clone(),
+                way: Way::Forward,
+                new: wanted.new.clone(),
+                old: wanted.old.clone(),
+                legacy_serial: seen.map(|(serial, _)| *serial),
+            };
+            let octets_then = octets + octets_of(apex, &intent);
+            let is_in_the_way = |other: &Intent| key.is_in_the_way_of(&Place::of(&other.name, &other.new));
+            let has_room = intents.len() < MAX_INTENTS
+                && (octets == 0 || octets_then <= MOST_OCTETS)
+                && !intents.iter().any(is_in_the_way);
+            if counterpart.is_some() && has_room {
+                octets = octets_then;
+                intents.push(intent);
             }
             self.tell(&key, &wanted, view);
         }
@@ -311,7 +345,7 @@ impl Both {
     }
 
     /// What is next for an intent of the head.
-    fn step(&mut self, view: &View<'_>, key: &SortKey, intent: &Intent, wanted: Option<&Move>) -> Step {
+    fn step(&mut self, view: &View<'_>, key: &Place, intent: &Intent, wanted: Option<&Move>) -> Step {
         let is_published = moves::missing(&intent.new, &view.stored.content).is_empty();
         let is_wanted = wanted.is_some_and(|wanted| wanted.new == intent.new);
         let tried =
@@ -328,35 +362,7 @@ impl Both {
             return Step::Done;
         }
         if is_published {
-            let since = match state {
-                Some(State::Published(since)) => *since,
-                Some(state) => {
-                    *state = State::Published(view.now);
-                    view.now
-                }
-                None => {
-                    let state = State::Published(view.now);
-                    self.tries.insert(key.clone(), Try { new: intent.new.clone(), way: intent.way, state });
-                    view.now
-                }
-            };
-            return match view.answered {
-                Answered::ByAll => {
-                    points::reached(points::Point::Confirmed);
-                    Step::Done
-                }
-                _ if view.now < since + PATIENCE => Step::Wait,
-                Answered::BySome => Step::Done,
-                Answered::NotKnown | Answered::ByNone => {
-                    let text = format!(
-                        "it was at legacy and published here, and no nameserver answered it within {} s: both have again \
-                         what they had; look at the pods of the nameservers, then change the object",
-                        PATIENCE.as_secs()
-                    );
-                    self.roll_back(key, intent, view.stamps, text);
-                    Step::Back
-                }
-            };
+            return self.await_answers(view, key, intent);
         }
         match state {
             Some(State::There(since)) if is_wanted => match view.trouble {
@@ -377,8 +383,43 @@ impl Both {
         }
     }
 
+    /// What is next for an intent that is published: whether resolvers answer it.
+    fn await_answers(&mut self, view: &View<'_>, key: &Place, intent: &Intent) -> Step {
+        let now = State::Published { since: view.now, serial: view.stored.head.soa.serial };
+        let is_it = |tried: &&Try| tried.new == intent.new && tried.way == intent.way;
+        let (since, serial) = match self.tries.get(key).filter(is_it).map(|tried| &tried.state) {
+            Some(State::Published { since, serial }) => (*since, *serial),
+            _ => (view.now, view.stored.head.soa.serial),
+        };
+        if since == view.now {
+            let tried = Try { new: intent.new.clone(), way: intent.way, state: now };
+            self.tries.insert(key.clone(), tried);
+        }
+        // What was answered of a version before it says nothing of it.
+        let answered = view.answered.filter(|answered| !serial::is_newer(serial, answered.serial));
+        match answered.map(|answered| answered.by) {
+            Some(By::All) => {
+                points::reached(points::Point::Confirmed);
+                Step::Done
+            }
+            _ if view.now < since + PATIENCE => Step::Wait,
+            Some(By::Some) => Step::Done,
+            Some(By::None) => {
+                let text = format!(
+                    "it was at legacy and published here, and no nameserver answered it within {} s: both have again \
+                     what they had; look at the pods of the nameservers, then change the object",
+                    PATIENCE.as_secs()
+                );
+                self.roll_back(key, intent, view.stamps, text);
+                Step::Back
+            }
+            // They were not asked since.
+            None => Step::Wait,
+        }
+    }
+
     /// Tells the owners of what is wanted why it is not published.
-    fn tell(&mut self, key: &SortKey, wanted: &Move, view: &View<'_>) {
+    fn tell(&mut self, key: &Place, wanted: &Move, view: &View<'_>) {
         let refusal = self.refused.get(key).filter(|refusal| refusal.new == wanted.new);
         let unreachable = match view.first {
             First::Legacy(counterpart) => counterpart.server.as_ref().err().map(|(_, why)| why.clone()),
@@ -419,11 +460,15 @@ impl Both {
         let tries = self.tries.values().filter_map(|tried| match tried.state {
             State::Asking { .. } => None,
             State::Waiting { again, .. } => Some(again),
-            State::There(since) | State::Published(since) => Some(since + PATIENCE),
+            State::There(since) | State::Published { since, .. } => Some(since + PATIENCE),
         });
         let refusals = self.refused.values().filter_map(|refusal| refusal.again);
         tries.chain(refusals).min()
     }
+}
+
+fn octets_of(apex: &Name, intent: &Intent) -> usize {
+    journal::encode(apex, &intent.new).len() + journal::encode(apex, &intent.old).len()
 }
 
 /// A head that says so was written.

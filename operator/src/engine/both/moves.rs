@@ -3,14 +3,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use port53_zone::Name;
 use port53_zone::content::{Change, Content};
 use port53_zone::name::SortKey;
+use port53_zone::{Name, Rtype};
 
 use super::{Stamp, Stamps};
 use crate::migrations::scope::Scope;
 
-/// What one name is to be, and what it was.
+/// What of a zone a move is about: an RRset, or all of a name where an alias comes or goes, which can only be together with
+/// the others (RFC 1034 §3.6.2). So what is refused of a name keeps nothing else of it back.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Place {
+    name: SortKey,
+    /// All of the name where there is none.
+    rtype: Option<u16>,
+}
+
+impl Place {
+    /// Of changes of one name.
+    pub(super) fn of(name: &Name, changes: &[Change]) -> Self {
+        let rtype = match changes {
+            [only] if only.rtype() != Rtype::CNAME => Some(only.rtype().to_int()),
+            _ => None,
+        };
+        Place { name: SortKey::of(name), rtype }
+    }
+
+    /// Whether two cannot be on their way at the same time.
+    pub(super) fn is_in_the_way_of(&self, other: &Place) -> bool {
+        self.name == other.name
+            && (self.rtype.is_none() || other.rtype.is_none() || self.rtype == other.rtype)
+    }
+}
+
+/// What is to be, and what was.
 #[derive(Clone, Debug)]
 pub(super) struct Move {
     pub(super) name: Name,
@@ -19,14 +45,14 @@ pub(super) struct Move {
     pub(super) old: Vec<Change>,
 }
 
-/// The changes that legacy is to have first, by name; and the others: what is each side's own, and what changes who owns an
+/// The changes that legacy is to have first, by what they are about; and the others: what is each side's own, and what changes who owns an
 /// RRset or how its name is spelled, which legacy does not see. Without a scope everything counts.
 pub(super) fn split(
     changes: Vec<Change>,
     content: &Content,
     scope: Option<&Scope>,
-) -> (BTreeMap<SortKey, Move>, Vec<Change>) {
-    let mut moves: BTreeMap<SortKey, Move> = BTreeMap::new();
+) -> (BTreeMap<Place, Move>, Vec<Change>) {
+    let mut by_name: BTreeMap<SortKey, Move> = BTreeMap::new();
     let mut others = Vec::new();
     for change in changes {
         let counts = scope.is_none_or(|scope| scope.takes(change.name(), change.rtype()));
@@ -35,7 +61,7 @@ pub(super) fn split(
             continue;
         }
         let name = change.name().clone();
-        let of_name = moves.entry(SortKey::of(&name)).or_insert_with(|| Move {
+        let of_name = by_name.entry(SortKey::of(&name)).or_insert_with(|| Move {
             name,
             new: Vec::new(),
             old: Vec::new(),
@@ -43,7 +69,19 @@ pub(super) fn split(
         of_name.old.push(undone(&change, content, &of_name.name));
         of_name.new.push(spelled(change, &of_name.name));
     }
-    (moves, others)
+    let moves = by_name.into_values().flat_map(Move::apart).map(|one| (Place::of(&one.name, &one.new), one));
+    (moves.collect(), others)
+}
+
+impl Move {
+    /// One for each RRset, unless an alias is among them.
+    fn apart(self) -> Vec<Move> {
+        if self.new.iter().any(|change| change.rtype() == Rtype::CNAME) {
+            return vec![self];
+        }
+        let pairs = self.new.into_iter().zip(self.old);
+        pairs.map(|(new, old)| Move { name: self.name.clone(), new: vec![new], old: vec![old] }).collect()
+    }
 }
 
 /// The change that makes it what it is in `content`.

@@ -9,10 +9,12 @@ use std::time::Duration;
 use port53_crds::Reason;
 use port53_store::{Head, Intent};
 use port53_zone::content::{Change, Content};
-use port53_zone::name::SortKey;
 
-use super::moves::{self, Move};
+use super::moves::{self, Move, Place};
 use super::{Both, Stamp, Stamps, View};
+
+/// What is said of a change that somebody else has made there.
+pub(super) const SETTLE: &str = "Settle that with port53 migration resolve, one way or the other";
 
 /// A change that is at neither.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(super) struct Refusal {
 }
 
 impl Both {
-    pub(super) fn roll_back(&mut self, key: &SortKey, intent: &Intent, stamps: &Stamps, text: String) {
+    pub(super) fn roll_back(&mut self, key: &Place, intent: &Intent, stamps: &Stamps, text: String) {
         let refusal = Refusal {
             new: intent.new.clone(),
             stamps: moves::stamps(&intent.new, stamps),
@@ -41,7 +43,7 @@ impl Both {
     }
 
     /// What a process before this one has refused, and has said so, is not tried again by this one.
-    pub(super) fn remember_refusal(&mut self, key: &SortKey, wanted: &Move, stamps: &Stamps) {
+    pub(super) fn remember_refusal(&mut self, key: &Place, wanted: &Move, stamps: &Stamps) {
         if self.refused.contains_key(key) {
             return;
         }
@@ -49,7 +51,9 @@ impl Both {
         let said = stamps.values().find_map(|stamp| stamp.refused.clone());
         if let Some((reason, text)) = said {
             let new = wanted.new.clone();
-            let refusal = Refusal { new, stamps, reason, text, other_since: None, again: None };
+            // One about what somebody else had changed there holds until that is settled.
+            let other_since = text.contains(SETTLE).then_some(None);
+            let refusal = Refusal { new, stamps, reason, text, other_since, again: None };
             self.refused.insert(key.clone(), refusal);
         }
     }
@@ -57,7 +61,7 @@ impl Both {
     /// Whether what is wanted was refused, and nothing has changed since.
     pub(super) fn is_refused(
         &mut self,
-        key: &SortKey,
+        key: &Place,
         wanted: &Move,
         view: &View<'_>,
         seen: Option<&(u32, Content)>,
@@ -99,7 +103,7 @@ impl Both {
             other_since: None,
             again: None,
         };
-        self.refused.insert(SortKey::of(&wanted.name), refusal);
+        self.refused.insert(Place::of(&wanted.name, &wanted.new), refusal);
         true
     }
 }

@@ -24,7 +24,7 @@ struct Zone {
     stored: Stored,
     seen: Content,
     generation: i64,
-    answered: Answered,
+    answered: Option<By>,
     trouble: Option<&'static str>,
     now: u64,
 }
@@ -39,7 +39,7 @@ impl Zone {
         let wish = Wish { holder, soa, content: content.clone(), changes: Vec::new() };
         let mut stored = Version::next(None, None, wish).stored;
         stored.head.intents = Some(Vec::new());
-        let (both, answered, trouble) = (Both::default(), Answered::NotKnown, None);
+        let (both, answered, trouble) = (Both::default(), None, None);
         Zone { both, stored, seen: content, generation: 1, answered, trouble, now: 0 }
     }
 
@@ -62,7 +62,7 @@ impl Zone {
             stored: &self.stored,
             first: &first,
             stamps: &stamps,
-            answered: self.answered,
+            answered: self.answered.map(|by| Answered { serial: 1, by }),
             trouble: self.trouble,
             now: Duration::from_secs(self.now),
         };
@@ -104,7 +104,7 @@ fn what_is_meant_is_written_down_before_legacy_has_it_and_published_after() {
     assert_eq!(zone.plan(&[put(2)]), [put(2)]);
     assert_eq!(zone.ways(), [Way::Forward], "until it is answered");
     zone.plan(&[put(2)]);
-    zone.answered = Answered::ByAll;
+    zone.answered = Some(By::All);
     zone.plan(&[put(2)]);
     assert!(zone.ways().is_empty() && zone.told().is_none());
 }
@@ -116,7 +116,7 @@ fn what_legacy_had_before_it_was_written_is_not_what_it_has() {
     zone.plan(&[put(2)]);
     zone.legacy(|| Ok(()));
     zone.plan(&[put(2)]);
-    zone.answered = Answered::ByAll;
+    zone.answered = Some(By::All);
     zone.plan(&[put(2)]);
     assert!(zone.plan(&[put(1)]).is_empty(), "it has 2, though 1 was seen there");
     assert_eq!(zone.ways(), [Way::Forward]);
@@ -159,7 +159,7 @@ fn what_was_refused_and_told_is_not_tried_by_the_next_process() {
         stored: &zone.stored,
         first: &first,
         stamps: &stamps,
-        answered: Answered::NotKnown,
+        answered: None,
         trouble: None,
         now: Duration::ZERO,
     };
@@ -204,7 +204,7 @@ fn what_nobody_answers_or_cannot_be_published_is_put_back_at_both() {
     zone.plan(&[put(2)]);
     zone.legacy(|| Ok(()));
     zone.plan(&[put(2)]);
-    zone.answered = Answered::ByNone;
+    zone.answered = Some(By::None);
     zone.plan(&[put(2)]);
     zone.now = PATIENCE.as_secs() + 1;
     assert_eq!(zone.plan(&[put(2)]), [put(1)]);
@@ -232,7 +232,7 @@ fn some_pods_that_do_not_answer_put_nothing_back() {
     zone.plan(&[put(2)]);
     zone.legacy(|| Ok(()));
     zone.plan(&[put(2)]);
-    zone.answered = Answered::BySome;
+    zone.answered = Some(By::Some);
     zone.plan(&[put(2)]);
     assert_eq!(zone.ways(), [Way::Forward]);
     zone.now = PATIENCE.as_secs() + 1;
@@ -262,7 +262,7 @@ fn while_it_is_not_known_who_is_first_what_is_on_its_way_waits_and_without_anybo
             stored: &zone.stored,
             first,
             stamps: &stamps,
-            answered: Answered::NotKnown,
+            answered: None,
             trouble: None,
             now: Duration::ZERO,
         };
@@ -295,7 +295,7 @@ fn what_somebody_changed_at_legacy_is_tried_again_once_that_is_settled() {
             stored: &zone.stored,
             first: &first,
             stamps: &stamps,
-            answered: Answered::NotKnown,
+            answered: None,
             trouble: None,
             now: Duration::ZERO,
         };

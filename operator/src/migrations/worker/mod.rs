@@ -50,6 +50,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::agreed::Agreed;
+use super::beforehand::Bursts;
 use super::cutover::Facts;
 use super::memory::Memory;
 use super::merge::{Apart, apart};
@@ -94,6 +95,8 @@ pub(super) struct Shared {
     pub(super) known: watch::Sender<BTreeMap<Key, Arc<Counterpart>>>,
     /// Automatic fallbacks that were begun.
     pub(super) latches: Latches,
+    /// What came of asking legacy much at once.
+    pub(super) bursts: Bursts,
     /// How nameservers are.
     pub(super) rollouts: watch::Receiver<Rollouts>,
 }
@@ -240,6 +243,14 @@ impl Worker {
         if self.shared.fence.is_closed() {
             return later;
         }
+        let zone = (
+            orders.migration.metadata.namespace.clone().unwrap_or_default(),
+            orders.migration.spec.zone_ref.name.clone(),
+        );
+        if world.of_others.contains(&zone) {
+            // Another operator of the cluster has its Zone, and says how it is.
+            return later;
+        }
         let turn = match turn_of(&orders, world) {
             Ok(turn) => turn,
             Err(trouble) => {
@@ -319,6 +330,7 @@ impl Worker {
     /// Says what is known of legacy, where each change is to be there first.
     async fn tell_counterpart(&mut self, turn: &Turn) {
         if turn.migration.spec.dual_write != DualWrite::Sync {
+            self.shared.known.send_if_modified(|known| known.remove(&turn.key).is_some());
             return;
         }
         let server = self.server(&turn.migration).await;
@@ -421,11 +433,11 @@ impl Worker {
         if self.memory.note_brought(&found, &mut agreed) {
             found = apart(&turn.ours, &seen_there, &turn.scope, &agreed);
         }
-        // What is on its way to both is at one before the other.
+        self.memory.note(&turn.ours, &found, &turn.scope, &mut agreed, Timestamp::now());
+        // What is on its way to both is at one before the other: nothing is agreed on then, and nothing is written for it.
         if let Some(dual_writes) = turn.world.dual_writes.get(&turn.scope.apex) {
             found.retain(|one| !dual_writes.names.contains(&one.name));
         }
-        self.memory.note(&turn.ours, &found, &turn.scope, &mut agreed, Timestamp::now());
         let uid = turn.migration.metadata.uid.clone().unwrap_or_default();
         let whose = turn.key.clone();
         let written =

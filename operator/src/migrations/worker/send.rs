@@ -62,7 +62,7 @@ impl Worker {
                         }
                     }
                 }
-                Err(NotTaken::Said(said)) => {
+                Err(NotTaken::Said(said) | NotTaken::Partly(said)) => {
                     self.memory.tried(&written.name, &written.apart, Some(said), now);
                 }
                 Err(NotTaken::Changed(_)) => {

@@ -118,7 +118,8 @@ impl Worker {
         let due = beforehand::due(self.check.as_ref(), &addresses, pods.len(), Timestamp::now());
         let Some(due) = due else { return };
         let zone = (theirs.soa.clone(), theirs.content.clone());
-        let asking = beforehand::check(due, self.check.clone(), addresses, zone, pods);
+        let asking =
+            beforehand::check(due, self.check.clone(), addresses, zone, pods, self.shared.bursts.clone());
         self.checking = Some(AbortOnDropHandle::new(tokio::spawn(asking)));
     }
 }

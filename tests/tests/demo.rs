@@ -1,17 +1,25 @@
 //! What `make migrate-demo` shows, smaller: zones move, with a way back at every step, and no client is answered wrongly or
 //! not at all.
 
-use crate::programs;
 use port53_tests::demo::{Settings, Told, run, steps};
 use port53_tests::peer::Program;
+use port53_tests::platform::Programs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// One after the other, and in a program of its own: clients that never ask twice are to lose nothing by what else is tested.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// "Under steady queries from a client that never retries and a stream of changes on both sides …: 0 lost, 0 wrong (an
 /// answer is right if it is in either side's history within a stated bound of time)."
 fn moves(legacy: Program) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let settings = Settings {
         legacy,
-        programs: programs(),
+        programs: Programs {
+            operator: env!("CARGO_BIN_EXE_port53-operator-tested").into(),
+            resolver: env!("CARGO_BIN_EXE_port53-resolver-tested").into(),
+        },
         port53: env!("CARGO_BIN_EXE_port53-tested").into(),
         zones: Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/moving"),
         questions: 100,
