@@ -142,10 +142,16 @@ pub(super) async fn check(
 /// What came of it lately, by servers, for all zones that are there: a server is asked much at once for one of them, and
 /// none while another is.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bursts(Arc<Mutex<BTreeMap<Vec<SocketAddr>, (Instant, (bool, String))>>>);
+pub(super) struct Bursts(Arc<Mutex<Lately>>);
+
+/// When each was asked.
+type Lately = BTreeMap<Vec<SocketAddr>, (Instant, Came)>;
+
+/// Whether a server limits rates, and what was seen.
+type Came = (bool, String);
 
 impl Bursts {
-    async fn of(&self, servers: &[SocketAddr], apex: &Name) -> (bool, String) {
+    async fn of(&self, servers: &[SocketAddr], apex: &Name) -> Came {
         let mut all = self.0.lock().await;
         all.retain(|_, (at, _)| at.elapsed() < LATELY);
         if let Some((_, came)) = all.get(servers) {
@@ -158,7 +164,7 @@ impl Bursts {
 }
 
 /// Asks each server much at once: whether any limits rates, and what came of it.
-async fn bursts(servers: &[SocketAddr], apex: &Name) -> (bool, String) {
+async fn bursts(servers: &[SocketAddr], apex: &Name) -> Came {
     let (mut rate_limited, mut is_some_answered) = (false, false);
     let mut said = Vec::new();
     for server in servers {
