@@ -14,6 +14,9 @@ use super::{Shared, Turn, Worker};
 use crate::cluster::confirm::Resolver;
 use crate::index;
 
+/// Before the same questions are put to both once more, where nothing could be told.
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
+
 impl Worker {
     /// Looks at what questions of clients show, now that both sides were looked at: whether they are the same.
     pub(super) fn look_at_gate(&mut self, turn: &Turn, is_same: bool) {
@@ -75,10 +78,13 @@ impl Worker {
         if self.asking.is_none() && is_due {
             self.asking = self.begin_to_ask_both(turn);
         }
-        if let Some(asking) = self.asking.take_if(|asking| is_requested || asking.is_finished())
-            && let Ok(Some(found)) = asking.await
-        {
-            self.otherwise = questions::listed(&found, &self.otherwise, Timestamp::now());
+        let Some(asking) = self.asking.take_if(|asking| is_requested || asking.is_finished()) else { return };
+        match asking.await {
+            Ok(Some(found)) => {
+                self.otherwise = questions::listed(&found, &self.otherwise, Timestamp::now());
+            }
+            // The zone changed meanwhile, as when its apex comes to show other NS: soon once more.
+            _ => self.asked_at = Instant::now().checked_sub(interval.saturating_sub(ASKED_AGAIN)),
         }
     }
 
