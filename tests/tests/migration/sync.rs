@@ -114,6 +114,78 @@ fn what_legacy_does_not_remove_stays_at_both() {
     rig.platform.say(&format!("{LOCKED}.{} A", rig.domain), "NoError 192.0.2.2");
 }
 
+/// While a change was on its way, what both had was taken for agreed on, and legacy as it had been looked at before for
+/// newer: what was deleted here was brought over again.
+#[test]
+fn what_is_deleted_here_does_not_come_back() {
+    let names: Vec<String> = (0..8).map(|number| format!("gone{number}")).collect();
+    let records: String = names.iter().map(|name| format!("{name} A 192.0.2.1\n")).collect();
+    let rig = Rig::new(shared(), Program::Bind, "deletedsync", &format!("www A 192.0.2.1\n{records}"));
+    // It is seldom looked at, so that what is known of it is old.
+    let with = |poll: &str| rig.migrate(&format!("{SYNC}, compare: {{poll: {poll}}}"));
+    with("1s");
+    rig.comes_to("InSync=True Equal");
+    with("10s");
+    rig.comes_to("DualWriting=True Written");
+    rig.zone("defaultTTL: 300, guard: {maxRemovedPercent: 100}");
+    for name in &names {
+        rig.comes_to_be_here(name, "A", "NoError 192.0.2.1");
+        rig.delete(&rig.object(name, "a"));
+        rig.comes_to_be_here(name, "A", "NXDomain");
+        assert_eq!(rig.there(name, "A"), "");
+    }
+    with("1s");
+    rig.comes_to("InSync=True Equal");
+    rig.status_comes_to("all of it is looked at", |status| status["backfilled"] == "1/1");
+    for name in &names {
+        rig.platform.say(&format!("{name}.{} A", rig.domain), "NXDomain");
+        assert!(rig.platform.get("dnsrecord", &rig.namespace, &rig.object(name, "a")).is_none(), "{name}");
+    }
+}
+
+/// What is delegated is not in answers of the zone: it is read back by prerequisites. It never came to be there.
+#[test]
+fn a_delegation_and_its_glue_are_at_both() {
+    let rig = in_step(shared(), Program::Bind, "delegated", "www A 192.0.2.1\n");
+    let domain = rig.domain.clone();
+    rig.record("sub", &format!("name: sub, type: NS, ttl: 300, values: ['ns.sub.{domain}.']"));
+    rig.record("glue", "name: ns.sub, type: A, ttl: 300, values: ['192.0.2.53']");
+    rig.record_comes_to("sub", "Ready=True Served");
+    rig.record_comes_to("glue", "Ready=True Served");
+    rig.comes_to("InSync=True Equal");
+    rig.delete("glue");
+    rig.delete("sub");
+    nothing_is_on_its_way(rig.platform, &domain);
+    rig.comes_to_be_here("sub", "NS", "NXDomain");
+    rig.comes_to("InSync=True Equal");
+}
+
+/// "Reject alone": at one name, what legacy refuses keeps nothing else back.
+#[test]
+fn what_is_refused_of_a_name_keeps_nothing_else_of_it_back() {
+    let platform = shared();
+    let rig = Rig::new(platform, Program::Bind, "beside", "@ MX 10 mail\nmail A 192.0.2.1\n");
+    rig.migrate(&format!("{SYNC}, compare: {{poll: 1h}}"));
+    rig.comes_to("DualWriting=True Written");
+    rig.change_there("update delete @DOMAIN MX\nupdate add @DOMAIN 300 MX 20 mail.@DOMAIN.");
+    let mx = rig.object("apex", "mx");
+    let apex = platform.kubectl(&format!("get dnsrecords -n {} -o name", rig.namespace));
+    let mx = apex
+        .lines()
+        .find(|line| line.contains("mx"))
+        .map_or(mx, |line| line.rsplit('/').next().unwrap_or_default().to_owned());
+    rig.record(
+        &mx,
+        "name: '@', type: MX, ttl: 300, values: ['30 mail.@']"
+            .replace("mail.@", &format!("mail.{}.", rig.domain))
+            .as_str(),
+    );
+    rig.record_comes_to(&mx, "Accepted=False LegacyRefused");
+    rig.record("text", "name: '@', type: TXT, values: ['beside it']");
+    rig.record_comes_to("text", "Ready=True Served");
+    rig.record_comes_to(&mx, "Accepted=False LegacyRefused");
+}
+
 /// "With prerequisites on the RRset's old value, so that nobody's parallel change is overwritten."
 #[test]
 fn what_somebody_changes_at_legacy_meanwhile_is_not_written_over() {

@@ -303,3 +303,59 @@ fn what_somebody_changed_at_legacy_is_tried_again_once_that_is_settled() {
         assert_eq!(gated.intents.map(|intents| intents.len()), Some(intents));
     }
 }
+
+/// A round of questions about a version before it says nothing, and neither does that nobody was asked since.
+#[test]
+fn only_what_was_answered_since_puts_anything_back() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Ok(()));
+    zone.plan(&[put(2)]);
+    zone.plan(&[put(2)]);
+    zone.now = PATIENCE.as_secs() + 1;
+    // It was published with serial 1, and this is about the one before.
+    let (first, stamps) = (zone.first(), zone.stamps());
+    for answered in [None, Some(Answered { serial: 0, by: By::None })] {
+        let view = View {
+            stored: &zone.stored,
+            first: &first,
+            stamps: &stamps,
+            answered,
+            trouble: None,
+            now: Duration::from_secs(zone.now),
+        };
+        let gated = zone.both.gate(&view, Vec::new());
+        let ways: Vec<Way> = gated.intents.iter().flatten().map(|intent| intent.way).collect();
+        assert_eq!((ways, gated.changes), (vec![Way::Forward], Vec::new()), "{answered:?}");
+    }
+}
+
+#[test]
+fn while_a_person_has_rolled_the_zone_back_what_was_on_its_way_is_put_back() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    let intents = zone.stored.head.intents.clone().expect("intents");
+    let pinned = zone.both.while_pinned(&intents);
+    assert_eq!(pinned.iter().map(|intent| intent.way).collect::<Vec<_>>(), [Way::Back]);
+    zone.stored.head.intents = Some(pinned.clone());
+    zone.legacy(|| Ok(()));
+    assert!(zone.both.while_pinned(&pinned).is_empty());
+}
+
+/// A tenant with many large RRsets takes no place from the head: the others wait.
+#[test]
+fn what_is_on_its_way_has_room_in_an_object() {
+    let mut zone = Zone::new();
+    let text = format!("\"{}\" ", "x".repeat(255)).repeat(200);
+    let value = rdata::parse_value(Rtype::TXT, &text).expect("a text");
+    let large = |host: usize| {
+        let owner = name::parse(&format!("h{host}"), &apex()).expect("a name");
+        let rrset = RRset::new(owner, Rtype::TXT, 60, [value.clone()]);
+        Change::Put { rrset, owner: Some(OWNER.into()) }
+    };
+    let changes: Vec<Change> = (0..MAX_INTENTS).map(large).collect();
+    zone.plan(&changes);
+    let intents = zone.stored.head.intents.as_ref().expect("intents");
+    let octets: usize = intents.iter().map(|intent| octets_of(&apex(), intent)).sum();
+    assert!(!intents.is_empty() && intents.len() < MAX_INTENTS && octets <= MOST_OCTETS, "{octets}");
+}

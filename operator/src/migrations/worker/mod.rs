@@ -150,6 +150,11 @@ pub(super) struct Worker {
     asking: Option<AbortOnDropHandle<Option<Vec<Otherwise>>>>,
     asked_at: Option<Instant>,
     otherwise: Vec<RRsetDifference>,
+    /// The serials of both sides, here first, at which the records were the same when that was looked at last; those that
+    /// the questions are about; and since when the answers to them are there.
+    same_at: Option<[u32; 2]>,
+    asked_of: Option<[u32; 2]>,
+    answered_at: Option<Instant>,
     /// The lists as they were written.
     listed: [Option<u64>; 3],
     said: Option<ZoneMigrationStatus>,
@@ -205,6 +210,9 @@ impl Worker {
             asking: None,
             asked_at: None,
             otherwise: Vec::new(),
+            same_at: None,
+            asked_of: None,
+            answered_at: None,
             checking: None,
             check: said.as_ref().and_then(|said| said.legacy_check.clone()),
             watching,
@@ -371,6 +379,7 @@ impl Worker {
             && matches!(self.legacy, Some(Ok(())))
             && self.unsigned_is_refused(turn).is_none();
         self.is_same = is_same;
+        self.same_at = self.serials(turn).filter(|_| is_same);
         self.look_at_gate(turn, is_ready);
         let is_ready = is_ready && self.waits.is_none();
         let facts = Facts {

@@ -27,7 +27,11 @@ impl Worker {
             let kept = kept.or_else(|| self.memory.said(&one.name));
             Some(status::difference(one, since, kept))
         });
-        self.differences = listed.chain(self.otherwise.iter().cloned()).collect();
+        // What is answered otherwise where records differ by now is no other difference.
+        let apart: std::collections::BTreeSet<String> =
+            found.iter().map(|one| name::display(&one.name)).collect();
+        let otherwise = self.otherwise.iter().filter(|one| !apart.contains(&one.name)).cloned();
+        self.differences = listed.chain(otherwise).collect();
     }
 
     /// Says how far it is, where that is something new.

@@ -75,17 +75,36 @@ impl Worker {
         let interval =
             parse_duration(&turn.migration.spec.compare.interval).unwrap_or(Duration::from_secs(300));
         let is_due = is_requested || self.asked_at.is_none_or(|at| at.elapsed() >= interval);
-        if self.asking.is_none() && is_due {
-            self.asking = self.begin_to_ask_both(turn);
+        if is_requested {
+            // What was asked before may be of another version.
+            self.asking = None;
         }
-        let Some(asking) = self.asking.take_if(|asking| is_requested || asking.is_finished()) else { return };
+        let serials = self.serials(turn);
+        let are_same = serials.is_some() && serials == self.same_at;
+        if self.asking.is_none() && is_due && are_same {
+            self.asking = self.begin_to_ask_both(turn);
+            (self.asked_of, self.answered_at) = (serials, None);
+        }
+        if self.asking.as_ref().is_some_and(|asking| asking.is_finished()) {
+            self.answered_at.get_or_insert_with(Instant::now);
+        }
+        // Legacy was looked at since: it has the records that it had.
+        let is_looked_at =
+            self.answered_at.zip(self.polled).is_some_and(|(answered, polled)| polled >= answered);
+        let Some(asking) = self.asking.take_if(|_| is_requested || is_looked_at) else { return };
         match asking.await {
-            Ok(Some(found)) => {
+            Ok(Some(found)) if are_same && serials == self.asked_of => {
                 self.otherwise = questions::listed(&found, &self.otherwise, Timestamp::now());
             }
             // The zone changed meanwhile, as when its apex comes to show other NS: soon once more.
             _ => self.asked_at = Instant::now().checked_sub(interval.saturating_sub(ASKED_AGAIN)),
         }
+    }
+
+    /// The serials of both sides as they are known, here first.
+    pub(super) fn serials(&self, turn: &Turn) -> Option<[u32; 2]> {
+        let (theirs, ours) = self.theirs.as_ref().zip(turn.published.as_ref())?;
+        Some([ours.soa.serial, theirs.soa.serial])
     }
 
     /// While records differ, answers do, and that is said already.
