@@ -83,6 +83,11 @@ pub(crate) fn domain(apex: &Name) -> String {
 }
 
 impl Head {
+    /// Whether a change is on its way to a legacy DNS and here.
+    pub fn has_intents(&self) -> bool {
+        self.intents.as_ref().is_some_and(|intents| !intents.is_empty())
+    }
+
     /// The name of the object.
     pub fn name(&self) -> String {
         head_object_name(&self.apex)

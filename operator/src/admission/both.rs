@@ -73,13 +73,12 @@ mod tests {
     use crate::admission::DualWrites;
     use crate::engine::both::Counterpart;
     use crate::migrations::scope::Scope;
-    use crate::objects::{ObjectRef, Objects};
-    use crate::stages::{MissingZone, Published, Settings};
+    use crate::objects::ObjectRef;
+    use crate::stages::Published;
     use port53_zone::content::Content;
-    use port53_zone::rules::Limits;
     use port53_zone::{Soa, name};
     use serde_json::json;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     fn apex() -> Name {
@@ -104,23 +103,9 @@ mod tests {
         let server = Err((Reason::Pending, String::new()));
         let counterpart = Counterpart { scope, server, seen: Some((1, there.clone())) };
         World {
-            objects: Objects::default(),
             published: BTreeMap::from([(apex(), Published { holder, content: here.clone(), soa })]),
-            settings: Settings {
-                now: 0,
-                salt: [0; 16],
-                limits: Limits::default(),
-                nameservers: Vec::new(),
-                sets: None,
-                missing_zone: MissingZone::Keep,
-                apexes: BTreeMap::new(),
-            },
-            scope: crate::index::Scope { namespace: "port53".to_owned(), only_named: false },
-            of_others: BTreeSet::new(),
-            resolvers: Arc::from([]),
-            forwardings: BTreeMap::new(),
-            dual_writes: BTreeMap::new(),
             counterparts: BTreeMap::from([(apex(), Arc::new(counterpart))]),
+            ..World::empty()
         }
     }
 

@@ -66,6 +66,32 @@ pub struct World {
     pub counterparts: BTreeMap<Name, Arc<Counterpart>>,
 }
 
+#[cfg(test)]
+impl World {
+    /// One with nothing in it.
+    fn empty() -> Self {
+        World {
+            objects: Objects::default(),
+            published: BTreeMap::new(),
+            settings: Settings {
+                now: 0,
+                salt: [0; 16],
+                limits: port53_zone::rules::Limits::default(),
+                nameservers: Vec::new(),
+                sets: None,
+                apexes: BTreeMap::new(),
+                missing_zone: crate::stages::MissingZone::Keep,
+            },
+            scope: Scope { namespace: "port53".to_owned(), only_named: false },
+            of_others: BTreeSet::new(),
+            resolvers: Arc::from([]),
+            forwardings: BTreeMap::new(),
+            dual_writes: BTreeMap::new(),
+            counterparts: BTreeMap::new(),
+        }
+    }
+}
+
 /// What is on its way to a legacy DNS and here.
 #[derive(Clone, Debug, Default)]
 pub struct DualWrites {

@@ -148,10 +148,7 @@ fn is_about_others(reason: Reason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::Scope;
     use crate::objects::Objects;
-    use crate::stages::{MissingZone, Settings};
-    use port53_zone::rules::Limits;
     use serde_json::{Value, json};
     use std::collections::BTreeSet;
 
@@ -172,22 +169,8 @@ mod tests {
                 records: [Arc::new(held)].into_iter().collect(),
                 ..Objects::default()
             },
-            published: BTreeMap::new(),
-            settings: Settings {
-                now: 0,
-                salt: [0; 16],
-                limits: Limits::default(),
-                nameservers: Vec::new(),
-                sets: None,
-                apexes: BTreeMap::new(),
-                missing_zone: MissingZone::Keep,
-            },
-            scope: Scope { namespace: "port53".to_owned(), only_named: false },
             of_others: BTreeSet::from([("dns".to_owned(), "theirs".to_owned())]),
-            resolvers: Arc::from([]),
-            forwardings: BTreeMap::new(),
-            dual_writes: BTreeMap::new(),
-            counterparts: BTreeMap::new(),
+            ..World::empty()
         }
     }
 

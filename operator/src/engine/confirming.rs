@@ -133,9 +133,7 @@ impl Engine {
         zone.confirming.last = Some(Arc::new(confirmation));
         zone.confirming.rounds = if is_complete { 0 } else { zone.confirming.rounds.saturating_add(1) };
         let rounds = zone.confirming.rounds;
-        let is_on_its_way =
-            zone.serving().is_some_and(|stored| stored.head.intents.iter().flatten().count() > 0);
-        if is_on_its_way {
+        if zone.serving().is_some_and(|stored| stored.head.has_intents()) {
             self.plan.heard(now);
         }
         if is_complete && is_current {

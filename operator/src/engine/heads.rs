@@ -250,7 +250,7 @@ impl Engine {
             }
             self.checkpoint_is_due(apex);
             self.confirm(apex);
-            if attempt.version.stored.head.intents.as_ref().is_some_and(|intents| !intents.is_empty()) {
+            if attempt.version.stored.head.has_intents() {
                 self.write_what_is_meant(apex, now);
                 self.plan.heard(now);
             }

@@ -18,7 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
-use port53_crds::{Answers, Entry, QUIET_ANNOTATION, Reason, Status, ZoneMigration};
+use port53_crds::{Answers, Entry, QUIET_ANNOTATION, Reason, Status, ZoneMigration, ZoneMigrationSpec};
 use port53_zone::Name;
 
 use super::parent::{Parent, Waits};
@@ -37,6 +37,11 @@ pub(super) struct Given<'a> {
     /// The hostnames of the Zone's own nameservers, where they are known.
     pub(super) ours: Option<&'a BTreeSet<Name>>,
     pub(super) now: Timestamp,
+}
+
+/// Whether one that was found to be `finished` is over: it still is to be, and does not fall back.
+pub(super) fn is_over(spec: &ZoneMigrationSpec, finished: bool) -> bool {
+    finished && spec.finish && !spec.fallback
 }
 
 /// What is waited for; nothing where it may end.

@@ -273,7 +273,7 @@ impl Controller {
     fn say_who_answers(&self, there: &BTreeMap<Key, Orders>) {
         let world = self.world.borrow();
         let Some(world) = world.as_ref() else { return };
-        let (facts, latches) = (self.facts.borrow(), self.latches.borrow());
+        let latches = self.latches.borrow();
         let apexes: BTreeMap<&ObjectRef, &Name> =
             world.published.values().map(|published| (&published.holder, published.content.apex())).collect();
         let (mut forwardings, mut shown) = (Forwardings::new(), Apexes::new());
@@ -286,13 +286,7 @@ impl Controller {
                 spec.legacy.addresses.iter().map(|text| address(LEGACY_ADDRESSES, text)).collect();
             // What cannot be read changes nothing.
             let Ok(addresses) = addresses else { continue };
-            let mut facts = facts
-                .get(key)
-                .filter(|facts| facts.uid == orders.migration.metadata.uid)
-                .cloned()
-                .unwrap_or_default();
-            // Seen by an operator before this one.
-            facts.is_finished |= self.migrations.status(key).is_some_and(worker::is_finished);
+            let facts = self.facts_of(key, orders);
             let written = self.migrations.status(key).and_then(|status| status.fallback.as_ref());
             let fell_back = latch::holding(&orders.migration, latches.get(key), written).is_some();
             let next = cutover::forwarding(&orders.migration, fell_back, &addresses, now, &facts);
@@ -307,6 +301,16 @@ impl Controller {
         }
         tell(&self.tells.apexes, shown);
         tell(&self.tells.forwardings, forwardings);
+    }
+
+    /// What was seen of a migration.
+    fn facts_of(&self, key: &Key, orders: &Orders) -> Facts {
+        let facts = self.facts.borrow();
+        let facts = facts.get(key).filter(|facts| facts.uid == orders.migration.metadata.uid);
+        let mut facts = facts.cloned().unwrap_or_default();
+        // Seen by an operator before this one.
+        facts.is_finished |= self.migrations.status(key).is_some_and(worker::is_finished);
+        facts
     }
 
     /// Says which legacy DNS is to have each change of a zone first.
@@ -329,12 +333,8 @@ impl Controller {
             let holder = ObjectRef::Zone { namespace: key.0, name: key.1 };
             published.is_none_or(|published| published.holder == holder).then_some(apex)
         };
-        let facts = self.facts.borrow();
         let is_over = |key: &Key, orders: &Orders| {
-            let spec = &orders.migration.spec;
-            let is_finished = facts.get(key).is_some_and(|facts| facts.is_finished)
-                || self.migrations.status(key).is_some_and(worker::is_finished);
-            is_finished && spec.finish && !spec.fallback
+            finish::is_over(&orders.migration.spec, self.facts_of(key, orders).is_finished)
         };
         self.tells.counterparts.send_if_modified(|before| {
             let now = first::counterparts(there, apex_of, is_over, &self.known.borrow(), before);

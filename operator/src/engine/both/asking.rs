@@ -166,9 +166,8 @@ impl Engine {
 impl Both {
     /// Whether legacy is to be asked now. Then it is being asked.
     pub(super) fn begin_to_ask(&mut self, intent: &Intent, counterpart: &Counterpart, now: Duration) -> bool {
-        let key = Place::of(&intent.name, &intent.new);
-        let before = self.tries.get(&key).filter(|tried| tried.new == intent.new && tried.way == intent.way);
-        let pause = match before.map(|tried| &tried.state) {
+        let key = Place::of_intent(intent);
+        let pause = match self.state(intent) {
             None => FIRST_PAUSE,
             Some(State::Waiting { again, pause, .. }) if *again <= now => (2 * *pause).min(LONGEST_PAUSE),
             Some(_) => return false,
@@ -190,9 +189,8 @@ impl Both {
         seen: Option<u32>,
         now: Duration,
     ) {
-        let key = Place::of(&intent.name, &intent.new);
-        let is_it = |tried: &&mut Try| tried.new == intent.new && tried.way == intent.way;
-        let Some(tried) = self.tries.get_mut(&key).filter(is_it) else { return };
+        let key = Place::of_intent(intent);
+        let Some(tried) = self.tries.get_mut(&key).filter(|tried| tried.is_of(intent)) else { return };
         let State::Asking { pause } = tried.state else { return };
         let waiting = |why| State::Waiting { again: now + pause, pause, why };
         tried.state = match (result, intent.way) {

@@ -7,9 +7,9 @@
 //!                     └────▶ legacy is put back ◀── the intent says Back, and what was is published again
 //! ```
 //!
-//! An intent is about one name. It is written before the first of the two writes, and stays until both have been seen to
-//! have the same; so whoever finds it after a crash looks at legacy and goes on, or puts it back, and nothing else has to be
-//! remembered. What is known beside it is found again, by trying once more.
+//! An intent is about one RRset, or one name where an alias comes or goes. It is written before the first of the two writes,
+//! and stays until both have been seen to have the same; so whoever finds it after a crash looks at legacy and goes on, or
+//! puts it back, and nothing else has to be remembered. What is known beside it is found again, by trying once more.
 //!
 //! What legacy refuses is final until the object changes: who owns the RRset is told, and what was before stays at both.
 //! What cannot be asked is tried again. What legacy was seen to have already needs no intent.
@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use port53_crds::{MAX_INTENTS, Reason, Way};
+use port53_crds::{MAX_INTENTS, MAX_JOURNAL, Reason, Way};
 use port53_legacy::Server;
 use port53_store::{Head, Intent};
 use port53_zone::content::{Change, Content, journal};
@@ -164,7 +164,7 @@ pub(crate) struct Gated {
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Both {
-    /// How far each name is on its way, as this process knows it.
+    /// How far each intent has come, as this process knows it.
     tries: BTreeMap<Place, Try>,
     refused: BTreeMap<Place, Refusal>,
     /// What legacy was written, until it is seen there: what was seen before that is old.
@@ -181,6 +181,12 @@ struct Try {
     new: Vec<Change>,
     way: Way,
     state: State,
+}
+
+impl Try {
+    fn is_of(&self, intent: &Intent) -> bool {
+        self.way == intent.way && self.new == intent.new
+    }
 }
 
 #[derive(Debug)]
@@ -215,7 +221,7 @@ impl Both {
             First::Nobody => head.intents.is_none(),
             First::Legacy(_) => head.intents.is_some(),
         };
-        is_as_told && head.intents.as_ref().is_none_or(Vec::is_empty) && self.told.is_empty()
+        is_as_told && !head.has_intents() && self.told.is_empty()
     }
 
     /// What of `changes` may be published now, and what the head is to say.
@@ -238,7 +244,7 @@ impl Both {
         let (mut moves, mut pass) = moves::split(changes, &view.stored.content, scope);
         let mut intents = Vec::new();
         for intent in view.stored.head.intents.iter().flatten() {
-            let key = Place::of(&intent.name, &intent.new);
+            let key = Place::of_intent(intent);
             let wanted = moves.get(&key);
             let step = match counterpart {
                 Some(_) => self.step(view, &key, intent, wanted),
@@ -277,14 +283,11 @@ impl Both {
     /// While a person has rolled the zone back nothing of it goes forward, and what was on its way is put back at legacy.
     /// What the zone has then follows there as any difference does.
     pub(crate) fn while_pinned(&mut self, intents: &[Intent]) -> Vec<Intent> {
-        let is_back_there = |intent: &Intent| {
-            let tried = self.tries.get(&Place::of(&intent.name, &intent.new));
-            let is_it = |tried: &&Try| tried.way == Way::Back && tried.new == intent.new;
-            tried.filter(is_it).is_some_and(|tried| matches!(tried.state, State::There(_)))
-        };
+        let is_back_there =
+            |intent: &Intent| intent.way == Way::Back && matches!(self.state(intent), Some(State::There(_)));
         let left: Vec<Intent> = intents
             .iter()
-            .filter(|intent| !(intent.way == Way::Back && is_back_there(intent)))
+            .filter(|intent| !is_back_there(intent))
             .map(|intent| Intent { way: Way::Back, ..intent.clone() })
             .collect();
         self.tries.retain(|_, tried| tried.way == Way::Back);
@@ -302,14 +305,15 @@ impl Both {
     ) -> bool {
         let mut is_less = false;
         let seen = counterpart.and_then(|counterpart| counterpart.seen.as_ref());
-        let on_their_way: BTreeSet<Place> =
-            intents.iter().map(|intent| Place::of(&intent.name, &intent.new)).collect();
+        let on_their_way: BTreeSet<Place> = intents.iter().map(Place::of_intent).collect();
         self.refused.retain(|key, _| moves.contains_key(key) || on_their_way.contains(key));
         let is_seen =
             |changes: &[Change]| seen.is_some_and(|(_, content)| moves::missing(changes, content).is_empty());
         self.written.retain(|_, written| !is_seen(written));
         let apex = view.stored.content.apex();
-        let mut octets: usize = intents.iter().map(|intent| octets_of(apex, intent)).sum();
+        let octets_of = |changes: &[Change]| journal::encode(apex, changes).len();
+        let of_intent = |intent: &Intent| octets_of(&intent.new) + octets_of(&intent.old);
+        let mut octets: usize = intents.iter().map(of_intent).sum();
         for (key, wanted) in moves {
             self.remember_refusal(&key, &wanted, view.stamps);
             let is_refused = self.is_refused(&key, &wanted, view, seen);
@@ -319,38 +323,47 @@ impl Both {
                 continue;
             }
             is_less = true;
-            if is_refused || self.tell_what_does_not_fit(&wanted, view) {
+            if is_refused {
                 self.tell(&key, &wanted, view);
                 continue;
             }
-            let intent = Intent {
-                name: wanted.name.clone(),
-                way: Way::Forward,
-                new: wanted.new.clone(),
-                old: wanted.old.clone(),
-                legacy_serial: seen.map(|(serial, _)| *serial),
-            };
-            let octets_then = octets + octets_of(apex, &intent);
-            let is_in_the_way = |other: &Intent| key.is_in_the_way_of(&Place::of(&other.name, &other.new));
+            let (new, old) = (octets_of(&wanted.new), octets_of(&wanted.old));
+            if new.max(old) > MAX_JOURNAL {
+                self.refuse_what_does_not_fit(&key, &wanted, view);
+                self.tell(&key, &wanted, view);
+                continue;
+            }
+            let octets_then = octets + new + old;
+            let is_in_the_way = |other: &Intent| key.is_in_the_way_of(&Place::of_intent(other));
             let has_room = intents.len() < MAX_INTENTS
                 && (octets == 0 || octets_then <= MOST_OCTETS)
                 && !intents.iter().any(is_in_the_way);
             if counterpart.is_some() && has_room {
                 octets = octets_then;
-                intents.push(intent);
+                intents.push(Intent {
+                    name: wanted.name.clone(),
+                    way: Way::Forward,
+                    new: wanted.new.clone(),
+                    old: wanted.old.clone(),
+                    legacy_serial: seen.map(|(serial, _)| *serial),
+                });
             }
             self.tell(&key, &wanted, view);
         }
         is_less
     }
 
+    /// How far an intent has come here, where it was tried as it is.
+    fn state(&self, intent: &Intent) -> Option<&State> {
+        let tried = self.tries.get(&Place::of_intent(intent));
+        tried.filter(|tried| tried.is_of(intent)).map(|tried| &tried.state)
+    }
+
     /// What is next for an intent of the head.
     fn step(&mut self, view: &View<'_>, key: &Place, intent: &Intent, wanted: Option<&Move>) -> Step {
         let is_published = moves::missing(&intent.new, &view.stored.content).is_empty();
         let is_wanted = wanted.is_some_and(|wanted| wanted.new == intent.new);
-        let tried =
-            self.tries.get_mut(key).filter(|tried| tried.new == intent.new && tried.way == intent.way);
-        let state = tried.map(|tried| &mut tried.state);
+        let state = self.state(intent);
         if intent.way == Way::Back {
             return match state {
                 Some(State::There(_)) => Step::Done,
@@ -385,16 +398,16 @@ impl Both {
 
     /// What is next for an intent that is published: whether resolvers answer it.
     fn await_answers(&mut self, view: &View<'_>, key: &Place, intent: &Intent) -> Step {
-        let now = State::Published { since: view.now, serial: view.stored.head.soa.serial };
-        let is_it = |tried: &&Try| tried.new == intent.new && tried.way == intent.way;
-        let (since, serial) = match self.tries.get(key).filter(is_it).map(|tried| &tried.state) {
+        let (since, serial) = match self.state(intent) {
             Some(State::Published { since, serial }) => (*since, *serial),
-            _ => (view.now, view.stored.head.soa.serial),
+            _ => {
+                let (since, serial) = (view.now, view.stored.head.soa.serial);
+                let state = State::Published { since, serial };
+                let tried = Try { new: intent.new.clone(), way: intent.way, state };
+                self.tries.insert(key.clone(), tried);
+                (since, serial)
+            }
         };
-        if since == view.now {
-            let tried = Try { new: intent.new.clone(), way: intent.way, state: now };
-            self.tries.insert(key.clone(), tried);
-        }
         // What was answered of a version before it says nothing of it.
         let answered = view.answered.filter(|answered| !serial::is_newer(serial, answered.serial));
         match answered.map(|answered| answered.by) {
@@ -465,10 +478,6 @@ impl Both {
         let refusals = self.refused.values().filter_map(|refusal| refusal.again);
         tries.chain(refusals).min()
     }
-}
-
-fn octets_of(apex: &Name, intent: &Intent) -> usize {
-    journal::encode(apex, &intent.new).len() + journal::encode(apex, &intent.old).len()
 }
 
 /// A head that says so was written.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use port53_store::Intent;
 use port53_zone::content::{Change, Content};
 use port53_zone::name::SortKey;
 use port53_zone::{Name, Rtype};
@@ -29,6 +30,11 @@ impl Place {
         Place { name: SortKey::of(name), rtype }
     }
 
+    /// Of what is meant.
+    pub(super) fn of_intent(intent: &Intent) -> Self {
+        Place::of(&intent.name, &intent.new)
+    }
+
     /// Whether two cannot be on their way at the same time.
     pub(super) fn is_in_the_way_of(&self, other: &Place) -> bool {
         self.name == other.name
@@ -45,8 +51,8 @@ pub(super) struct Move {
     pub(super) old: Vec<Change>,
 }
 
-/// The changes that legacy is to have first, by what they are about; and the others: what is each side's own, and what changes who owns an
-/// RRset or how its name is spelled, which legacy does not see. Without a scope everything counts.
+/// The changes that legacy is to have first, by what they are about; and the others: what is each side's own, and what
+/// changes who owns an RRset or how its name is spelled, which legacy does not see. Without a scope everything counts.
 pub(super) fn split(
     changes: Vec<Change>,
     content: &Content,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use port53_crds::Reason;
-use port53_store::{Head, Intent};
+use port53_store::Intent;
 use port53_zone::content::{Change, Content};
 
 use super::moves::{self, Move, Place};
@@ -88,13 +88,8 @@ impl Both {
         is_so
     }
 
-    /// An RRset so large that an intent cannot hold it.
-    pub(super) fn tell_what_does_not_fit(&mut self, wanted: &Move, view: &View<'_>) -> bool {
-        let apex = view.stored.content.apex();
-        let fits = |changes: &[Change]| Head::encoded_journal(apex, changes).is_some();
-        if fits(&wanted.new) && fits(&wanted.old) {
-            return false;
-        }
+    /// An RRset is so large that an intent cannot hold it.
+    pub(super) fn refuse_what_does_not_fit(&mut self, key: &Place, wanted: &Move, view: &View<'_>) {
         let refusal = Refusal {
             new: wanted.new.clone(),
             stamps: moves::stamps(&wanted.new, view.stamps),
@@ -103,7 +98,6 @@ impl Both {
             other_since: None,
             again: None,
         };
-        self.refused.insert(Place::of(&wanted.name, &wanted.new), refusal);
-        true
+        self.refused.insert(key.clone(), refusal);
     }
 }

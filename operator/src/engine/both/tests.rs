@@ -57,19 +57,23 @@ impl Zone {
     /// A plan that wants this, written as it says. What was published of it.
     fn plan(&mut self, wanted: &[Change]) -> Vec<Change> {
         let changes = moves::missing(wanted, &self.stored.content);
-        let (first, stamps) = (self.first(), self.stamps());
-        let view = View {
-            stored: &self.stored,
-            first: &first,
-            stamps: &stamps,
-            answered: self.answered.map(|by| Answered { serial: 1, by }),
-            trouble: self.trouble,
-            now: Duration::from_secs(self.now),
-        };
-        let gated = self.both.gate(&view, changes);
+        let answered = self.answered.map(|by| Answered { serial: 1, by });
+        let gated = self.gate(&self.first(), &self.stamps(), answered, changes);
         self.stored.content = self.stored.content.apply(&gated.changes).expect("applies").content;
         self.stored.head.intents = gated.intents;
         gated.changes
+    }
+
+    /// What the gate says of these changes, of which nothing is written.
+    fn gate(
+        &mut self,
+        first: &First,
+        stamps: &Stamps,
+        answered: Option<Answered>,
+        changes: Vec<Change>,
+    ) -> Gated {
+        let (stored, trouble, now) = (&self.stored, self.trouble, Duration::from_secs(self.now));
+        self.both.gate(&View { stored, first, stamps, answered, trouble, now }, changes)
     }
 
     /// Legacy is asked for what is meant, and this comes of it.
@@ -155,15 +159,7 @@ fn what_was_refused_and_told_is_not_tried_by_the_next_process() {
     let refused = Some((Reason::LegacyRefused, "legacy refuses it".to_owned()));
     let stamp = Stamp { uid: "u".to_owned(), generation: 1, refused };
     let stamps = Stamps::from([(Arc::from(OWNER), stamp)]);
-    let view = View {
-        stored: &zone.stored,
-        first: &first,
-        stamps: &stamps,
-        answered: None,
-        trouble: None,
-        now: Duration::ZERO,
-    };
-    let gated = zone.both.gate(&view, vec![put(2)]);
+    let gated = zone.gate(&first, &stamps, None, vec![put(2)]);
     assert!(gated.changes.is_empty() && gated.intents == Some(Vec::new()));
     assert!(matches!(zone.told(), Some(Word::Refused(Reason::LegacyRefused, _))));
 }
@@ -257,17 +253,7 @@ fn while_it_is_not_known_who_is_first_what_is_on_its_way_waits_and_without_anybo
     let mut zone = Zone::new();
     zone.plan(&[put(2)]);
     let stamps = zone.stamps();
-    let mut gate = |first: &First| {
-        let view = View {
-            stored: &zone.stored,
-            first,
-            stamps: &stamps,
-            answered: None,
-            trouble: None,
-            now: Duration::ZERO,
-        };
-        zone.both.gate(&view, vec![put(2)])
-    };
+    let mut gate = |first: &First| zone.gate(first, &stamps, None, vec![put(2)]);
     let gated = gate(&First::Unknown);
     assert!(gated.changes.is_empty() && gated.intents.expect("intents").len() == 1);
     let gated = gate(&First::Nobody);
@@ -291,15 +277,7 @@ fn what_somebody_changed_at_legacy_is_tried_again_once_that_is_settled() {
         let seen = Some((serial, zone.seen.clone()));
         let first = First::Legacy(Arc::new(Counterpart { seen, ..counterpart.as_ref().clone() }));
         let stamps = zone.stamps();
-        let view = View {
-            stored: &zone.stored,
-            first: &first,
-            stamps: &stamps,
-            answered: None,
-            trouble: None,
-            now: Duration::ZERO,
-        };
-        let gated = zone.both.gate(&view, vec![put(2)]);
+        let gated = zone.gate(&first, &stamps, None, vec![put(2)]);
         assert_eq!(gated.intents.map(|intents| intents.len()), Some(intents));
     }
 }
@@ -316,15 +294,7 @@ fn only_what_was_answered_since_puts_anything_back() {
     // It was published with serial 1, and this is about the one before.
     let (first, stamps) = (zone.first(), zone.stamps());
     for answered in [None, Some(Answered { serial: 0, by: By::None })] {
-        let view = View {
-            stored: &zone.stored,
-            first: &first,
-            stamps: &stamps,
-            answered,
-            trouble: None,
-            now: Duration::from_secs(zone.now),
-        };
-        let gated = zone.both.gate(&view, Vec::new());
+        let gated = zone.gate(&first, &stamps, answered, Vec::new());
         let ways: Vec<Way> = gated.intents.iter().flatten().map(|intent| intent.way).collect();
         assert_eq!((ways, gated.changes), (vec![Way::Forward], Vec::new()), "{answered:?}");
     }
@@ -356,6 +326,7 @@ fn what_is_on_its_way_has_room_in_an_object() {
     let changes: Vec<Change> = (0..MAX_INTENTS).map(large).collect();
     zone.plan(&changes);
     let intents = zone.stored.head.intents.as_ref().expect("intents");
-    let octets: usize = intents.iter().map(|intent| octets_of(&apex(), intent)).sum();
+    let octets_of = |changes: &[Change]| journal::encode(&apex(), changes).len();
+    let octets: usize = intents.iter().map(|intent| octets_of(&intent.new) + octets_of(&intent.old)).sum();
     assert!(!intents.is_empty() && intents.len() < MAX_INTENTS && octets <= MOST_OCTETS, "{octets}");
 }

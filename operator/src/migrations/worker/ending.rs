@@ -7,7 +7,7 @@
 use k8s_openapi::jiff::Timestamp;
 use port53_crds::{ConditionType, ZoneMigrationStatus, find_condition};
 
-use super::super::finish::{Given, waits};
+use super::super::finish::{Given, is_over, waits};
 use super::super::merge::{Apart, Changed};
 use super::super::parent::Waits;
 use super::super::status;
@@ -23,7 +23,7 @@ impl Worker {
     /// Whether it is over, and legacy is not to be asked.
     pub(super) fn is_over(&mut self, turn: &Turn) -> bool {
         let spec = &turn.migration.spec;
-        let is_over = self.is_finished && spec.finish && !spec.fallback;
+        let is_over = is_over(spec, self.is_finished);
         let is_forwarded = turn.world.forwardings.contains_key(&turn.scope.apex);
         if self.is_finished && !is_over && (is_forwarded || spec.shadow.is_none()) {
             // Taken back.
