@@ -29,6 +29,7 @@ mod serve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use port53_store::Forwarding;
 use port53_zone::Name;
@@ -46,6 +47,8 @@ pub use serve::serve;
 /// What is written and published at some moment. Shared, not copied.
 #[derive(Clone, Debug)]
 pub struct World {
+    /// When that was.
+    pub at: Instant,
     /// What people wrote.
     pub objects: Objects,
     /// What is published, by apex.
@@ -71,6 +74,7 @@ impl World {
     /// One with nothing in it.
     fn empty() -> Self {
         World {
+            at: Instant::now(),
             objects: Objects::default(),
             published: BTreeMap::new(),
             settings: Settings {

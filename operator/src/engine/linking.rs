@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use port53_store::Forwarding;
 use port53_zone::{Name, rules};
@@ -100,6 +101,7 @@ impl Engine {
         let mut published = self.published.clone();
         unknown.iter().for_each(|apex| drop(published.remove(apex)));
         Some(World {
+            at: Instant::now(),
             objects: self.index.objects(&withdrawn),
             published,
             settings: self.stage_settings(),

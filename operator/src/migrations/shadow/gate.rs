@@ -6,8 +6,8 @@
 //! ```
 //!
 //! While both sides differ their answers do, and that says nothing of how either answers. So what pods counted between two
-//! looks at them counts only once both sides were seen to be the same, at the same two serials, before the first and after
-//! the second. And it counts for a quarter of an hour, so that what was wrong and was put right keeps nothing waiting for
+//! looks at them counts only once both sides were seen to be the same, at the same two serials, before the first began and
+//! after the second ended. And it counts for a quarter of an hour, so that what was wrong and was put right keeps nothing waiting for
 //! ever.
 
 use std::collections::VecDeque;
@@ -57,31 +57,35 @@ impl Compared {
 pub struct Gate {
     /// The serials, ours and that of legacy, at which both sides are the same.
     same: Option<[u32; 2]>,
+    /// When they were first seen to be.
+    since: Option<Instant>,
     /// What had been counted in all where the next stretch begins.
     base: Option<Compared>,
-    /// Looks at the pods since, with what had been counted in all by then.
+    /// Looks at the pods since, by when they ended, with what had been counted in all by then.
     waiting: VecDeque<(Instant, Compared)>,
     counted: VecDeque<(Instant, Compared)>,
 }
 
 impl Gate {
-    /// The pods were looked at, from this moment on, and have counted so much in all.
-    pub fn heard(&mut self, at: Instant, total: Compared) {
-        if self.same.is_none() || self.waiting.back().is_some_and(|(before, _)| *before >= at) {
+    /// The pods were looked at, from `began` to `ended`, and have counted so much in all.
+    pub fn heard(&mut self, began: Instant, ended: Instant, total: Compared) {
+        // One that had begun before may have counted what was compared before.
+        let is_since = self.since.is_some_and(|since| began >= since);
+        if !is_since || self.waiting.back().is_some_and(|(before, _)| *before >= ended) {
             return;
         }
         if self.waiting.len() >= MOST {
             // The one before it then stands for both.
             self.waiting.pop_back();
         }
-        self.waiting.push_back((at, total));
+        self.waiting.push_back((ended, total));
     }
 
     /// Both sides were looked at, from this moment on: they are the same, at these serials, and every pod has that; or not.
     pub fn looked(&mut self, at: Instant, same: Option<[u32; 2]>) {
         if same.is_none() || same != self.same {
             (self.same, self.base) = (same, None);
-            // A look that had begun before may have counted what was compared before.
+            self.since = same.map(|_| at);
             self.waiting.clear();
             return;
         }
@@ -172,7 +176,7 @@ mod tests {
         fn hear(&mut self, all: u64, differing: u64) {
             self.total = self.total.plus(compared(all, differing));
             let now = self.now();
-            self.gate.heard(now, self.total);
+            self.gate.heard(now, now, self.total);
         }
 
         fn look(&mut self, same: Option<[u32; 2]>) {
@@ -201,6 +205,33 @@ mod tests {
         assert_eq!(story.counts(), compared(0, 0), "not yet known to have been at equal sides");
         story.look(SAME);
         assert_eq!(story.counts(), compared(10, 1));
+    }
+
+    /// Legacy changed after it was looked at, and before the pods told what they had counted: a look at them that had begun
+    /// before was taken for one that had ended.
+    #[test]
+    fn a_look_at_the_pods_that_ends_after_one_at_the_sides_waits_for_the_next() {
+        let mut story = Story::new();
+        story.look(SAME);
+        story.hear(0, 0);
+        story.look(SAME);
+        let began = story.now();
+        story.look(SAME);
+        let ended = story.now();
+        story.gate.heard(began, ended, compared(2, 2));
+        story.look(None);
+        assert_eq!(story.counts(), compared(0, 0));
+        // And one that had begun before they were the same begins nothing.
+        let began = story.now();
+        story.look(SAME);
+        let ended = story.now();
+        story.gate.heard(began, ended, compared(2, 2));
+        story.total = compared(9, 9);
+        story.hear(0, 0);
+        story.look(SAME);
+        story.hear(1, 0);
+        story.look(SAME);
+        assert_eq!(story.counts(), compared(1, 0));
     }
 
     #[test]

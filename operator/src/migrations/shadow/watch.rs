@@ -45,8 +45,8 @@ const NAMED: usize = 3;
 /// What was seen.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Observed {
-    /// When the last look began; nothing before the first.
-    pub(in super::super) at: Option<Instant>,
+    /// When the last look began, and when it ended; nothing before the first.
+    pub(in super::super) at: Option<[Instant; 2]>,
     /// What was compared in all by then.
     pub(in super::super) compared: Compared,
     /// As people are told, a moment ago at most.
@@ -171,13 +171,13 @@ impl Watcher {
             }
         }
         silent.sort();
-        self.say(at, silent);
+        self.say([at, Instant::now()], silent);
         self.keep(look).await;
         self.heed_limits(look).await;
     }
 
     /// Says what was seen: what is judged at once, what people are told now and then.
-    fn say(&mut self, at: Instant, mut silent: Vec<String>) {
+    fn say(&mut self, at: [Instant; 2], mut silent: Vec<String>) {
         let counts = self.book.as_ref().map(Book::counts).unwrap_or_default();
         let samples = self.samples.newest_first();
         let now_seen = seen(&counts, &samples);

@@ -23,11 +23,12 @@ impl Worker {
         let observed = self.watching.observed.borrow().clone();
         let serials = self.theirs.as_ref().zip(turn.published.as_ref());
         let serials = serials.map(|(theirs, ours)| [ours.soa.serial, theirs.soa.serial]);
-        if let Some(at) = observed.at {
-            self.gate.heard(at, observed.compared);
+        if let Some([began, ended]) = observed.at {
+            self.gate.heard(began, ended, observed.compared);
         }
         if let Some(polled) = self.polled {
-            self.gate.looked(polled, serials.filter(|_| is_same));
+            // What is published was so when the world was made.
+            self.gate.looked(polled.min(turn.world.at), serials.filter(|_| is_same));
         }
         let Some(shadow) = turn.migration.spec.shadow.as_ref().filter(|_| is_same) else {
             self.waits = None;
