@@ -97,7 +97,7 @@ fn what_is_refused_is_listed_until_it_is_corrected() {
     let which = reject["type"].as_str().expect("a type");
     rig.change_there(&format!("update delete clash.@DOMAIN {which}"));
     rig.comes_to("Backfilled=True Complete");
-    assert_eq!(rig.status()["rejected"], 0);
+    rig.field_comes_to("rejected", 0);
 }
 
 /// "Provider-only records (ALIAS and the like) are listed as such": they came over as types that nobody asks for.

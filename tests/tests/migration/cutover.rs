@@ -38,7 +38,7 @@ fn nameservers_are_cut_over_one_after_the_other_and_fall_back() {
     with("shadow: {}");
     rig.comes_to("InSync=True Equal");
     rig.comes_to("Shadowing=True Seen");
-    assert_eq!(rig.status()["cutover"], "0/2");
+    rig.field_comes_to("cutover", "0/2");
 
     // Both differ, so that it can be seen who answers: and nothing is cut over while they do.
     rig.change_there("update delete www.@DOMAIN A\nupdate add www.@DOMAIN 300 A 192.0.2.99");
@@ -49,21 +49,21 @@ fn nameservers_are_cut_over_one_after_the_other_and_fall_back() {
 
     rig.change_there("update delete www.@DOMAIN A\nupdate add www.@DOMAIN 300 A 192.0.2.1");
     rig.comes_to("CutOver=True Seen");
-    assert_eq!(rig.status()["cutover"], "1/2");
+    rig.field_comes_to("cutover", "1/2");
     // What is cut over stays so when they differ again.
     rig.change_there("update delete www.@DOMAIN A\nupdate add www.@DOMAIN 300 A 192.0.2.99");
     answer(&rig, [HERE, THERE]);
-    assert_eq!(rig.status()["phase"], "CutOver");
+    rig.field_comes_to("phase", "CutOver");
 
     with("shadow: {}, cutover: [ns1, ns2], fallback: true");
     rig.comes_to("FallenBack=True Seen");
     answer(&rig, [THERE, THERE]);
-    assert_eq!(rig.status()["phase"], "FallenBack");
+    rig.field_comes_to("phase", "FallenBack");
 
     rig.change_there("update delete www.@DOMAIN A\nupdate add www.@DOMAIN 300 A 192.0.2.1");
     with("shadow: {}, cutover: [ns1, ns2]");
     rig.comes_to("CutOver=True Seen");
-    assert_eq!(rig.status()["cutover"], "2/2");
+    rig.field_comes_to("cutover", "2/2");
 
     // Without shadow every nameserver answers by itself, and legacy is not asked.
     rig.migrate("compare: {poll: 1s}");

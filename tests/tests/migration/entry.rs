@@ -77,7 +77,7 @@ fn the_apex_shows_those_of_legacy_until_every_nameserver_is_moved() {
     with("cutover: [ns1], apexNS: Port53");
     shows(&rig, 0, OURS);
     rig.comes_to("InSync=True Equal");
-    assert_eq!(rig.status()["waiting"], 0, "{}", rig.status());
+    rig.field_comes_to("waiting", 0);
 
     // What a person wrote at the apex is theirs; with `compare.apexNS` it is a record like any other.
     rig.record("mine", "name: '@', type: NS, ttl: 300, values: [ns1.legacy.example., ns2.legacy.example.]");
@@ -161,7 +161,7 @@ fn a_zone_with_ds_above_is_not_cut_over() {
     // It comes back: what is cut over stays so, and it is said.
     above.change("example", &format!("update add {} 2 DS {DS}", rig.domain));
     rig.comes_to("CutOver=False DSWithoutValidSignatures");
-    assert_eq!(rig.status()["cutover"], "1/2");
+    rig.field_comes_to("cutover", "1/2");
 }
 
 /// A zone that legacy signs, and nobody who could be asked for DS.
@@ -205,7 +205,7 @@ fn a_takeover_is_finished_and_taken_back() {
     with(&rig, "cutover: [ns1], finish: true");
     let message = rig.comes_to("Finished=False WaitingForCutover");
     assert!(message.contains("ns2"), "{message}");
-    assert_eq!(rig.status()["phase"], "Finishing");
+    rig.field_comes_to("phase", "Finishing");
     with(&rig, "cutover: [ns1, ns2], finish: true");
     rig.comes_to("Finished=True Finished");
     rig.comes_to("Ready=True Finished");
@@ -292,7 +292,7 @@ fn new_nameservers_are_finished_once_nobody_is_led_to_legacy() {
     assert!(done.stdout.contains("kubectl delete zonemigration moving"), "{done:?}");
     rig.comes_to("Finished=True Finished");
     assert_eq!(forwarding(platform, &rig.domain), Value::Null);
-    assert_eq!(rig.status()["phase"], "Finished");
+    rig.field_comes_to("phase", "Finished");
 
     // An operator that begins anew finds it over, and legacy is not asked.
     let Rig { mut legacy, namespace, domain, .. } = rig;

@@ -127,6 +127,13 @@ impl<'p> Rig<'p> {
         self.legacy.change(&self.domain, &lines.replace("@DOMAIN", &self.domain));
     }
 
+    /// Waits until a field of the status says so.
+    #[track_caller]
+    pub(crate) fn field_comes_to(&self, field: &str, expected: impl Into<Value>) {
+        let expected = expected.into();
+        self.status_comes_to(&format!("{field} of {expected}"), |status| status[field] == expected);
+    }
+
     /// Looks again until something holds of the status.
     #[track_caller]
     pub(crate) fn status_comes_to(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {

@@ -111,7 +111,7 @@ fn a_nameserver_is_cut_over_once_answers_agree() {
     let message = rig.comes_to("CutOver=False WaitingForShadow");
     assert!(message.contains("ns1 waits") && message.contains("minCompared asks for 30"), "{message}");
     answer(&rig, [HERE, HERE]);
-    assert_eq!(rig.status()["cutover"], "0/2");
+    rig.field_comes_to("cutover", "0/2");
     // Asked until that was seen to be at equal sides.
     eventually("ns1 is cut over", || {
         ask(&rig, "www", 5);
@@ -151,7 +151,7 @@ fn a_nameserver_is_not_cut_over_while_answers_of_equal_zones_differ() {
         message.contains(&question.replace(" AAAA", ". AAAA")) && message.contains("64:ff9b::"),
         "{message}"
     );
-    assert_eq!(rig.status()["cutover"], "0/2");
+    rig.field_comes_to("cutover", "0/2");
     // The operator has put the same questions to both by itself.
     let status = rig.status_comes_to("listed", |status| status["inconsistent"].as_u64() > Some(0));
     let is_it = |one: &&Value| one["name"] == question.replace(" AAAA", ".") && one["type"] == "AAAA";
@@ -189,7 +189,7 @@ fn nameservers_fall_back_by_themselves_and_stay_so_until_a_person_says_otherwise
     let message = rig.comes_to("FallenBack=True LimitExceeded");
     assert!(message.contains("are SERVFAIL") && message.contains("servfailPercent is 10"), "{message}");
     rig.comes_to("CutOver=False LimitExceeded");
-    assert_eq!(rig.status()["cutover"], "0/2");
+    rig.field_comes_to("cutover", "0/2");
     platform.kubectl(&format!("delete zonehead {broken} -n {NAMESPACE}"));
 
     let Rig { legacy, namespace, domain, .. } = rig;
@@ -199,14 +199,14 @@ fn nameservers_fall_back_by_themselves_and_stay_so_until_a_person_says_otherwise
     rig.comes_to("LegacyReachable=True Answered");
     rig.comes_to("InSync=True Equal");
     rig.comes_to("FallenBack=True LimitExceeded");
-    assert_eq!(rig.status()["cutover"], "0/2");
+    rig.field_comes_to("cutover", "0/2");
     assert!(events(&rig).contains("FallenBackLimitExceeded"), "{}", events(&rig));
 
     let (code, done) = port53(&rig, "migration fallback @ZONE --off");
     assert_eq!(code, Some(0), "{done:?}");
     assert!(done.stdout.contains("the fallback has ended"), "{done:?}");
     rig.comes_to("CutOver=True Seen");
-    assert_eq!(rig.status()["fallback"], Value::Null);
+    rig.field_comes_to("fallback", Value::Null);
 }
 
 /// A head of another zone whose content is nowhere: SERVFAIL is all that can be said of it. Its domain.
@@ -240,14 +240,14 @@ fn a_person_takes_every_nameserver_back_by_a_command() {
     let (code, done) = port53(&rig, "migration fallback @ZONE");
     assert_eq!(code, Some(0), "{done:?}");
     assert!(done.stdout.contains("every nameserver answers with what legacy says"), "{done:?}");
-    assert_eq!(rig.status()["cutover"], "0/2");
+    rig.field_comes_to("cutover", "0/2");
     let object = platform.get("zonemigration", &rig.namespace, NAME).unwrap_or_default();
     assert_eq!(object["spec"]["fallback"], true);
     let (code, done) = port53(&rig, "migration fallback @ZONE --off");
     assert_eq!(code, Some(0), "{done:?}");
     assert!(done.stdout.contains("ns1, ns2 are cut over again"), "{done:?}");
     rig.comes_to("CutOver=True Seen");
-    assert_eq!(rig.status()["cutover"], "2/2");
+    rig.field_comes_to("cutover", "2/2");
 }
 
 /// What has no legacy to fall back to is told so.
