@@ -260,8 +260,10 @@ reasons! {
     WaitingForShadow,
     /// Every nameserver was taken back without a person, for what was seen is beyond a limit of the spec.
     LimitExceeded,
-    /// Legacy did not answer many questions at once.
+    /// Of many questions at once legacy answered some, and others not or cut short.
     RateLimited,
+    /// Legacy answers nothing over UDP.
+    NoAnswerOverUDP,
     /// Legacy answered one question in several ways, by who asked.
     AnswersByClient,
 }

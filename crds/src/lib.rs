@@ -75,7 +75,8 @@ pub use revision::{ZoneRevision, ZoneRevisionSpec};
 pub use rtypes::{KNOWN_TYPES, REFUSED_TYPES};
 pub use selector::{NamespaceSelector, SelectorOperator, SelectorRequirement};
 pub use shadow::{
-    AnswerDifference, AutomaticFallback, FallbackOn, LegacyCheck, NameserverShadow, ShadowSeen,
+    AnswerDifference, AtOnce, AutomaticFallback, ByClient, FallbackOn, LegacyCheck, NameserverShadow,
+    ShadowSeen,
 };
 pub use slice::{ZoneSlice, ZoneSliceSpec};
 pub use template::CONTAINER;

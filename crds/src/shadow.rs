@@ -38,8 +38,8 @@ impl Default for FallbackOn {
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ShadowSeen {
-    /// Questions that were to be forwarded to legacy. Those by which the operator looks who answers are among them, and are
-    /// not compared.
+    /// Questions that were to be forwarded to legacy, without those for the SOA of the zone itself: by these the operator
+    /// looks who answers.
     #[schemars(schema_with = "conditions::count")]
     pub forwarded: u64,
     /// Of them, those that legacy did not answer, in time or with anything that can be used.
@@ -123,6 +123,28 @@ pub struct AutomaticFallback {
     pub message: String,
 }
 
+/// How a legacy DNS answers many questions at once over UDP.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum AtOnce {
+    /// All, but for what may be lost on the way.
+    Answered,
+    /// Some, and others not or cut short.
+    Limited,
+    /// None at all.
+    Silent,
+}
+
+/// Whether a legacy DNS answers by who asks.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum ByClient {
+    /// Everyone was answered alike.
+    Alike,
+    /// One question was answered in several ways.
+    Differs,
+    /// No question was answered as often as it was asked.
+    Untold,
+}
+
 /// Whether legacy can be forwarded to, as far as that was seen by asking it: once for its addresses, and once a day.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -133,13 +155,13 @@ pub struct LegacyCheck {
     /// The addresses that were asked. At most 8.
     #[schemars(schema_with = "bounds::addresses")]
     pub addresses: Vec<String>,
-    /// Whether it did not answer many questions at once.
-    pub rate_limited: bool,
+    /// Whether it answered many questions at once.
+    pub at_once: AtOnce,
     /// What came of them.
     #[schemars(length(max = 2048))]
     pub burst: String,
-    /// Whether it answered one question in several ways, by who asked.
-    pub by_client: bool,
+    /// Whether it answered everyone alike.
+    pub by_client: ByClient,
     /// What came of asking as by others.
     #[schemars(length(max = 2048))]
     pub clients: String,

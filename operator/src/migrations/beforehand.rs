@@ -9,8 +9,9 @@
 //! | the same few questions without and with client subnets (RFC 7871) of five parts of the world | all say the same |
 //! | these from here, and through pods that forward | all say the same |
 //!
-//! Much at once it is asked once for its addresses and once a day, for who limits rates would punish more. What is not seen so, as a limit
-//! that is larger, or a view of addresses that nobody here has, is not known.
+//! Much at once it is asked once for its addresses and once a day, for who limits rates would punish more; sooner where it
+//! did not answer, so that nothing was seen. What is not seen so, as a limit that is larger, or a view of addresses that
+//! nobody here has, is not known.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,7 +23,7 @@ use domain::base::iana::{Class, OptionCode, Rcode};
 use domain::dep::octseq::OctetsBuilder;
 use futures::future::join_all;
 use k8s_openapi::jiff::Timestamp;
-use port53_crds::LegacyCheck;
+use port53_crds::{AtOnce, ByClient, LegacyCheck};
 use port53_zone::answer::compare::{Compared, What, compare};
 use port53_zone::content::Content;
 use port53_zone::{Name, Rtype, Soa};
@@ -42,8 +43,9 @@ const AT_ONCE: usize = 50;
 const MAY_BE_LOST: usize = 2;
 /// How long is waited for all of them.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often it is asked, in seconds.
+/// How often it is asked, in seconds; and where nothing was seen.
 const EVERY: i64 = 24 * 60 * 60;
+const SOON: i64 = 10 * 60;
 /// Questions that are asked as by others, and pods through which they are.
 const QUESTIONS: usize = 4;
 const PODS: usize = 4;
@@ -73,7 +75,9 @@ pub(super) fn due(
 ) -> Option<Due> {
     let Some(last) = last else { return Some(Due::All) };
     let at = last.at.parse::<Timestamp>().map_or(0, Timestamp::as_second);
-    if last.addresses != addresses || now.as_second() - at >= EVERY {
+    let is_seen = last.at_once != AtOnce::Silent && last.by_client != ByClient::Untold;
+    let every = if is_seen { EVERY } else { SOON };
+    if last.addresses != addresses || now.as_second() - at >= every {
         return Some(Due::All);
     }
     (last.pods == 0 && pods > 0).then_some(Due::AsByOthers)
@@ -90,13 +94,9 @@ pub(super) async fn check(
 ) -> LegacyCheck {
     let servers: Vec<SocketAddr> =
         addresses.iter().filter_map(|text| address(LEGACY_ADDRESSES, text).ok()).collect();
-    let (at, rate_limited, burst) = match last.filter(|_| due == Due::AsByOthers) {
-        Some(last) => (last.at, last.rate_limited, last.burst),
-        None => {
-            let at = Timestamp::now().to_string();
-            let (rate_limited, said) = before.of(&servers, content.apex()).await;
-            (at, rate_limited, said)
-        }
+    let (at, (at_once, burst)) = match last.filter(|_| due == Due::AsByOthers) {
+        Some(last) => (last.at, (last.at_once, last.burst)),
+        None => (Timestamp::now().to_string(), before.of(&servers, content.apex()).await),
     };
     let asked = questions(soa, content);
     let pods: Vec<Resolver> = pods.into_iter().take(PODS).collect();
@@ -113,25 +113,28 @@ pub(super) async fn check(
             }
         }
     }
-    let by_client = differing.is_some();
-    let clients = differing.map_or_else(
-        || {
+    let (by_client, clients) = match differing {
+        Some(differing) => (ByClient::Differs, format!("one question is answered by who asks: {differing}")),
+        None if alike == 0 => {
+            (ByClient::Untold, "no question was answered as often as it was asked".to_owned())
+        }
+        None => {
             let through = match pods.len() {
                 0 => "; no pod forwards yet that could be asked through".to_owned(),
                 pods => format!(" and through {pods} pods"),
             };
             let (of, networks) = (asked.len(), NETWORKS.len());
-            format!(
+            let said = format!(
                 "{alike} of {of} questions were answered alike with client subnets of {networks} networks{through}"
-            )
-        },
-        |differing| format!("one question is answered by who asks: {differing}"),
-    );
+            );
+            (ByClient::Alike, said)
+        }
+    };
     let cut = |text: String| text.chars().take(LONGEST).collect::<String>();
     LegacyCheck {
         at,
         addresses,
-        rate_limited,
+        at_once,
         burst: cut(burst),
         by_client,
         clients: cut(clients),
@@ -147,8 +150,8 @@ pub(super) struct Bursts(Arc<Mutex<Lately>>);
 /// When each was asked.
 type Lately = BTreeMap<Vec<SocketAddr>, (Instant, Came)>;
 
-/// Whether a server limits rates, and what was seen.
-type Came = (bool, String);
+/// How servers answer much at once, and what was seen.
+type Came = (AtOnce, String);
 
 impl Bursts {
     async fn of(&self, servers: &[SocketAddr], apex: &Name) -> Came {
@@ -158,28 +161,29 @@ impl Bursts {
             return came.clone();
         }
         let came = bursts(servers, apex).await;
-        all.insert(servers.to_vec(), (Instant::now(), came.clone()));
+        if came.0 != AtOnce::Silent {
+            all.insert(servers.to_vec(), (Instant::now(), came.clone()));
+        }
         came
     }
 }
 
-/// Asks each server much at once: whether any limits rates, and what came of it.
+/// Asks each server much at once: what the worst of them does, and what came of each.
 async fn bursts(servers: &[SocketAddr], apex: &Name) -> Came {
-    let (mut rate_limited, mut is_some_answered) = (false, false);
+    let mut came = Vec::new();
     let mut said = Vec::new();
     for server in servers {
         let burst = burst(*server, apex).await;
-        rate_limited |= burst.is_limited();
-        is_some_answered |= burst.is_limited() && burst.lost < AT_ONCE;
+        came.push(burst.came());
         said.push(format!("of {AT_ONCE} questions at once over UDP {server} {burst}"));
     }
-    // Who answers none over UDP at all has no limit, or hides it well.
-    if is_some_answered {
+    let of_all = [AtOnce::Limited, AtOnce::Silent].into_iter().find(|one| came.contains(one));
+    if of_all == Some(AtOnce::Limited) {
         let how = "rate limits see all clients of a nameserver that forwards as one: exempt the addresses of the nameservers' \
                    pods there";
         said.push(how.to_owned());
     }
-    (rate_limited, said.join("; "))
+    (of_all.unwrap_or(AtOnce::Answered), said.join("; "))
 }
 
 /// What came of many questions at once.
@@ -191,8 +195,12 @@ struct Burst {
 }
 
 impl Burst {
-    fn is_limited(self) -> bool {
-        self.truncated > 0 || self.lost > MAY_BE_LOST
+    fn came(self) -> AtOnce {
+        match self {
+            Burst { whole: 0, truncated: 0, .. } => AtOnce::Silent,
+            Burst { truncated: 0, lost: 0..=MAY_BE_LOST, .. } => AtOnce::Answered,
+            _ => AtOnce::Limited,
+        }
     }
 }
 
@@ -358,9 +366,41 @@ mod tests {
         });
         let burst = burst(address, &question().name).await;
         assert_eq!(burst, Burst { whole: 40, truncated: 10, lost: 0 });
-        assert!(burst.is_limited());
+        assert_eq!(burst.came(), AtOnce::Limited);
         assert_eq!(burst.to_string(), "answered 40, cut 10 short (TC) and did not answer 0");
-        assert!(!Burst { whole: 48, truncated: 0, lost: 2 }.is_limited());
+        assert_eq!(Burst { whole: 48, truncated: 0, lost: 2 }.came(), AtOnce::Answered);
+    }
+
+    /// Nothing listens there over UDP: that is no limit of rates.
+    #[tokio::test]
+    async fn a_server_that_answers_nothing_over_udp_is_not_said_to_limit_rates() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (at_once, said) = Bursts::default().of(&[address], &question().name).await;
+        assert_eq!(at_once, AtOnce::Silent);
+        assert_eq!(said, format!("of 50 questions at once over UDP {address} answered none"));
+    }
+
+    /// Who answers no question has said nothing about whom it answers.
+    #[tokio::test]
+    async fn a_server_that_answers_nothing_is_not_said_to_answer_everyone_alike() {
+        let apex = name::parse_absolute("example.com").expect("a name");
+        let name = || apex.clone();
+        let soa = Soa {
+            primary: name(),
+            contact: name(),
+            serial: 1,
+            refresh: 1,
+            retry: 2,
+            expire: 3,
+            minimum: 4,
+            ttl: 5,
+        };
+        let addresses = vec!["127.0.0.1:1".to_owned()];
+        let zone = (soa, Content::empty(apex.clone(), [0; 16]));
+        let check = check(Due::All, None, addresses, zone, Vec::new(), Bursts::default()).await;
+        assert_eq!((check.at_once, check.by_client), (AtOnce::Silent, ByClient::Untold));
+        assert_eq!(check.clients, "no question was answered as often as it was asked");
     }
 
     /// "It is looked at once per change of legacy's addresses and daily, never more."
@@ -371,9 +411,9 @@ mod tests {
         let last = |at: &str| LegacyCheck {
             at: at.to_owned(),
             addresses: addresses.to_vec(),
-            rate_limited: false,
+            at_once: AtOnce::Answered,
             burst: String::new(),
-            by_client: false,
+            by_client: ByClient::Alike,
             clients: String::new(),
             pods: 0,
         };
@@ -386,5 +426,11 @@ mod tests {
         assert_eq!(due(&last("2026-11-30T17:00:00Z"), &addresses, 2), Some(Due::AsByOthers));
         let through = LegacyCheck { pods: 2, ..last("2026-11-30T17:00:00Z") };
         assert_eq!(due(&through, &addresses, 2), None);
+        // Soon, where nothing was seen.
+        let silent = |at: &str| LegacyCheck { at_once: AtOnce::Silent, ..last(at) };
+        assert_eq!(due(&silent("2026-11-30T17:50:01Z"), &addresses, 0), None);
+        assert_eq!(due(&silent("2026-11-30T17:50:00Z"), &addresses, 0), Some(Due::All));
+        let untold = LegacyCheck { by_client: ByClient::Untold, ..last("2026-11-30T17:50:00Z") };
+        assert_eq!(due(&untold, &addresses, 0), Some(Due::All));
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 use port53_crds::{
-    Answers, AutomaticFallback, ChangedSide, ConditionType, DifferenceKind, DualWrite, LegacyCheck,
-    LegacySeen, MigrationPhase, RRsetDifference, Reason, Reject, ShadowSeen, Status, ZoneMigration,
-    ZoneMigrationStatus, condition, set_condition,
+    Answers, AtOnce, AutomaticFallback, ByClient, ChangedSide, ConditionType, DifferenceKind, DualWrite,
+    LegacyCheck, LegacySeen, MigrationPhase, RRsetDifference, Reason, Reject, ShadowSeen, Status,
+    ZoneMigration, ZoneMigrationStatus, condition, set_condition,
 };
 use port53_zone::{RRset, name, rdata};
 
@@ -218,10 +218,12 @@ impl Seen<'_> {
         let (status, reason, message) = match self.check {
             None => (Status::Unknown, Reason::Pending, "legacy was not asked much at once yet".to_owned()),
             Some(check) => {
-                let (status, reason) = match (check.rate_limited, check.by_client) {
-                    (true, _) => (Status::False, Reason::RateLimited),
-                    (false, true) => (Status::False, Reason::AnswersByClient),
-                    (false, false) => (Status::True, Reason::Answered),
+                let (status, reason) = match (check.at_once, check.by_client) {
+                    (AtOnce::Silent, _) => (Status::False, Reason::NoAnswerOverUDP),
+                    (AtOnce::Limited, _) => (Status::False, Reason::RateLimited),
+                    (AtOnce::Answered, ByClient::Differs) => (Status::False, Reason::AnswersByClient),
+                    (AtOnce::Answered, ByClient::Untold) => (Status::Unknown, Reason::NotAsked),
+                    (AtOnce::Answered, ByClient::Alike) => (Status::True, Reason::Answered),
                 };
                 (status, reason, format!("as of {}: {}; {}", check.at, check.burst, check.clients))
             }

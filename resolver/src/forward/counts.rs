@@ -7,6 +7,15 @@ use std::time::Duration;
 /// Upper bounds of the histogram of what legacy takes, in milliseconds. Above the last is one more bucket.
 pub const LEGACY_BOUNDS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 
+/// What was asked for, as far as it is counted apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Of {
+    /// The SOA of the zone itself: the operator asks for it every second, to see who answers.
+    ApexSoa,
+    /// Anything else.
+    Other,
+}
+
 /// By whose words a question was answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum By {
@@ -86,6 +95,10 @@ impl NotCompared {
 #[derive(Debug, Default)]
 pub struct Counts {
     answered: [AtomicU64; By::ALL.len()],
+    /// Of these, those for the SOA of the zone itself.
+    answered_soa: [AtomicU64; By::ALL.len()],
+    /// Of these, those that were not answered by what legacy said just now.
+    instead_soa: AtomicU64,
     instead: [AtomicU64; Instead::ALL.len()],
     took: [AtomicU64; LEGACY_BOUNDS.len() + 1],
     took_sum: AtomicU64,
@@ -96,17 +109,27 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub(super) fn by_legacy(&self, took: Duration) {
+    pub(super) fn by_legacy(&self, of: Of, took: Duration) {
         let milliseconds = took.as_secs_f64() * 1000.0;
         let bucket = LEGACY_BOUNDS.partition_point(|&bound| (bound as f64) < milliseconds);
         self.took[bucket].fetch_add(1, Relaxed);
         self.took_sum.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        self.answered[By::Legacy as usize].fetch_add(1, Relaxed);
+        self.count(of, By::Legacy);
     }
 
-    pub(super) fn instead(&self, by: By, why: Instead) {
-        self.answered[by as usize].fetch_add(1, Relaxed);
+    pub(super) fn instead(&self, of: Of, by: By, why: Instead) {
+        self.count(of, by);
         self.instead[why as usize].fetch_add(1, Relaxed);
+        if of == Of::ApexSoa {
+            self.instead_soa.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn count(&self, of: Of, by: By) {
+        self.answered[by as usize].fetch_add(1, Relaxed);
+        if of == Of::ApexSoa {
+            self.answered_soa[by as usize].fetch_add(1, Relaxed);
+        }
     }
 
     pub(super) fn same(&self) {
@@ -127,6 +150,16 @@ impl Counts {
     /// Questions answered, by whose words.
     pub fn answered(&self) -> impl Iterator<Item = (&'static str, u64)> {
         By::ALL.iter().map(|(by, label)| (*label, self.answered[*by as usize].load(Relaxed)))
+    }
+
+    /// Of the questions answered, those for the SOA of the zone itself, by whose words.
+    pub fn answered_soa(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        By::ALL.iter().map(|(by, label)| (*label, self.answered_soa[*by as usize].load(Relaxed)))
+    }
+
+    /// Of the questions answered otherwise than by legacy, those for the SOA of the zone itself.
+    pub fn instead_soa(&self) -> u64 {
+        self.instead_soa.load(Relaxed)
     }
 
     /// Questions answered otherwise than by legacy, by why.

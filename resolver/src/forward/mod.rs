@@ -52,7 +52,7 @@ mod server;
 mod shadow;
 mod zones;
 
-pub use counts::{By, Counts, Instead, LEGACY_BOUNDS, NotCompared};
+pub use counts::{By, Counts, Instead, LEGACY_BOUNDS, NotCompared, Of};
 pub use decide::{Answerer, Because, Decision};
 pub use fallback::fall_back;
 pub use over::Override;
@@ -214,7 +214,12 @@ impl Forwarder {
         let settings = self.answering.load();
         let settings = &settings.answer;
         let otherwise = zone.and_then(|zone| Some(zone.said.load().as_ref()?.forwarding.otherwise));
-        let count = |by| zone.iter().for_each(|zone| zone.counts.instead(by, none.why));
+        let count = |question: Option<&Question>, by| {
+            if let Some(zone) = zone {
+                let of = question.map_or(Of::Other, |question| zone.of(question));
+                zone.counts.instead(of, by, none.why);
+            }
+        };
         if otherwise == Some(Otherwise::LastKnown) {
             let read;
             let question = match question {
@@ -225,7 +230,7 @@ impl Forwarder {
                 }
             };
             if let Some(answer) = self.last_known(question) {
-                count(By::LastKnown);
+                count(Some(question), By::LastKnown);
                 return question.respond(settings, asked, query, &answer, out);
             }
         }
@@ -235,10 +240,10 @@ impl Forwarder {
         if let (Some(refusal), Some(question), true) =
             (&none.refusal, question, made.is_none_or(|made| made.rcode == SERVFAIL))
         {
-            zone.iter().for_each(|zone| zone.counts.instead(By::Legacy, none.why));
+            count(Some(question), By::Legacy);
             return question.respond(settings, &asked, query, refusal, out);
         }
-        count(By::Port53);
+        count(question, By::Port53);
         made
     }
 
@@ -277,7 +282,7 @@ impl Place {
             Ok(answer) => answer,
             Err(none) => return forwarder.instead(Some(zone), Some(&question), none, asked, query, out),
         };
-        zone.counts.by_legacy(begun.elapsed());
+        zone.counts.by_legacy(zone.of(&question), begun.elapsed());
         let made = question.respond(&settings.answer, asked, query, &answer, out);
         if said.forwarding.otherwise == Otherwise::LastKnown {
             let mut known = forwarder.known.lock().unwrap_or_else(PoisonError::into_inner);

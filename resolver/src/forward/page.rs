@@ -57,6 +57,7 @@ fn zone(view: &View) -> Value {
         "inFlight": zone.in_flight(),
         "answered": by_label(&mut counts.answered()),
         "instead": by_label(&mut counts.answered_instead()),
+        "apexSOA": {"answered": by_label(&mut counts.answered_soa()), "instead": counts.instead_soa()},
         "legacy": {
             "answers": answers,
             "milliseconds": nanos / 1_000_000,

@@ -4,15 +4,16 @@
 //! served ([`port53_zone::image::Zones`]) has the number of each zone that forwards now, and of no other; threads that
 //! meet one find the zone by it, without a lock.
 
-use super::counts::Counts;
+use super::counts::{Counts, Of};
 use super::decide::{Answerer, Decision, decide};
 use super::over::Override;
 use super::samples::{Sample, Samples};
 use super::server::Server;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use port53_store::Forwarding;
-use port53_zone::Name;
+use port53_zone::answer::forward::Question;
 use port53_zone::image::Forward;
+use port53_zone::{Name, Rtype};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -50,6 +51,14 @@ impl Zone {
             said: ArcSwapOption::empty(),
             in_flight: AtomicUsize::new(0),
             samples: Mutex::default(),
+        }
+    }
+
+    /// What is asked for, as far as that is counted apart.
+    pub(super) fn of(&self, question: &Question) -> Of {
+        match question.rtype() {
+            Rtype::SOA if question.name().as_ref() == Some(&self.apex) => Of::ApexSoa,
+            _ => Of::Other,
         }
     }
 

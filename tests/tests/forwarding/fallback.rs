@@ -76,6 +76,26 @@ fn legacy_that_stops_or_stands_still_is_answered_for() {
     }
 }
 
+/// The operator asks for it every second, to see who answers, whether legacy is there or not.
+#[test]
+fn questions_for_the_soa_of_the_zone_itself_are_counted_apart_too() {
+    let legacy = legacy(Program::Nsd);
+    let timeout = Duration::from_millis(200);
+    let resolver = here(&Forwarding { otherwise: Otherwise::Port53, timeout, ..to(legacy.address()) });
+    let ask = |question| {
+        let said = resolver.says(question);
+        assert!(said.starts_with("NoError"), "{question}: {said}");
+    };
+    let counted = |paths: [&str; 4]| paths.map(|path| count(&resolver, path));
+    let paths =
+        ["/answered/legacy", "/apexSOA/answered/legacy", "/answered/port53", "/apexSOA/answered/port53"];
+    ["moving.test. SOA", "moving.test. SOA", WWW].into_iter().for_each(ask);
+    assert_eq!((counted(paths), count(&resolver, "/apexSOA/instead")), ([3, 2, 0, 0], 0));
+    drop(legacy);
+    ["moving.test. SOA", WWW].into_iter().for_each(ask);
+    assert_eq!((counted(paths), count(&resolver, "/apexSOA/instead")), ([3, 2, 2, 1], 1));
+}
+
 #[test]
 fn an_override_holds_without_an_api_server_and_over_a_restart() {
     let legacy = legacy(Program::Bind);

@@ -21,7 +21,7 @@ const LONGEST_WORD: usize = 32;
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Counts {
-    /// All of them.
+    /// All of them but those for the SOA of the zone itself.
     pub forwarded: u64,
     /// Those that legacy did not answer, in time or with anything that can be used.
     pub unanswered: u64,
@@ -78,8 +78,18 @@ struct Zone {
     since: u64,
     answered: BTreeMap<String, u64>,
     instead: BTreeMap<String, u64>,
+    /// Of these, those for the SOA of the zone itself.
+    #[serde(rename = "apexSOA")]
+    apex_soa: ApexSoa,
     compared: Compared,
     samples: Vec<Sample>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ApexSoa {
+    answered: BTreeMap<String, u64>,
+    instead: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -110,10 +120,13 @@ pub fn read(page: &[u8], apex: &Name, nameserver: &str) -> Result<Option<Told>, 
     let Some(zone) = page.zones.into_iter().find(is_it) else { return Ok(None) };
     let sum =
         |counts: &BTreeMap<String, u64>| counts.values().fold(0, |sum: u64, one| sum.saturating_add(*one));
+    let last_known = |counts: &BTreeMap<String, u64>| counts.get("last-known").copied().unwrap_or_default();
+    // By the SOA it is looked who answers, every second: nobody else is to be told of that.
+    let soa = &zone.apex_soa;
     let counts = Counts {
-        forwarded: sum(&zone.answered),
-        unanswered: sum(&zone.instead),
-        last_known: zone.answered.get("last-known").copied().unwrap_or_default(),
+        forwarded: sum(&zone.answered).saturating_sub(sum(&soa.answered)),
+        unanswered: sum(&zone.instead).saturating_sub(soa.instead),
+        last_known: last_known(&zone.answered).saturating_sub(last_known(&soa.answered)),
         compared: zone.compared.same.saturating_add(zone.compared.differing),
         differing: zone.compared.differing,
     };
@@ -147,14 +160,14 @@ mod tests {
         {"zone": "example.org.", "since": 1, "answered": {"legacy": 9}},
         {"zone": "Example.com.", "since": 1780000000, "answers": "Legacy",
          "answered": {"legacy": 7, "last-known": 2, "port53": 1}, "instead": {"timeout": 3, "full": 0},
-         "compared": {"same": 5, "differing": 1},
+         "apexSOA": {"answered": {"legacy": 2, "last-known": 1}, "instead": 1}, "compared": {"same": 5, "differing": 1},
          "samples": [{"at": 1780000001, "question": "www.example.com. A", "differences": ["answer"],
                       "legacy": "NOERROR", "port53": "NXDOMAIN"}]}]}"#;
 
     #[test]
     fn what_a_pod_counted_of_the_zone_is_read() {
         let told = read(PAGE.as_bytes(), &apex(), "ns1").expect("a page").expect("it forwards");
-        let counts = Counts { forwarded: 10, unanswered: 3, last_known: 2, compared: 6, differing: 1 };
+        let counts = Counts { forwarded: 7, unanswered: 2, last_known: 1, compared: 6, differing: 1 };
         assert_eq!((told.since, told.counts), (1_780_000_000, counts));
         assert_eq!(told.samples[0].at, "2026-05-28T20:26:41Z");
         assert_eq!(
