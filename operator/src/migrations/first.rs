@@ -1,6 +1,6 @@
 //! Which legacy DNS is to have changes of a zone first (`dualWrite: Sync`), for the engine. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use port53_crds::{DualWrite, Reason};
@@ -11,6 +11,16 @@ use super::scope::Scope;
 use crate::engine::both::{Counterpart, Counterparts};
 use crate::index::Key;
 
+/// The Zones whose migrations ask for it.
+pub(super) fn zones(there: &BTreeMap<Key, Orders>) -> BTreeSet<Key> {
+    let all = there.iter().filter(|(_, orders)| is_sync(orders));
+    all.map(|(key, orders)| (key.0.clone(), orders.migration.spec.zone_ref.name.clone())).collect()
+}
+
+fn is_sync(orders: &Orders) -> bool {
+    orders.other.is_none() && orders.migration.spec.dual_write == DualWrite::Sync
+}
+
 /// Who is, of all zones that are known. What a worker has not said yet is as it was before, or cannot be written to.
 pub(super) fn counterparts(
     there: &BTreeMap<Key, Orders>,
@@ -19,8 +29,6 @@ pub(super) fn counterparts(
     known: &BTreeMap<Key, Arc<Counterpart>>,
     before: &Counterparts,
 ) -> Counterparts {
-    let is_sync =
-        |orders: &Orders| orders.other.is_none() && orders.migration.spec.dual_write == DualWrite::Sync;
     let counterparts = there
         .iter()
         .filter(|(key, orders)| is_sync(orders) && !is_over(key, orders))

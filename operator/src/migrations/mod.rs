@@ -124,8 +124,6 @@ struct Orders {
     migration: Arc<ZoneMigration>,
     /// An older migration that has the same Zone.
     other: Option<String>,
-    /// The status that it had when the worker began.
-    before: Option<ZoneMigrationStatus>,
 }
 
 /// See the module.
@@ -320,12 +318,12 @@ impl Controller {
             return;
         }
         // By what the Zone says: what is published of it may not be known yet.
-        let zones: BTreeMap<Key, &Arc<Zone>> = match world.as_ref() {
-            Some(world) => {
-                world.objects.zones.iter().map(|zone| (index::key(&zone.metadata), zone)).collect()
-            }
-            None => BTreeMap::new(),
-        };
+        let wanted = first::zones(there);
+        let zones = world.iter().flat_map(|world| &world.objects.zones).filter(|_| !wanted.is_empty());
+        let zones: BTreeMap<Key, &Arc<Zone>> = zones
+            .map(|zone| (index::key(&zone.metadata), zone))
+            .filter(|(key, _)| wanted.contains(key))
+            .collect();
         let apex_of = |key: &Key, zone: &str| {
             let key = (key.0.clone(), zone.to_owned());
             let apex = name::parse_absolute(&zones.get(&key)?.spec.domain).ok()?;
@@ -384,8 +382,9 @@ impl Controller {
                 rollouts: self.rollouts.clone(),
             };
             let uid = orders.migration.metadata.uid.clone();
+            let before = self.migrations.status(&key).cloned();
             let (orders, told) = watch::channel(orders);
-            let worker = Worker::new(shared, told, self.world.subscribe());
+            let worker = Worker::new(shared, told, self.world.subscribe(), before);
             let task = AbortOnDropHandle::new(tokio::spawn(worker.run()));
             self.workers.insert(key, Running { uid, orders, task });
         }
@@ -427,8 +426,7 @@ impl Controller {
         let orders = all.map(|(key, migration)| {
             let of = (key.0.as_str(), migration.spec.zone_ref.name.as_str());
             let other = first.get(&of).filter(|(_, first)| *first != key).map(|(_, first)| first.1.clone());
-            let before = self.migrations.status(key).cloned();
-            (key.clone(), Orders { migration: migration.clone(), other, before })
+            (key.clone(), Orders { migration: migration.clone(), other })
         });
         orders.collect()
     }

@@ -239,6 +239,45 @@ fn a_takeover_is_finished_and_taken_back() {
     assert!(!conditions.contains("Finished"), "{conditions}");
 }
 
+/// How clients come to the nameservers is said once: a second call, which does not say it, keeps it.
+#[test]
+fn finish_keeps_what_was_said_of_how_clients_come() {
+    let platform = &platform();
+    let rig = Rig::new(platform, Program::Bind, "finishtwice", "www A 192.0.2.1\n");
+    rig.migrate("backfill: {from: Transfer}, shadow: {}");
+    rig.comes_to("Shadowing=True Seen");
+    let (code, done) = port53(&rig, "migration finish @ZONE");
+    assert_eq!(code, Some(2), "{done:?}");
+    assert!(done.stderr.contains("add --entry address-takeover"), "{done:?}");
+    for entry in ["--entry address-takeover", ""] {
+        let (code, done) = port53(&rig, &format!("migration finish @ZONE {entry} --timeout 1s"));
+        assert_eq!(code, Some(1), "{done:?}");
+        let spec = &rig.platform.get("zonemigration", &rig.namespace, NAME).expect("it is there")["spec"];
+        assert_eq!((&spec["entry"], &spec["finish"]), (&"AddressTakeover".into(), &true.into()), "{spec}");
+    }
+    rig.comes_to("Finished=False WaitingForCutover");
+}
+
+/// Another ZoneMigration of the same name is another: that the one before was over, and what its gate had seen, does not have
+/// a nameserver of it be cut over.
+#[test]
+fn what_was_seen_of_a_migration_that_went_is_nothing_to_the_next_of_its_name() {
+    let platform = &platform();
+    let rig = Rig::new(platform, Program::Bind, "again", "www A 192.0.2.1\n");
+    rig.migrate("backfill: {from: Transfer}, shadow: {}, entry: AddressTakeover, cutover: [ns1, ns2]");
+    rig.comes_to("CutOver=True Seen");
+    rig.migrate(
+        "backfill: {from: Transfer}, shadow: {}, entry: AddressTakeover, cutover: [ns1, ns2], finish: true",
+    );
+    rig.comes_to("Finished=True Finished");
+    platform.kubectl(&format!("delete zonemigration {NAME} -n {} --wait=true", rig.namespace));
+    rig.migrate("backfill: {from: Transfer}, shadow: {minCompared: 1000}, cutover: [ns1]");
+    rig.comes_to("CutOver=False WaitingForShadow");
+    rig.field_comes_to("cutover", "0/2");
+    let told = &forwarding(platform, &rig.domain)["cutOver"];
+    assert_eq!(told.as_array().map(Vec::len).unwrap_or_default(), 0, "{told}");
+}
+
 /// "`finish` waits for the longest of parent NS, apex NS and glue TTL after the change was seen, and for legacy's queries to
 /// stop."
 #[test]

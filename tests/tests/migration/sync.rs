@@ -2,6 +2,7 @@
 
 use crate::rig::{NAME, Rig, at};
 use crate::{programs, settings, shared};
+use port53_crds::ROLLBACK_ANNOTATION;
 use port53_operator::engine::both::points::Point;
 use port53_tests::eventually;
 use port53_tests::legacy::LOCKED;
@@ -252,6 +253,41 @@ fn what_no_nameserver_answers_is_put_back_at_both() {
     rig.record(&object, "name: www, type: A, ttl: 300, values: ['192.0.2.3']");
     rig.comes_to_be_here("www", "A", "NoError 192.0.2.3");
     assert_eq!(rig.there("www", "A"), "192.0.2.3");
+}
+
+/// A zone that a person pins to an older version while a change is on its way: the change is at neither, and stays so until
+/// the pin is taken away.
+#[test]
+fn a_change_on_its_way_is_at_neither_when_the_zone_is_rolled_back() {
+    let platform = &mut Platform::start(programs(), settings());
+    let rig = in_step(platform, Program::Bind, "pinned", "www A 192.0.2.1\n");
+    let object = rig.object("www", "a");
+    rig.record_comes_to(&object, "Ready=True Served");
+    let serial = rig.platform.head(&rig.domain).expect("it is published")["spec"]["serial"].clone();
+    let Rig { legacy, namespace, domain, .. } = rig;
+    let write = |platform: &Platform, address: &str| {
+        platform.apply(&format!(
+            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {object}, namespace: {namespace}}}\n\
+             spec: {{zoneRef: {{name: {NAME}}}, name: www, type: A, ttl: 300, values: ['{address}']}}\n"
+        ));
+    };
+    platform.kill_operator();
+    platform.start_operator_with(&["--end-at", "AtLegacy"]);
+    write(platform, "192.0.2.2");
+    platform.operator_ends();
+    assert_eq!(at(&legacy, &format!("www.{domain}"), "A"), "192.0.2.2");
+    let pin = format!("{ROLLBACK_ANNOTATION}={serial}");
+    platform.kubectl(&format!("annotate zone {NAME} -n {namespace} {pin}"));
+    platform.start_operator();
+    let rig = Rig { platform, legacy, namespace, domain };
+    rig.comes_to_be_there("www", "A", "192.0.2.1");
+    nothing_is_on_its_way(rig.platform, &rig.domain);
+    rig.platform.say(&format!("www.{} A", rig.domain), "NoError 192.0.2.1");
+    let release = format!("{ROLLBACK_ANNOTATION}-");
+    rig.platform.kubectl(&format!("annotate zone {NAME} -n {} {release}", rig.namespace));
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.2");
+    assert_eq!(rig.there("www", "A"), "192.0.2.2");
+    rig.comes_to("InSync=True Equal");
 }
 
 /// "Killed at any point between the two writes: after the restart both agree again. The points are listed in code, and a

@@ -3,7 +3,7 @@
 use crate::rig::{NAME, Rig};
 use crate::{programs, settings, shared};
 use port53_tests::peer::Program;
-use port53_tests::platform::Platform;
+use port53_tests::platform::{NAMESPACE, Platform};
 
 const ASYNC: &str = "backfill: {from: Transfer}, dualWrite: Async";
 
@@ -143,6 +143,39 @@ fn changes_wait_for_a_legacy_that_is_gone() {
     rig.comes_to_be_there("new", "A", "192.0.2.7");
     rig.comes_to_be_there("old", "A", "");
     rig.comes_to("InSync=True Equal");
+}
+
+/// An operator that begins and finds what it stored unreadable took the zone for empty, and legacy lost it.
+#[test]
+fn a_zone_that_cannot_be_read_is_not_removed_from_legacy() {
+    for (mode, name) in [("Async", "unreadable"), ("Sync", "unreadablesync")] {
+        let platform = &mut Platform::start(programs(), settings());
+        let rig = Rig::new(platform, Program::Bind, name, "www A 192.0.2.1\nmail A 192.0.2.2\n");
+        rig.migrate(&format!("backfill: {{from: Transfer}}, dualWrite: {mode}"));
+        rig.comes_to("DualWriting=True Written");
+        rig.comes_to_be_here("mail", "A", "NoError 192.0.2.2");
+        let before = rig.legacy_says("SOA");
+        let Rig { legacy, namespace, domain, .. } = rig;
+        platform.kill_operator();
+        for slice in platform.kubectl(&format!("get zoneslices -n {NAMESPACE} -o name")).lines() {
+            let (_, name) = slice.split_once('/').expect("KIND/NAME");
+            let mut other = platform.get("zoneslice", NAMESPACE, name).expect("it is there");
+            platform.kubectl(&format!("delete {slice} -n {NAMESPACE}"));
+            other["metadata"] = serde_json::json!({"name": name, "namespace": NAMESPACE});
+            other["spec"]["data"] = "AAAA".into();
+            platform.apply(&other.to_string());
+        }
+        platform.start_operator();
+        let rig = Rig { platform, legacy, namespace, domain };
+        // It writes on, so it has read, or made anew, all that there is.
+        rig.record("new", "name: new, type: A, values: ['192.0.2.7']");
+        rig.comes_to_be_there("new", "A", "192.0.2.7");
+        rig.comes_to("InSync=True Equal");
+        assert_eq!([rig.there("www", "A"), rig.there("mail", "A")], ["192.0.2.1", "192.0.2.2"], "{mode}");
+        // One update of `new`, and nothing else.
+        let serial = |soa: &[String]| soa[0].split(' ').nth(2).and_then(|serial| serial.parse::<u32>().ok());
+        assert_eq!(serial(&rig.legacy_says("SOA")), serial(&before).map(|serial| serial + 1), "{mode}");
+    }
 }
 
 /// Absence removes nothing: the zone goes from here, and stays at legacy as it is.

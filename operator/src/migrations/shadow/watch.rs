@@ -64,12 +64,15 @@ pub(in super::super) struct Watching {
 }
 
 impl Watching {
-    /// Starts it.
+    /// Starts it. `before` are samples that were told of last.
     pub(in super::super) fn start(
         shared: Shared,
         orders: watch::Receiver<Orders>,
         worlds: watch::Receiver<Option<Arc<World>>>,
+        before: impl Iterator<Item = AnswerDifference>,
     ) -> Self {
+        let mut samples = Samples::default();
+        samples.note(before);
         let (told, observed) = watch::channel(Observed::default());
         let watcher = Watcher {
             shared,
@@ -77,7 +80,7 @@ impl Watching {
             worlds,
             told,
             book: None,
-            samples: Samples::default(),
+            samples,
             looks: Looks::default(),
             told_at: None,
             kept: None,
@@ -237,8 +240,6 @@ impl Watcher {
                 let book = book.unwrap_or_default();
                 self.kept = Some((Instant::now(), book.clone()));
                 self.book = Some(book);
-                let before = self.orders.borrow().before.clone().and_then(|before| before.shadow);
-                self.samples.note(before.into_iter().flat_map(|before| before.samples));
                 true
             }
             Err(error) => {

@@ -172,13 +172,16 @@ struct Turn {
 }
 
 impl Worker {
+    /// One for a migration whose status was `said` last.
     pub(super) fn new(
         shared: Shared,
         orders: watch::Receiver<Orders>,
         worlds: watch::Receiver<Option<Arc<World>>>,
+        said: Option<ZoneMigrationStatus>,
     ) -> Self {
-        let watching = Watching::start(shared.clone(), orders.clone(), worlds.clone());
-        let said = orders.borrow().before.clone();
+        let samples =
+            said.iter().filter_map(|said| said.shadow.as_ref()).flat_map(|seen| seen.samples.clone());
+        let watching = Watching::start(shared.clone(), orders.clone(), worlds.clone(), samples);
         let compared = said.as_ref().and_then(|said| said.compared.clone());
         let before_parent = said.as_ref().and_then(|said| said.parent.as_ref());
         Worker {
