@@ -113,6 +113,40 @@ impl Platform {
         platform
     }
 
+    /// Forbids the operator `verb` on `what`, a resource or a part of one: the rule that grants it stands as `without`.
+    ///
+    /// # Panics
+    /// When there is no such rule, or the API server goes on allowing it.
+    #[track_caller]
+    pub fn forbid_operator(&self, verb: &str, what: &str, rule: &str, without: &str) {
+        assert!(RIGHTS.contains(rule), "{rule}");
+        self.apply(&RIGHTS.replace(rule, without));
+        self.operator_comes_to_be_told(verb, what, "no");
+    }
+
+    /// Gives the operator all its rights back, among them `verb` on `what`.
+    ///
+    /// # Panics
+    /// When the API server goes on forbidding it.
+    #[track_caller]
+    pub fn allow_operator(&self, verb: &str, what: &str) {
+        self.apply(RIGHTS);
+        self.operator_comes_to_be_told(verb, what, "yes");
+    }
+
+    #[track_caller]
+    fn operator_comes_to_be_told(&self, verb: &str, what: &str, expected: &str) {
+        let (resource, part) = what.split_once('/').unwrap_or((what, ""));
+        let resource = format!("{resource}.port53.dev");
+        let part = format!("--subresource={part}");
+        let who = operator_user().name;
+        let arguments = ["auth", "can-i", verb, &resource, &part, "-n", NAMESPACE, "--as", &who];
+        eventually(what, || match self.cluster.kubectl(&arguments) {
+            said if said.stdout.trim() == expected => Ok(()),
+            said => Err(format!("{said:?}")),
+        });
+    }
+
     /// Lets the operator do what it must.
     ///
     /// # Panics

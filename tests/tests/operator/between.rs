@@ -10,9 +10,6 @@ use port53_tests::eventually;
 use port53_tests::platform::{NAMESPACE, Platform, Settings, condition};
 use serde_json::Value;
 
-const RIGHTS: &str = include_str!("../../src/rights.yaml");
-const OPERATOR: &str = "system:serviceaccount:port53:operator";
-
 /// A zone of which `www` is answered, and where the operator stands when it may not write the next.
 struct Stage {
     platform: Platform,
@@ -80,20 +77,7 @@ impl Stage {
     /// Forbids the operator `verb` on `what`: the rule that grants it is given without.
     #[track_caller]
     fn forbid(&self, verb: &str, what: &str, rule: &str, without: &str) {
-        assert!(RIGHTS.contains(rule), "{rule}");
-        self.platform.apply(&RIGHTS.replace(rule, without));
-        self.may(verb, what, "no");
-    }
-
-    fn may(&self, verb: &str, what: &str, expected: &str) {
-        let (resource, part) = what.split_once('/').unwrap_or((what, ""));
-        let resource = format!("{resource}.port53.dev");
-        let part = format!("--subresource={part}");
-        let arguments = ["auth", "can-i", verb, &resource, &part, "-n", NAMESPACE, "--as", OPERATOR];
-        eventually(what, || match self.platform.cluster.kubectl(&arguments) {
-            said if said.stdout.trim() == expected => Ok(()),
-            said => Err(format!("{said:?}")),
-        });
+        self.platform.forbid_operator(verb, what, rule, without);
     }
 
     /// Waits until the operator says that it is forbidden to, and kills it there.
@@ -109,8 +93,7 @@ impl Stage {
 
     /// Allows everything again, and starts the operator.
     fn goes_on(&mut self, verb: &str, what: &str) {
-        self.platform.apply(RIGHTS);
-        self.may(verb, what, "yes");
+        self.platform.allow_operator(verb, what);
         self.platform.start_operator();
     }
 }
