@@ -122,7 +122,8 @@ bench-forwarding: peers ## what an answer costs that is forwarded to a legacy DN
 
 .PHONY: bench-backfill
 bench-backfill: peers control-plane ## 100,000 records in 100 zones from BIND into a cluster, and what that costs others
-	$(CARGO) build --release --package port53-tests --bins
+	$(CARGO) build --release --package port53-tests --bin bench_backfill --bin port53-operator-tested \
+		--bin port53-resolver-tested
 	$(CARGO) run --release --quiet --package port53-tests --bin bench_backfill -- \
 		--commit $(shell git rev-parse --short HEAD)
 

@@ -33,6 +33,7 @@
 //! | `updates` | what is to be written there. Pure |
 //! | `sending` | one name written there, and read back |
 //! | `beforehand` | whether legacy can be forwarded to: asks it |
+//! | `round` | what of much is judged next. Pure |
 //! | `questions` | the same questions to both: what differs though the records do not |
 //! | [`shadow`] | what questions of clients show, and what follows |
 //! | `memory` | what a worker remembers between two looks. Pure |
@@ -56,6 +57,7 @@ mod parent;
 pub mod prefer;
 mod provider;
 mod questions;
+mod round;
 pub mod scope;
 pub(crate) mod sending;
 pub mod shadow;
@@ -94,6 +96,8 @@ const BEAT: Duration = Duration::from_millis(500);
 /// Records on their way at the same time, of all migrations. Few: with 48 an API server that had two processors for
 /// everything came to put requests off (429), and what others changed meanwhile took seconds.
 pub const RECORDS_AT_A_TIME: usize = 8;
+/// Migrations that bring much over at the same time; the others wait for their turn.
+const MIGRATIONS_AT_A_TIME: usize = 4;
 /// Messages on their way from the watch.
 const QUEUE: usize = 1024;
 
@@ -204,6 +208,7 @@ impl Controller {
         let follower = Follower { streaming_list, ..Follower::new(api, (), messages) };
         let _following = AbortOnDropHandle::new(tokio::spawn(follower.run()));
         let permits = Arc::new(Semaphore::new(RECORDS_AT_A_TIME));
+        let places = Arc::new(Semaphore::new(MIGRATIONS_AT_A_TIME));
         let mut known = self.known.subscribe();
         let (mut facts, mut latches) = (self.facts.subscribe(), self.latches.subscribe());
         let mut beat = tokio::time::interval(BEAT);
@@ -231,7 +236,7 @@ impl Controller {
                 let there = self.orders();
                 self.say_who_answers(&there);
                 self.say_who_is_first(&there);
-                self.see_to_workers(there, &standing, &permits);
+                self.see_to_workers(there, &standing, [&permits, &places]);
             }
         }
     }
@@ -347,7 +352,7 @@ impl Controller {
         &mut self,
         there: BTreeMap<Key, Orders>,
         standing: &Standing,
-        permits: &Arc<Semaphore>,
+        [permits, places]: [&Arc<Semaphore>; 2],
     ) {
         let is_right = |key: &Key, running: &mut Running| {
             let is_of_it = there.get(key).is_some_and(|orders| orders.migration.metadata.uid == running.uid);
@@ -374,6 +379,7 @@ impl Controller {
                 own: self.own.clone(),
                 fence: standing.fence.clone(),
                 permits: permits.clone(),
+                places: places.clone(),
                 serials: self.tells.serials.clone(),
                 facts: self.facts.clone(),
                 known: self.known.clone(),

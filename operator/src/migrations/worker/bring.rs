@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, future, stream};
-use port53_crds::{DualWrite, Reject};
+use port53_crds::DualWrite;
 use port53_legacy::Version;
 use port53_zone::name;
 
@@ -13,12 +13,15 @@ use super::super::agreed::{Place, Print};
 use super::super::candidates::{self, candidates};
 use super::super::merge::{Apart, Changed};
 use super::super::prefer::{Prefer, Side};
+use super::super::round::Judged;
 use super::super::writing::{self, NotWritten};
 use super::{AT_ONCE, Shared, Turn, Worker};
 use crate::index::Key;
 
 /// How long one turn goes on to write: then people are told how far it is. Many zones that move at once wait for each other.
-const WRITES_FOR: Duration = Duration::from_secs(5);
+pub(super) const WRITES_FOR: Duration = Duration::from_secs(5);
+/// RRsets that are brought over without a place among those that bring much.
+const LITTLE: usize = 64;
 
 impl Worker {
     /// Writes here what legacy has and is to be here.
@@ -28,20 +31,27 @@ impl Worker {
         theirs: &Version,
         found: &[Apart],
         prefer: Option<&Prefer>,
-        kept: &mut Vec<(Place, String)>,
     ) {
         let to_come = self.to_come(turn, found, prefer);
-        let candidates = candidates(&turn.world, &turn.zone, &turn.scope.apex, &theirs.soa, &to_come);
+        // What is little, as a change that somebody made at legacy, waits for nobody.
+        let _place = if to_come.len() > LITTLE {
+            let Some(place) = self.place.take(&self.shared.places) else { return };
+            Some(place)
+        } else {
+            self.place.leave();
+            None
+        };
+        let judged = self.round.next(&to_come);
+        let candidates = candidates(&turn.world, &turn.zone, &turn.scope.apex, &theirs.soa, judged);
         let now = Instant::now();
         let prints: BTreeMap<Place, Option<Print>> =
-            to_come.iter().map(|one| (one.place(), one.theirs.as_ref().map(Print::of))).collect();
+            judged.iter().map(|one| (one.place(), one.theirs.as_ref().map(Print::of))).collect();
         let print = |place| prints.get(&place).copied().flatten();
-        kept.extend(candidates.kept);
-        let mut rejects: Vec<Reject> = candidates.rejects.into_iter().map(|(_, reject)| reject).collect();
+        let mut came = Judged { refused: candidates.rejects, kept: candidates.kept, is_all_written: true };
         let mut writes = Vec::new();
         for (place, value) in candidates.apply {
             if let Some(reject) = self.memory.refusal(place, print(place), now) {
-                rejects.push(reject.clone());
+                came.refused.push((place, reject.clone()));
             } else if !self.memory.is_sent(place, print(place), now) {
                 writes.push((place, Write::Apply(value)));
             }
@@ -51,27 +61,29 @@ impl Worker {
                 writes.push((place, Write::Delete(key)));
             }
         }
+        let count = writes.len();
         writes.truncate(AT_ONCE);
-        let (shared, count) = (self.shared.clone(), writes.len());
+        let shared = self.shared.clone();
         let writing = stream::iter(writes)
             .take_while(|_| future::ready(now.elapsed() < WRITES_FOR))
             .map(move |(place, write)| carry_out(shared.clone(), place, write));
         let ended: Vec<(Place, Result<(), NotWritten>)> =
             writing.buffer_unordered(RECORDS_AT_A_TIME).collect().await;
-        self.is_behind = ended.len() < count;
+        came.is_all_written = ended.len() == count;
+        self.is_behind = !came.is_all_written;
         for (place, written) in ended {
             match written {
                 Ok(()) => self.memory.sent(place, print(place), now),
                 Err(NotWritten::Refused(why)) => {
                     let rrset =
-                        to_come.iter().find(|one| one.place() == place).and_then(|one| one.theirs.as_ref());
+                        judged.iter().find(|one| one.place() == place).and_then(|one| one.theirs.as_ref());
                     if let Some(rrset) = rrset {
                         let reject = candidates::reject(rrset, "Refused", why);
-                        rejects.push(reject.clone());
+                        came.refused.push((place, reject.clone()));
                         self.memory.refused(place, print(place), reject, now);
                     }
                 }
-                Err(NotWritten::Managed(who)) => kept.push((place, who)),
+                Err(NotWritten::Managed(who)) => came.kept.push((place, who)),
                 Err(NotWritten::Passing(why)) => {
                     tracing::debug!(
                         zone = name::display(&turn.scope.apex),
@@ -80,8 +92,8 @@ impl Worker {
                 }
             }
         }
-        rejects.sort_by(|a, b| (&a.name, &a.type_).cmp(&(&b.name, &b.type_)));
-        self.rejects = rejects;
+        self.round.judged(&to_come, judged, came);
+        self.rejects = self.round.refused();
     }
 
     /// What legacy has and is to be here.

@@ -15,6 +15,7 @@
 //! | `mod` | a turn |
 //! | `look` | asks legacy, and believes it or not |
 //! | `bring` | writes here |
+//! | `place` | the line of those that have much to write here |
 //! | `send` | writes there |
 //! | `answers` | who answers at each nameserver |
 //! | `parent` | asks the zone above |
@@ -27,6 +28,7 @@ mod bring;
 mod ending;
 mod look;
 mod parent;
+mod place;
 mod report;
 mod send;
 mod shown;
@@ -57,6 +59,7 @@ use super::merge::{Apart, apart};
 use super::parent::Parent;
 use super::prefer::Prefer;
 use super::questions::Otherwise;
+use super::round::Round;
 use super::scope::Scope;
 use super::shadow::latch::Latches;
 use super::shadow::watch::Watching;
@@ -68,7 +71,9 @@ use crate::engine::both::Counterpart;
 use crate::index::{self, Key};
 use crate::objects::ObjectRef;
 use crate::stages::Published;
+use bring::WRITES_FOR;
 pub(super) use ending::is_finished;
+use place::Place;
 
 /// Records or updates that are written in one turn, so that a status comes between.
 const AT_ONCE: usize = 2_000;
@@ -88,6 +93,8 @@ pub(super) struct Shared {
     pub(super) fence: Fence,
     /// Records on their way at the same time, of all migrations.
     pub(super) permits: Arc<Semaphore>,
+    /// Migrations that bring much over at the same time.
+    pub(super) places: Arc<Semaphore>,
     pub(super) serials: Serials,
     /// What was seen of each zone.
     pub(super) facts: watch::Sender<BTreeMap<Key, Facts>>,
@@ -124,8 +131,11 @@ pub(super) struct Worker {
     differences: Vec<RRsetDifference>,
     /// Whether both sides were the same when that was looked at last.
     is_same: bool,
-    /// Whether more is to be written here than one turn has time for.
+    /// Whether more is to be written here than one turn has time for; where it is among the migrations that bring much over;
+    /// and what came of it.
     is_behind: bool,
+    place: Place,
+    round: Round,
     /// Who was seen to answer, and when that was looked at.
     seen: answers::Seen,
     /// Who was told to answer then.
@@ -155,8 +165,9 @@ pub(super) struct Worker {
     same_at: Option<[u32; 2]>,
     asked_of: Option<[u32; 2]>,
     answered_at: Option<Instant>,
-    /// The lists as they were written.
+    /// The lists as they were written, and when that was looked at last.
     listed: [Option<u64>; 3],
+    listed_at: Option<Instant>,
     said: Option<ZoneMigrationStatus>,
 }
 
@@ -203,6 +214,8 @@ impl Worker {
             differences: Vec::new(),
             is_same: false,
             is_behind: false,
+            place: Place::default(),
+            round: Round::default(),
             seen: answers::Seen::default(),
             told: None,
             seen_at: None,
@@ -222,6 +235,7 @@ impl Worker {
             gate: gate::Gate::default(),
             waits: None,
             listed: [None, None, None],
+            listed_at: None,
             said,
         }
     }
@@ -230,11 +244,12 @@ impl Worker {
     pub(super) async fn run(mut self) {
         loop {
             let due = self.turn().await;
-            let orders_changed = self.orders.changed();
-            let worlds_changed = self.worlds.changed();
+            let is_in_line = self.place.is_waited_for();
             tokio::select! {
-                changed = orders_changed => if changed.is_err() { return },
-                changed = worlds_changed => if changed.is_err() { return },
+                changed = self.orders.changed() => if changed.is_err() { return },
+                // Worlds come twice a second, and who waits for a place has nothing to do with them.
+                changed = self.worlds.changed(), if !is_in_line => if changed.is_err() { return },
+                () = self.place.comes(), if is_in_line => {}
                 () = tokio::time::sleep_until(due.into()) => {}
             }
         }
@@ -314,6 +329,9 @@ impl Worker {
             self.ask_both(&turn, true).await;
             self.compared = request;
             self.act(&turn).await;
+        }
+        if self.place.is_waited_for() {
+            return Instant::now() + WRITES_FOR;
         }
         let poll = self.poll_interval(&turn.migration);
         let next_poll = self.polled.map_or(now, |polled| polled + poll);
@@ -475,10 +493,9 @@ impl Worker {
             Some(Ok(prefer)) => Some(prefer),
             None => None,
         };
-        let mut kept = Vec::new();
-        self.bring_here(turn, &theirs, &found, prefer.as_ref(), &mut kept).await;
+        self.bring_here(turn, &theirs, &found, prefer.as_ref()).await;
         let waiting = self.write_there(turn, &found, prefer.as_ref()).await;
-        self.list_differences(&found, &kept);
+        self.list_differences(&found);
         self.settle_preference(turn, &found, prefer.as_ref()).await;
         self.report(&turn.migration, None, Some(turn), &found, Some(waiting)).await;
     }

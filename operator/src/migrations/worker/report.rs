@@ -1,12 +1,12 @@
 //! Telling people: the status, the lists beside it, and events.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use port53_crds::{AnswerDifference, Reason, ZoneMigration, ZoneMigrationStatus};
 use port53_zone::name;
 
-use super::super::agreed::Place;
 use super::super::doubt::Size;
 use super::super::merge::Apart;
 use super::super::status::{self, Seen};
@@ -15,16 +15,17 @@ use super::{Turn, Worker};
 use crate::cluster::events::{self, News};
 use crate::index;
 
+/// How often lists are written while much comes over.
+const LISTED_EVERY: Duration = Duration::from_secs(30);
 /// Reasons of conditions that are not True, and nobody needs to do anything about.
 const USUAL: [Reason; 4] =
     [Reason::NotWanted, Reason::InProgress, Reason::WaitingForCutover, Reason::WaitingForCaches];
 
 impl Worker {
-    pub(super) fn list_differences(&mut self, found: &[Apart], kept: &[(Place, String)]) {
+    pub(super) fn list_differences(&mut self, found: &[Apart]) {
         let listed = found.iter().filter_map(|one| {
             let since = self.memory.counts_since(one.place())?;
-            let kept = kept.iter().find(|(place, _)| *place == one.place()).map(|(_, why)| why.as_str());
-            let kept = kept.or_else(|| self.memory.said(&one.name));
+            let kept = self.round.kept(one.place()).or_else(|| self.memory.said(&one.name));
             Some(status::difference(one, since, kept))
         });
         // What is answered otherwise where records differ by now is no other difference.
@@ -82,7 +83,11 @@ impl Worker {
             now: Timestamp::now(),
         };
         let status = status::status(&seen, self.said.as_ref());
-        if waiting.is_some() {
+        // While much comes over the lists are others each time, and long.
+        let is_moving = self.is_behind || self.place.is_waited_for();
+        let is_due = !is_moving || self.listed_at.is_none_or(|at| at.elapsed() >= LISTED_EVERY);
+        if waiting.is_some() && is_due {
+            self.listed_at = Some(Instant::now());
             self.write_lists(migration, &observed.samples).await;
         }
         if self.said.as_ref() == Some(&status) || self.shared.fence.is_closed() {
