@@ -127,6 +127,13 @@ bench-backfill: peers control-plane ## 100,000 records in 100 zones from BIND in
 	$(CARGO) run --release --quiet --package port53-tests --bin bench_backfill -- \
 		--commit $(shell git rev-parse --short HEAD)
 
+.PHONY: bench-compare
+bench-compare: peers control-plane ## a zone of a million RRsets compared with its legacy server: seconds and memory
+	$(CARGO) build --release --package port53-tests --bin bench_compare --bin port53-operator-tested \
+		--bin port53-resolver-tested
+	$(CARGO) run --release --quiet --package port53-tests --bin bench_compare -- \
+		--commit $(shell git rev-parse --short HEAD)
+
 .PHONY: lint
 lint: deny ## format, clippy, licenses and bans; that generated files are up to date is a test
 	$(CARGO) fmt --all --check

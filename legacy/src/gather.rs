@@ -109,6 +109,8 @@ pub struct Notes {
     pub kept: Vec<Note>,
     /// How many more there were.
     pub more: u64,
+    /// How many of these were of something that was left out.
+    pub more_left_out: u64,
 }
 
 impl Notes {
@@ -117,6 +119,7 @@ impl Notes {
             self.kept.push(note);
         } else {
             self.more += 1;
+            self.more_left_out += u64::from(matches!(note, Note::Left { .. } | Note::TooLarge { .. }));
         }
     }
 }

@@ -16,7 +16,8 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use port53_client::explain;
 use port53_crds::{
-    ConditionType, RRsetDifference, Reject, ZoneMigration, ZoneMigrationStatus, find_condition,
+    ConditionType, DifferenceKind, RRsetDifference, Reject, ZoneMigration, ZoneMigrationStatus,
+    find_condition,
 };
 use port53_operator::migrations::lists;
 use port53_zone::name;
@@ -54,13 +55,16 @@ pub(super) fn run(arguments: &Migration, color: Color) -> Outcome {
             Ok(if open.is_empty() { Ended::Well } else { Ended::WithProblems })
         }
         MigrationVerb::Diff { of, timeout, output } => {
-            let differences = cluster::run(differences(of, *timeout))??;
+            let Found { differences, count } = cluster::run(differences(of, *timeout))??;
             show(match output {
                 ListFormat::Json => report::json(&differences),
                 ListFormat::Yaml => report::yaml(&differences),
                 ListFormat::Table => differences_table(&differences, style),
             })?;
-            eprintln!("{}", told(&of.zone, differences.len(), "RRset", "differs", "differ"));
+            eprintln!("{}", told(&of.zone, count, "RRset", "differs", "differ"));
+            if count > differences.len() {
+                eprintln!("the first {} are listed", differences.len());
+            }
             Ok(if differences.is_empty() { Ended::Well } else { Ended::WithProblems })
         }
         MigrationVerb::Rejects { of, output } => {
@@ -84,9 +88,8 @@ pub(super) fn run(arguments: &Migration, color: Color) -> Outcome {
                 Preferred::Legacy => "legacy",
                 Preferred::Port53 => "port53",
             };
-            let words = name.iter().map(name::display).chain(rtype.clone());
-            let said: Vec<String> = std::iter::once(side.to_owned()).chain(words).collect();
-            Ok(cluster::run(resolve(of, &said.join(" "), *timeout))??)
+            let what: Vec<String> = name.iter().map(name::display).chain(rtype.clone()).collect();
+            Ok(cluster::run(resolve(of, side, &what, *timeout))??)
         }
         MigrationVerb::Finish { of, entry, legacy_is_quiet, take_back, timeout } => {
             let said =
@@ -189,8 +192,14 @@ fn progress(migration: &ZoneMigration) -> String {
     format!("{}: backfilled {}: {why}", called(migration), backfilled.unwrap_or_else(|| "-".to_owned()))
 }
 
+/// What differs: those that are listed, and how many there are.
+struct Found {
+    differences: Vec<RRsetDifference>,
+    count: usize,
+}
+
 /// What differs, compared just now.
-async fn differences(of: &OfZone, timeout: Duration) -> Result<Vec<RRsetDifference>, String> {
+async fn differences(of: &OfZone, timeout: Duration) -> Result<Found, String> {
     let cluster = Cluster::connect(&of.cluster).await?;
     let migration = find(&cluster, &of.zone).await?;
     let request = Timestamp::now().to_string();
@@ -208,10 +217,11 @@ async fn differences(of: &OfZone, timeout: Duration) -> Result<Vec<RRsetDifferen
     if let Some(unknown) = in_sync.filter(|in_sync| in_sync.status == "Unknown") {
         return Err(unknown.message.clone());
     }
-    match count {
-        0 => Ok(Vec::new()),
-        _ => listed(&cluster, &migration, "differences").await,
-    }
+    let differences = match count {
+        0 => Vec::new(),
+        _ => listed(&cluster, &migration, "differences").await?,
+    };
+    Ok(Found { differences, count: usize::try_from(count).unwrap_or(usize::MAX) })
 }
 
 async fn rejects(of: &OfZone) -> Result<Vec<Reject>, String> {
@@ -224,8 +234,9 @@ async fn rejects(of: &OfZone) -> Result<Vec<Reject>, String> {
     }
 }
 
-/// Says which side is right, and waits until the operator has settled what can be.
-async fn resolve(of: &OfZone, said: &str, timeout: Duration) -> Result<Ended, String> {
+/// Says which side is right of all, or of a name and type, and waits until the operator has settled what can be; then both
+/// sides are compared once more.
+async fn resolve(of: &OfZone, side: &str, what: &[String], timeout: Duration) -> Result<Ended, String> {
     let cluster = Cluster::connect(&of.cluster).await?;
     let migration = find(&cluster, &of.zone).await?;
     if let Some(condition) = migration.status.as_ref().and_then(|status| {
@@ -233,18 +244,42 @@ async fn resolve(of: &OfZone, said: &str, timeout: Duration) -> Result<Ended, St
     }) {
         return Err(format!("legacy is not reached: {}", condition.message));
     }
-    let migration = cluster.annotate(&migration, Annotation::Prefer, said).await?;
+    let said = std::iter::once(side).chain(what.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+    let migration = cluster.annotate(&migration, Annotation::Prefer, &said).await?;
     let settled = until(&cluster, &migration, timeout, |now| Annotation::Prefer.of(now).is_none()).await;
-    match settled {
-        Ok(_) => {
-            println!("{}: what differed is as {said} has it", of.zone);
-            Ok(Ended::Well)
-        }
-        Err(why) => {
-            eprintln!("{why}; {} migration diff {} says what still differs, and why", program(), of.zone);
-            Ok(Ended::WithProblems)
-        }
+    if let Err(why) = settled {
+        eprintln!("{why}; {} migration diff {} says what still differs, and why", program(), of.zone);
+        return Ok(Ended::WithProblems);
     }
+    let Found { differences: mut left, count } = differences(of, timeout).await?;
+    if count > left.len() {
+        return Err(format!("{count} RRsets still differ, of which the first {} are listed", left.len()));
+    }
+    left.retain(|one| {
+        let is_it = match what {
+            [name, type_] => one.name.eq_ignore_ascii_case(name) && one.type_.eq_ignore_ascii_case(type_),
+            _ => true,
+        };
+        is_it && one.kind != DifferenceKind::Answer
+    });
+    let Some(first) = left.first() else {
+        println!("{}: what differed is as {side} has it", of.zone);
+        return Ok(Ended::Well);
+    };
+    let why = first.kept.as_ref().map(|kept| format!(" ({kept})")).unwrap_or_default();
+    eprintln!(
+        "{}: {} RRsets still differ, the first is {} {}{why}: {} migration diff {} lists them, and {} migration rejects {} \
+         what is refused here",
+        of.zone,
+        left.len(),
+        first.name,
+        first.type_,
+        program(),
+        of.zone,
+        program(),
+        of.zone
+    );
+    Ok(Ended::WithProblems)
 }
 
 /// The migration, once it is so.

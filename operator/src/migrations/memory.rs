@@ -28,6 +28,8 @@ pub(super) struct Memory {
     sent: BTreeMap<Place, (Option<Print>, Instant)>,
     refused: BTreeMap<Place, Refusal>,
     tried: BTreeMap<Name, Tried>,
+    /// What is not written here because somebody else says it: what both sides have, and who.
+    kept: BTreeMap<Place, ([Option<Print>; 2], String)>,
     /// What was read back from legacy after it was transferred last.
     read_back: BTreeMap<(Name, Rtype), Option<RRset>>,
     /// What was here when it was looked at last, and what was apart.
@@ -136,6 +138,8 @@ impl Memory {
         let first_seen = &self.first_seen;
         self.sent.retain(|place, _| first_seen.contains_key(place));
         self.refused.retain(|place, _| first_seen.contains_key(place));
+        self.kept
+            .retain(|place, (sides, _)| first_seen.get(place).is_some_and(|first| first.sides == *sides));
         // What legacy said was about other records.
         self.tried.retain(|_, tried| {
             tried
@@ -175,7 +179,20 @@ impl Memory {
     /// It is on its way.
     pub(super) fn sent(&mut self, place: Place, print: Option<Print>, now: Instant) {
         self.refused.remove(&place);
+        self.kept.remove(&place);
         self.sent.insert(place, (print, now));
+    }
+
+    /// Somebody else says it here, so it is not written.
+    pub(super) fn is_kept(&mut self, place: Place, who: String) {
+        if let Some(first) = self.first_seen.get(&place) {
+            self.kept.insert(place, (first.sides, who));
+        }
+    }
+
+    /// Who says it, where that is why it is not written here.
+    pub(super) fn kept(&self, place: Place) -> Option<&str> {
+        self.kept.get(&place).map(|(_, who)| who.as_str())
     }
 
     /// The API server does not take it.
@@ -199,6 +216,12 @@ impl Memory {
         let pause = self.tried.get(name).map_or(FIRST_PAUSE, |tried| (tried.pause * 2).min(LONGEST_PAUSE));
         let sides = apart.iter().map(|one| (one.place(), sides(one))).collect();
         self.tried.insert(name.clone(), Tried { sides, pause, again: now + pause, said });
+    }
+
+    /// A person has said what is to be of these names, so what was said before is no reason to wait.
+    pub(super) fn try_again(&mut self, is_about: impl Fn(&Name) -> bool) {
+        self.tried.retain(|name, _| !is_about(name));
+        self.refused.clear();
     }
 
     /// What legacy said to an update of this name.

@@ -62,6 +62,7 @@ pub mod scope;
 pub(crate) mod sending;
 pub mod shadow;
 mod status;
+mod unheld;
 pub(crate) mod updates;
 mod worker;
 pub mod writing;
@@ -70,6 +71,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 use port53_client::watch::{Follower, Told, What};
@@ -213,13 +216,22 @@ impl Controller {
         let (mut facts, mut latches) = (self.facts.subscribe(), self.latches.subscribe());
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Nothing waits for the answer, which may take as long as a plan: a fallback does not.
+        let mut asked = FuturesUnordered::new();
         loop {
             tokio::select! {
                 told = received.recv() => match told {
                     Some(Told { what, .. }) => self.hear(what),
                     None => return,
                 },
-                _ = beat.tick() => self.ask_for_the_world().await,
+                _ = beat.tick(), if asked.is_empty() && !self.migrations.is_empty() => {
+                    asked.push(world(self.worlds.clone()));
+                    continue;
+                }
+                Some(world) = asked.next() => {
+                    let Some(world) = world else { continue };
+                    self.world.send_replace(Some(Arc::new(world)));
+                }
                 Ok(()) = facts.changed() => {}
                 Ok(()) = known.changed() => {}
                 Ok(()) = latches.changed() => {}
@@ -256,19 +268,6 @@ impl Controller {
             _ => {}
         }
         self.migrations.note(what);
-    }
-
-    async fn ask_for_the_world(&mut self) {
-        if self.migrations.is_empty() {
-            return;
-        }
-        let (answer, answered) = oneshot::channel();
-        if self.worlds.send(answer).await.is_err() {
-            return;
-        }
-        if let Ok(Some(world)) = answered.await {
-            self.world.send_replace(Some(Arc::new(world)));
-        }
     }
 
     /// Says who is to answer for each zone, and which NS its apex is to show, from what its migration says now: no worker is
@@ -447,6 +446,13 @@ impl Controller {
             });
         }
     }
+}
+
+/// What the engine knows now, once it has time to say so.
+async fn world(worlds: Worlds) -> Option<World> {
+    let (answer, answered) = oneshot::channel();
+    worlds.send(answer).await.ok()?;
+    answered.await.ok().flatten()
 }
 
 /// Tells it where it is something else than before.

@@ -56,6 +56,11 @@ impl Prefer {
         Ok(Prefer { side, of })
     }
 
+    /// Whether it is about this name, of whatever type.
+    pub(super) fn is_about_name(&self, name: &Name) -> bool {
+        self.of.as_ref().is_none_or(|(of, _)| of == name)
+    }
+
     /// Whether it is about this.
     pub(super) fn is_about(&self, apart: &Apart) -> bool {
         self.of.as_ref().is_none_or(|(name, rtype)| *name == apart.name && *rtype == apart.rtype)

@@ -21,7 +21,6 @@ pub(super) struct Round {
     /// Where the next begins; nothing at the beginning.
     from: Option<(SortKey, Rtype)>,
     refused: BTreeMap<Place, Reject>,
-    kept: BTreeMap<Place, String>,
 }
 
 /// What came of those that were judged.
@@ -29,8 +28,6 @@ pub(super) struct Round {
 pub(super) struct Judged {
     /// What is refused.
     pub(super) refused: Vec<(Place, Reject)>,
-    /// What is not written because somebody else says it, and who.
-    pub(super) kept: Vec<(Place, String)>,
     /// Whether all that may be written was.
     pub(super) is_all_written: bool,
 }
@@ -45,15 +42,12 @@ impl Round {
 
     /// Takes note of what came of them.
     pub(super) fn judged(&mut self, to_come: &[&Apart], now: &[&Apart], came: Judged) {
-        if !self.refused.is_empty() || !self.kept.is_empty() {
+        if !self.refused.is_empty() {
             let places = |all: &[&Apart]| all.iter().map(|one| one.place()).collect::<BTreeSet<Place>>();
             let (there, judged) = (places(to_come), places(now));
-            let is_as_before = |place: &Place| there.contains(place) && !judged.contains(place);
-            self.refused.retain(|place, _| is_as_before(place));
-            self.kept.retain(|place, _| is_as_before(place));
+            self.refused.retain(|place, _| there.contains(place) && !judged.contains(place));
         }
         self.refused.extend(came.refused);
-        self.kept.extend(came.kept);
         self.from = match now {
             [first, ..] if !came.is_all_written => Some(key(first)),
             [.., last] => {
@@ -64,9 +58,9 @@ impl Round {
         };
     }
 
-    /// Who says otherwise, where that is why it is not written.
-    pub(super) fn kept(&self, place: Place) -> Option<&str> {
-        self.kept.get(&place).map(String::as_str)
+    /// Whether this is refused.
+    pub(super) fn is_refused(&self, place: Place) -> bool {
+        self.refused.contains_key(&place)
     }
 
     /// What is refused, by name and type.
@@ -101,7 +95,7 @@ mod tests {
             let rrset = one.theirs.as_ref().expect("legacy has it");
             (one.place(), reject(rrset, "Refused", "no".to_owned()))
         });
-        Judged { refused: refused.into_iter().collect(), kept: Vec::new(), is_all_written }
+        Judged { refused: refused.into_iter().collect(), is_all_written }
     }
 
     #[test]

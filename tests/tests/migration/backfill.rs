@@ -100,6 +100,19 @@ fn what_is_refused_is_listed_until_it_is_corrected() {
     rig.field_comes_to("rejected", 0);
 }
 
+/// PowerDNS keeps a TTL with each record; those of an RRset are one, the lowest (RFC 2181 §5.2), and people are told.
+#[test]
+fn ttls_that_differ_within_an_rrset_are_told() {
+    let records = "two 300 A 192.0.2.1\ntwo 60 A 192.0.2.2\n";
+    let rig = Rig::new(shared(), Program::PowerDns, "ttls", records);
+    rig.migrate("backfill: {from: Transfer}");
+    rig.comes_to("Backfilled=True Complete");
+    let message = rig.comes_to("InSync=True Equal");
+    assert!(message.contains("has the TTLs 60 and 300: 60, the lowest, counts"), "{message}");
+    let two = rig.platform.resolvers[0].ask(&format!("two.{} A", rig.domain)).expect("it answers");
+    assert_eq!(two.answers.iter().map(|record| record.ttl).collect::<Vec<_>>(), [60, 60]);
+}
+
 /// "Provider-only records (ALIAS and the like) are listed as such": they came over as types that nobody asks for.
 #[test]
 fn what_only_powerdns_can_answer_is_listed() {
@@ -137,4 +150,7 @@ fn what_was_deleted_here_is_not_brought_over_again() {
         "{status}"
     );
     rig.comes_to_be_here("other", "A", "NXDomain");
+    // It is not to come.
+    assert_eq!(status["backfilled"], "1/1", "{status}");
+    rig.comes_to("Backfilled=True Complete");
 }

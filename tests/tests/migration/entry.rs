@@ -312,9 +312,13 @@ fn new_nameservers_are_finished_once_nobody_is_led_to_legacy() {
     );
     rig.migrate(&finish.replace("finish: true", "finish: false"));
     rig.comes_to("CutOver=True Seen");
+    // What came with an import of the master file names those of legacy, and is not taken for ours.
+    rig.record("imported", "name: '@', type: NS, ttl: 2, values: [ns1.legacy.example., ns2.legacy.example.]");
+    rig.platform.comes_to("dnsrecord", &rig.namespace, "imported", "Ready=True Served");
     rig.migrate(&finish);
     let message = rig.comes_to("Finished=False WaitingForDelegation");
     assert!(message.contains("ns1.legacy.example.") && message.contains("ns1.dns.example.net."), "{message}");
+    rig.delete("imported");
     // Ours beside them: caches are still led to legacy.
     let domain = rig.domain.clone();
     let delegate = |to: &str| above.change("example", &to.replace("@DOMAIN", &domain));

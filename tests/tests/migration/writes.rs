@@ -1,7 +1,9 @@
 //! What changes on one side is written to the other.
 
+use crate::cli::port53;
 use crate::rig::{NAME, Rig};
 use crate::{programs, settings, shared};
+use port53_tests::legacy::LOCKED;
 use port53_tests::peer::Program;
 use port53_tests::platform::Platform;
 
@@ -54,11 +56,12 @@ fn a_legacy_that_takes_no_updates_is_said_to() {
     let rig = Rig::new(shared(), Program::Nsd, "noupdates", "www A 192.0.2.1\n");
     rig.migrate(ASYNC);
     rig.comes_to("InSync=True Equal");
+    // Before there is anything to write.
+    let message = rig.comes_to("DualWriting=False LegacyRefused");
+    assert!(message.contains("takes no updates") && message.contains("NOTIMP"), "{message}");
     rig.record("new", "name: new, type: A, values: ['192.0.2.7']");
     // Our own publication is not held up.
     rig.comes_to_be_here("new", "A", "NoError 192.0.2.7");
-    let message = rig.comes_to("DualWriting=False LegacyRefused");
-    assert!(message.contains("new."), "{message}");
     let status = rig.status_comes_to("the refused change", |status| status["inconsistent"] == 1);
     assert_eq!(status["waiting"], 1, "{status}");
     assert!(
@@ -143,6 +146,22 @@ fn changes_wait_for_a_legacy_that_is_gone() {
     rig.comes_to_be_there("new", "A", "192.0.2.7");
     rig.comes_to_be_there("old", "A", "");
     rig.comes_to("InSync=True Equal");
+}
+
+/// A person prefers what is here, and legacy refuses it: that was said to be settled.
+#[test]
+fn what_legacy_refuses_is_not_said_to_be_settled() {
+    let rig =
+        Rig::new(shared(), Program::Bind, "unsettled", &format!("www A 192.0.2.1\n{LOCKED} A 192.0.2.2\n"));
+    rig.migrate(ASYNC);
+    rig.comes_to("InSync=True Equal");
+    let spec = format!("name: {LOCKED}, type: A, ttl: 300, values: ['192.0.2.3']");
+    rig.record(&rig.object(LOCKED, "a"), &spec);
+    rig.comes_to("DualWriting=False LegacyRefused");
+    let (code, done) = port53(&rig, "migration resolve @ZONE --prefer port53 --timeout 30s");
+    assert_eq!(code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("still differ") && done.stderr.contains("REFUSED"), "{done:?}");
+    assert_eq!(rig.there(LOCKED, "A"), "192.0.2.2");
 }
 
 /// An operator that begins and finds what it stored unreadable took the zone for empty, and legacy lost it.

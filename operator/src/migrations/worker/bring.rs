@@ -47,7 +47,8 @@ impl Worker {
         let prints: BTreeMap<Place, Option<Print>> =
             judged.iter().map(|one| (one.place(), one.theirs.as_ref().map(Print::of))).collect();
         let print = |place| prints.get(&place).copied().flatten();
-        let mut came = Judged { refused: candidates.rejects, kept: candidates.kept, is_all_written: true };
+        candidates.kept.into_iter().for_each(|(place, who)| self.memory.is_kept(place, who));
+        let mut came = Judged { refused: candidates.rejects, is_all_written: true };
         let mut writes = Vec::new();
         for (place, value) in candidates.apply {
             if let Some(reject) = self.memory.refusal(place, print(place), now) {
@@ -83,7 +84,7 @@ impl Worker {
                         self.memory.refused(place, print(place), reject, now);
                     }
                 }
-                Err(NotWritten::Managed(who)) => came.kept.push((place, who)),
+                Err(NotWritten::Managed(who)) => self.memory.is_kept(place, who),
                 Err(NotWritten::Passing(why)) => {
                     tracing::debug!(
                         zone = name::display(&turn.scope.apex),
@@ -93,7 +94,6 @@ impl Worker {
             }
         }
         self.round.judged(&to_come, judged, came);
-        self.rejects = self.round.refused();
     }
 
     /// What legacy has and is to be here.

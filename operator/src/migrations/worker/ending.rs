@@ -42,7 +42,8 @@ impl Worker {
             migration: &turn.migration,
             answers: &self.seen.answers,
             told: turn.told(),
-            has_more: is_reached && found.iter().any(|one| one.changed != Changed::Port53),
+            has_more: is_reached
+                && (found.iter().any(|one| one.changed != Changed::Port53) || !self.unheld.is_empty()),
             parent: &self.parent,
             ours: self.ours.as_ref(),
             now: Timestamp::now(),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use port53_crds::{ACCEPT_ANNOTATION, COMPARE_ANNOTATION, Reason, ZoneMigration, parse_duration};
-use port53_legacy::{Limits, Outcome, Server, Version};
+use port53_legacy::{Limits, Outcome, Server, Transferred};
 
 use super::super::doubt::{Size, doubt};
 use super::super::merge::{Changed, apart};
 use super::super::sending::said;
+use super::super::unheld::Unheld;
 use super::super::{LEGACY_ADDRESSES, address, writing};
 use super::{Turn, Worker, annotation};
 
@@ -60,10 +61,15 @@ impl Worker {
             return Ok(());
         }
         let salt = turn.ours.salt();
-        let since = self.theirs.as_ref().filter(|_| !is_whole_due && self.doubt.is_none());
+        let may_be_part = !is_whole_due && self.doubt.is_none() && self.unheld.is_empty();
+        let since = self.theirs.as_ref().filter(|_| may_be_part);
         let transferred = match since {
             None => Some(server.transfer(apex, salt).await.map_err(said)?),
             Some(theirs) => match server.transfer_since(theirs).await {
+                // What is left out of a part is known whole from the whole alone.
+                Ok(Some(part)) if !part.notes.kept.is_empty() => {
+                    Some(server.transfer(apex, salt).await.map_err(said)?)
+                }
                 Ok(transferred) => transferred,
                 // It cannot tell what changed, or not rightly: the whole is always right.
                 Err(trouble) if trouble.outcome() == Outcome::Final => {
@@ -74,14 +80,15 @@ impl Worker {
         };
         if let Some(transferred) = transferred {
             self.transferred = Some(Instant::now());
-            self.believe(turn, transferred.version);
+            self.believe(turn, transferred);
         }
         Ok(())
     }
 
     /// Takes a version of legacy for what it has, unless it is doubtful.
-    fn believe(&mut self, turn: &Turn, version: Version) {
+    fn believe(&mut self, turn: &Turn, transferred: Transferred) {
         let Some(agreed) = &self.agreed else { return };
+        let Transferred { version, notes, .. } = transferred;
         let now = Size { serial: version.soa.serial, rrsets: version.content.len() as u64 };
         let before = self
             .theirs
@@ -106,7 +113,8 @@ impl Worker {
         }
         self.doubt = None;
         self.memory.transferred();
-        self.counted = turn.scope.count(&version.content);
+        self.unheld = Unheld::of(&notes, &version.content, &turn.scope);
+        self.counted = turn.scope.count(&version.content) + self.unheld.whole();
         self.shared.serials.send_if_modified(|serials| {
             serials.insert(turn.scope.apex.clone(), now.serial) != Some(now.serial)
         });

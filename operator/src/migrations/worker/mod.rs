@@ -64,6 +64,7 @@ use super::scope::Scope;
 use super::shadow::latch::Latches;
 use super::shadow::watch::Watching;
 use super::shadow::{Rollouts, gate};
+use super::unheld::Unheld;
 use super::{Orders, Serials, writing};
 use crate::admission::World;
 use crate::election::Fence;
@@ -74,6 +75,7 @@ use crate::stages::Published;
 use bring::WRITES_FOR;
 pub(super) use ending::is_finished;
 use place::Place;
+use send::Updates;
 
 /// Records or updates that are written in one turn, so that a status comes between.
 const AT_ONCE: usize = 2_000;
@@ -117,8 +119,9 @@ pub(super) struct Worker {
     /// Nothing before it was read.
     agreed: Option<Agreed>,
     theirs: Option<Version>,
-    /// RRsets of it that count.
+    /// RRsets of it that count, and what of them nothing here can hold.
     counted: usize,
+    unheld: Unheld,
     legacy: Option<Result<(), (Reason, String)>>,
     doubt: Option<String>,
     polled: Option<Instant>,
@@ -129,6 +132,7 @@ pub(super) struct Worker {
     compared: Option<String>,
     rejects: Vec<Reject>,
     differences: Vec<RRsetDifference>,
+    unlisted: usize,
     /// Whether both sides were the same when that was looked at last.
     is_same: bool,
     /// Whether more is to be written here than one turn has time for; where it is among the migrations that bring much over;
@@ -151,6 +155,10 @@ pub(super) struct Worker {
     /// What questions of clients show, and what of it is judged.
     watching: Watching,
     gate: gate::Gate,
+    /// Whether legacy takes updates.
+    updates: Updates,
+    /// What a person preferred when that was looked at last.
+    preferred: Option<Prefer>,
     /// What the next nameserver waits for, though both sides are the same.
     waits: Option<(Reason, String)>,
     /// Asks legacy much at once, and as by others.
@@ -203,6 +211,7 @@ impl Worker {
             agreed: None,
             theirs: None,
             counted: 0,
+            unheld: Unheld::default(),
             legacy: None,
             doubt: None,
             polled: None,
@@ -212,6 +221,7 @@ impl Worker {
             compared,
             rejects: Vec::new(),
             differences: Vec::new(),
+            unlisted: 0,
             is_same: false,
             is_behind: false,
             place: Place::default(),
@@ -233,6 +243,8 @@ impl Worker {
             check: said.as_ref().and_then(|said| said.legacy_check.clone()),
             watching,
             gate: gate::Gate::default(),
+            updates: Updates::default(),
+            preferred: None,
             waits: None,
             listed: [None, None, None],
             listed_at: None,
@@ -317,6 +329,7 @@ impl Worker {
         if matches!(self.legacy, Some(Ok(()))) {
             self.looked_after = generation;
         }
+        self.ask_for_updates(&turn).await;
         self.see_who_answers(&turn).await;
         self.see_parent(&turn);
         self.check_beforehand(&turn).await;
@@ -327,7 +340,7 @@ impl Worker {
             self.look_once(&turn, false).await;
             self.act(&turn).await;
             self.ask_both(&turn, true).await;
-            self.compared = request;
+            (self.compared, self.listed_at) = (request, None);
             self.act(&turn).await;
         }
         if self.place.is_waited_for() {
@@ -394,7 +407,8 @@ impl Worker {
 
     /// Says what was seen to who decides who is to answer.
     fn tell_facts(&mut self, turn: &Turn, found: &[Apart]) {
-        let is_same = self.theirs.is_some() && found.is_empty() && self.doubt.is_none();
+        let is_same =
+            self.theirs.is_some() && found.is_empty() && self.unheld.is_empty() && self.doubt.is_none();
         let is_ready = is_same
             && self.seen.have_it
             && matches!(self.legacy, Some(Ok(())))
@@ -493,18 +507,33 @@ impl Worker {
             Some(Ok(prefer)) => Some(prefer),
             None => None,
         };
+        if self.preferred != prefer {
+            if let Some(prefer) = &prefer {
+                self.memory.try_again(|name| prefer.is_about_name(name));
+            }
+            self.preferred = prefer.clone();
+        }
         self.bring_here(turn, &theirs, &found, prefer.as_ref()).await;
+        self.rejects = self.round.refused().into_iter().chain(self.unheld.rejects().cloned()).collect();
         let waiting = self.write_there(turn, &found, prefer.as_ref()).await;
         self.list_differences(&found);
         self.settle_preference(turn, &found, prefer.as_ref()).await;
         self.report(&turn.migration, None, Some(turn), &found, Some(waiting)).await;
     }
 
-    /// Takes the preference of a person away, once nothing that it is about is apart but what cannot be settled.
+    /// Takes the preference of a person away, once nothing that it is about is apart but what cannot be settled: what is
+    /// refused here or there, or said by somebody else.
     async fn settle_preference(&mut self, turn: &Turn, found: &[Apart], prefer: Option<&Prefer>) {
         let Some(prefer) = prefer else { return };
-        let is_open = |one: &&Apart| prefer.is_about(one) && self.memory.said(&one.name).is_none();
-        if found.iter().filter(is_open).count() > self.rejects.len() {
+        let is_open = |one: &Apart| {
+            let place = one.place();
+            let is_settled = self.memory.said(&one.name).is_some()
+                || self.memory.kept(place).is_some()
+                || self.round.is_refused(place)
+                || self.unheld.has(place);
+            prefer.is_about(one) && !is_settled
+        };
+        if found.iter().any(is_open) {
             return;
         }
         if let Err(error) =

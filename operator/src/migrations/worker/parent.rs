@@ -84,9 +84,13 @@ impl Worker {
         }
         let apex = &turn.scope.apex;
         let zone = ObjectRef::of_zone(&turn.zone);
-        // A DNSRecord at the apex is what a person wants there.
+        // A DNSRecord at the apex is what a person wants there; but one that came with an import names those of legacy.
         if turn.ours.owner_of(apex, Rtype::NS).is_some_and(|owner| owner != zone.owner()) {
-            return turn.apex_ns().as_ref().map(hosts);
+            let wanted = turn.apex_ns().as_ref().map(hosts).unwrap_or_default();
+            let theirs = self.theirs.as_ref().and_then(|theirs| theirs.content.get(apex, Rtype::NS));
+            if !theirs.as_ref().map(hosts).is_some_and(|theirs| wanted.is_subset(&theirs)) {
+                return Some(wanted);
+            }
         }
         let world = &turn.world;
         let serials = Default::default();

@@ -15,6 +15,8 @@ use super::{Turn, Worker};
 use crate::cluster::events::{self, News};
 use crate::index;
 
+/// Differences that are listed, in canonical order; of others the number is told.
+const LISTED: usize = 10_000;
 /// How often lists are written while much comes over.
 const LISTED_EVERY: Duration = Duration::from_secs(30);
 /// Reasons of conditions that are not True, and nobody needs to do anything about.
@@ -23,10 +25,11 @@ const USUAL: [Reason; 4] =
 
 impl Worker {
     pub(super) fn list_differences(&mut self, found: &[Apart]) {
-        let listed = found.iter().filter_map(|one| {
-            let since = self.memory.counts_since(one.place())?;
-            let kept = self.round.kept(one.place()).or_else(|| self.memory.said(&one.name));
-            Some(status::difference(one, since, kept))
+        let counted = found.iter().filter_map(|one| Some((one, self.memory.counts_since(one.place())?)));
+        self.unlisted = counted.clone().count().saturating_sub(LISTED);
+        let listed = counted.take(LISTED).map(|(one, since)| {
+            let kept = self.memory.kept(one.place()).or_else(|| self.memory.said(&one.name));
+            status::difference(one, since, kept)
         });
         // What is answered otherwise where records differ by now is no other difference.
         let apart: std::collections::BTreeSet<String> =
@@ -45,6 +48,7 @@ impl Worker {
         waiting: Option<usize>,
     ) {
         let refused = self.memory.any_said().map(|(name, said)| format!("{}: {said}", name::display(name)));
+        let refused = refused.or_else(|| self.updates.refused().map(str::to_owned));
         let dual_writes = turn.and_then(|turn| turn.world.dual_writes.get(&turn.scope.apex));
         let observed = self.watching.observed.borrow().clone();
         let fallback = self.fallback(migration);
@@ -68,6 +72,8 @@ impl Worker {
             apart: found,
             differences: &self.differences,
             rejects: &self.rejects,
+            unheld: &self.unheld,
+            unlisted: self.unlisted,
             waiting: waiting.unwrap_or_default()
                 + dual_writes.map_or(0, |on_their_way| on_their_way.names.len()),
             refused: refused.as_deref(),
@@ -158,6 +164,9 @@ impl Worker {
 fn print_of<T: serde::Serialize>(list: &[T]) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    serde_json::json!(list).to_string().hash(&mut hasher);
+    for item in list {
+        // One by one: a list may be long.
+        serde_json::json!(item).to_string().hash(&mut hasher);
+    }
     hasher.finish()
 }

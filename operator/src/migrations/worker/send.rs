@@ -1,9 +1,10 @@
 //! Writing to legacy what is here and is to be there, and reading back what it has then.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use port53_crds::DualWrite;
+use port53_legacy::{Outcome, Prerequisite};
 
 use super::super::agreed::Print;
 use super::super::merge::{Apart, Changed};
@@ -15,7 +16,60 @@ use super::{AT_ONCE, Turn, Worker};
 /// Updates on their way at the same time.
 const UPDATES_AT_A_TIME: usize = 8;
 
+/// How long it counts that legacy takes no updates.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
+
+/// What legacy said to an update that changes nothing.
+#[derive(Debug, Default)]
+pub(super) enum Updates {
+    /// It was not asked yet.
+    #[default]
+    NotAsked,
+    /// It takes them, for all that can be seen without a change.
+    Taken,
+    /// It does not: why, and when that was said.
+    Refused(String, Instant),
+}
+
+impl Updates {
+    /// Why legacy takes none.
+    pub(super) fn refused(&self) -> Option<&str> {
+        match self {
+            Updates::Refused(why, _) => Some(why),
+            Updates::NotAsked | Updates::Taken => None,
+        }
+    }
+}
+
 impl Worker {
+    /// Asks legacy whether it takes updates at all, before there is anything to write: it is better known now than with the
+    /// first change.
+    pub(super) async fn ask_for_updates(&mut self, turn: &Turn) {
+        if turn.migration.spec.dual_write == DualWrite::None {
+            self.updates = Updates::NotAsked;
+            return;
+        }
+        let is_due = match &self.updates {
+            Updates::NotAsked => true,
+            Updates::Taken => false,
+            Updates::Refused(_, at) => at.elapsed() >= REFUSED_FOR,
+        };
+        if !is_due || !matches!(self.legacy, Some(Ok(()))) || self.shared.fence.is_closed() {
+            return;
+        }
+        let Ok(server) = self.server(&turn.migration).await else { return };
+        let apex = &turn.scope.apex;
+        self.updates = match server.holds(apex, &[Prerequisite::InUse(apex.clone())]).await {
+            Ok(_) => Updates::Taken,
+            Err(trouble) if trouble.outcome() == Outcome::Final => {
+                let why = format!("legacy takes no updates of this zone: {trouble}");
+                Updates::Refused(why, Instant::now())
+            }
+            // Whether it can be reached is said elsewhere.
+            Err(_) => Updates::NotAsked,
+        };
+    }
+
     /// Writes to legacy what is here and is to be there. Says how much of it waits.
     pub(super) async fn write_there(
         &mut self,
@@ -23,7 +77,9 @@ impl Worker {
         found: &[Apart],
         prefer: Option<&Prefer>,
     ) -> usize {
-        let to_go = to_go(turn, found, prefer);
+        let mut to_go = to_go(turn, found, prefer);
+        // Written whole, it would lose there what cannot be held here.
+        to_go.retain(|one| !self.unheld.has(one.place()));
         let now = Instant::now();
         let mut planned = updates(to_go.iter().copied());
         planned.retain(|planned| self.memory.may_try(&planned.update.name, now));
