@@ -12,12 +12,14 @@
 //!
 //! | room | what it does |
 //! |---|---|
-//! | `mod` | a turn |
+//! | `mod` | a worker, and what it does in a turn |
+//! | `turn` | what a turn works with. Pure |
 //! | `look` | asks legacy, and believes it or not |
 //! | `bring` | writes here |
 //! | `place` | the line of those that have much to write here |
 //! | `send` | writes there |
-//! | `answers` | who answers at each nameserver |
+//! | `settling` | what a person prefers |
+//! | `answers`, `facts` | who answers at each nameserver, and telling who decides that |
 //! | `parent` | asks the zone above |
 //! | `ending` | a migration that is to end, or is over |
 //! | `shown` | what questions show |
@@ -26,12 +28,15 @@
 mod answers;
 mod bring;
 mod ending;
+mod facts;
 mod look;
 mod parent;
 mod place;
 mod report;
 mod send;
+mod settling;
 mod shown;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,14 +45,13 @@ use std::time::{Duration, Instant};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use port53_crds::{
-    DualWrite, LegacyCheck, PREFER_ANNOTATION, RRsetDifference, Reason, Reject, Zone, ZoneMigration,
+    DualWrite, LegacyCheck, PREFER_ANNOTATION, RRsetDifference, Reason, Reject, ZoneMigration,
     ZoneMigrationStatus, parse_duration,
 };
 use port53_legacy::Version;
 use port53_secondaries::keys::Key as TsigKey;
 use port53_store::Forwarding;
-use port53_zone::content::Content;
-use port53_zone::{Name, Rtype, name};
+use port53_zone::{Name, name};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -55,12 +59,11 @@ use super::agreed::Agreed;
 use super::beforehand::Bursts;
 use super::cutover::Facts;
 use super::memory::Memory;
-use super::merge::{Apart, apart};
+use super::merge::apart;
 use super::parent::Parent;
 use super::prefer::Prefer;
 use super::questions::Otherwise;
 use super::round::Round;
-use super::scope::Scope;
 use super::shadow::latch::Latches;
 use super::shadow::watch::Watching;
 use super::shadow::{Rollouts, gate};
@@ -69,22 +72,17 @@ use super::{Orders, Serials, writing};
 use crate::admission::World;
 use crate::election::Fence;
 use crate::engine::both::Counterpart;
-use crate::index::{self, Key};
-use crate::objects::ObjectRef;
-use crate::stages::Published;
+use crate::index::Key;
 use bring::WRITES_FOR;
 pub(super) use ending::is_finished;
 use place::Place;
 use send::Updates;
+use turn::{Turn, annotation, turn_of};
 
 /// Records or updates that are written in one turn, so that a status comes between.
 const AT_ONCE: usize = 2_000;
-/// How often it is looked at who answers at each nameserver.
-const SEEN_EVERY: Duration = Duration::from_secs(1);
 /// Least time between two looks at legacy, whatever a spec says.
 const LEAST_POLL: Duration = Duration::from_secs(1);
-/// Characters of the name of a migration: what is kept beside it has longer ones.
-const LONGEST_NAME: usize = 200;
 
 /// What all workers have.
 #[derive(Clone)]
@@ -177,17 +175,6 @@ pub(super) struct Worker {
     listed: [Option<u64>; 3],
     listed_at: Option<Instant>,
     said: Option<ZoneMigrationStatus>,
-}
-
-/// What a turn works with.
-struct Turn {
-    key: Key,
-    migration: Arc<ZoneMigration>,
-    world: Arc<World>,
-    zone: Arc<Zone>,
-    scope: Scope,
-    published: Option<Published>,
-    ours: Content,
 }
 
 impl Worker {
@@ -387,63 +374,6 @@ impl Worker {
         });
     }
 
-    /// Asks every pod who answers, when that is due.
-    async fn see_who_answers(&mut self, turn: &Turn) {
-        let theirs = self.theirs.as_ref().map(|theirs| theirs.soa.clone());
-        let (Some(theirs), Some(published)) = (theirs, &turn.published) else { return };
-        let is_due = self.seen_at.is_none_or(|at| at.elapsed() >= SEEN_EVERY);
-        let is_wanted = turn.migration.spec.shadow.is_some() || turn.migration.spec.finish;
-        if !is_wanted || !is_due {
-            return;
-        }
-        self.seen_at = Some(Instant::now());
-        let legacy = self.server(&turn.migration).await.ok();
-        let (resolvers, apex) = (&turn.world.resolvers, &turn.scope.apex);
-        let seen = answers::seen(resolvers, apex, &published.soa, &theirs, legacy.as_ref()).await;
-        let told = turn.world.forwardings.get(apex).cloned();
-        self.seen = if told == self.told { seen.or_as(&self.seen) } else { seen };
-        self.told = told;
-    }
-
-    /// Says what was seen to who decides who is to answer.
-    fn tell_facts(&mut self, turn: &Turn, found: &[Apart]) {
-        let is_same =
-            self.theirs.is_some() && found.is_empty() && self.unheld.is_empty() && self.doubt.is_none();
-        let is_ready = is_same
-            && self.seen.have_it
-            && matches!(self.legacy, Some(Ok(())))
-            && self.unsigned_is_refused(turn).is_none();
-        self.is_same = is_same;
-        self.same_at = self.serials(turn).filter(|_| is_same);
-        self.look_at_gate(turn, is_ready);
-        let is_ready = is_ready && self.waits.is_none();
-        let facts = Facts {
-            is_ready,
-            generation: self.looked_after,
-            answers: self.seen.answers.clone(),
-            uid: turn.migration.metadata.uid.clone(),
-            is_finished: self.is_finished,
-            apex_ns: self.theirs.as_ref().and_then(|theirs| theirs.content.get(&turn.scope.apex, Rtype::NS)),
-        };
-        self.put_facts(turn, facts);
-    }
-
-    /// The same of one that is over: nobody looks any more.
-    fn say_over(&self, turn: &Turn) {
-        let facts = Facts { uid: turn.migration.metadata.uid.clone(), is_finished: true, ..Facts::default() };
-        self.put_facts(turn, facts);
-    }
-
-    fn put_facts(&self, turn: &Turn, facts: Facts) {
-        self.shared.facts.send_if_modified(|all| {
-            let is_other = all.get(&turn.key) != Some(&facts);
-            if is_other {
-                all.insert(turn.key.clone(), facts);
-            }
-            is_other
-        });
-    }
-
     async fn read_agreed(&mut self, turn: &Turn) -> bool {
         let uid = turn.migration.metadata.uid.clone().unwrap_or_default();
         match writing::read_agreed(&self.shared.client, &self.shared.own, &uid).await {
@@ -507,12 +437,7 @@ impl Worker {
             Some(Ok(prefer)) => Some(prefer),
             None => None,
         };
-        if self.preferred != prefer {
-            if let Some(prefer) = &prefer {
-                self.memory.try_again(|name| prefer.is_about_name(name));
-            }
-            self.preferred = prefer.clone();
-        }
+        self.heed_preference(prefer.as_ref());
         self.bring_here(turn, &theirs, &found, prefer.as_ref()).await;
         self.rejects = self.round.refused().into_iter().chain(self.unheld.rejects().cloned()).collect();
         let waiting = self.write_there(turn, &found, prefer.as_ref()).await;
@@ -521,83 +446,7 @@ impl Worker {
         self.report(&turn.migration, None, Some(turn), &found, Some(waiting)).await;
     }
 
-    /// Takes the preference of a person away, once nothing that it is about is apart but what cannot be settled: what is
-    /// refused here or there, or said by somebody else.
-    async fn settle_preference(&mut self, turn: &Turn, found: &[Apart], prefer: Option<&Prefer>) {
-        let Some(prefer) = prefer else { return };
-        let is_open = |one: &Apart| {
-            let place = one.place();
-            let is_settled = self.memory.said(&one.name).is_some()
-                || self.memory.kept(place).is_some()
-                || self.round.is_refused(place)
-                || self.unheld.has(place);
-            prefer.is_about(one) && !is_settled
-        };
-        if found.iter().any(is_open) {
-            return;
-        }
-        if let Err(error) =
-            writing::take_annotation(&self.shared.client, &turn.migration, PREFER_ANNOTATION).await
-        {
-            tracing::debug!("an annotation stays for now: {error}");
-        }
-    }
-
     fn poll_interval(&self, migration: &ZoneMigration) -> Duration {
         parse_duration(&migration.spec.compare.poll).unwrap_or(Duration::from_secs(10)).max(LEAST_POLL)
     }
-}
-
-fn turn_of(orders: &Orders, world: Arc<World>) -> Result<Turn, (Reason, String)> {
-    let migration = orders.migration.clone();
-    let (namespace, name) = index::key(&migration.metadata);
-    if name.len() > LONGEST_NAME {
-        let why =
-            format!("its name has more than {LONGEST_NAME} characters: create another with a shorter one");
-        return Err((Reason::InvalidSpec, why));
-    }
-    if let Some(other) = &orders.other {
-        let why = format!("ZoneMigration {other} has this Zone: delete one of them");
-        return Err((Reason::AlreadyMigrated, why));
-    }
-    let zone_name = &migration.spec.zone_ref.name;
-    let is_it = |zone: &&Arc<Zone>| {
-        zone.metadata.namespace.as_deref() == Some(&namespace)
-            && zone.metadata.name.as_ref() == Some(zone_name)
-    };
-    let Some(zone) = world.objects.zones.iter().find(is_it).cloned() else {
-        let why = format!("there is no Zone {namespace}/{zone_name}: create it, or correct spec.zoneRef");
-        return Err((Reason::ZoneNotFound, why));
-    };
-    if zone.metadata.deletion_timestamp.is_some() {
-        let why = format!("Zone {namespace}/{zone_name} is being deleted: nothing is written to either side");
-        return Err((Reason::ZoneDeleted, why));
-    }
-    let apex = name::parse_absolute(&zone.spec.domain).map_err(|error| {
-        (Reason::ZoneNotAccepted, format!("spec.domain of Zone {namespace}/{zone_name} {error}"))
-    })?;
-    let is_held = |published: &&Published| {
-        published.holder == ObjectRef::Zone { namespace: namespace.clone(), name: zone_name.clone() }
-    };
-    let published = world.published.get(&apex).filter(is_held).cloned();
-    if published.is_none() && world.published.contains_key(&apex) {
-        let why = format!("another Zone holds {}: see its conditions", zone.spec.domain);
-        return Err((Reason::ZoneNotAccepted, why));
-    }
-    let ours = match &published {
-        Some(published) => published.content.clone(),
-        None => Content::empty(apex.clone(), world.settings.salt),
-    };
-    let scope = Scope { apex_ns: are_apex_ns_compared(&migration, &ours, &zone), apex };
-    Ok(Turn { key: (namespace, name), migration, world, zone, scope, published, ours })
-}
-
-/// Whether NS at the apex are a difference: not while what is shown there is what the migration has it show.
-fn are_apex_ns_compared(migration: &ZoneMigration, ours: &Content, zone: &Zone) -> bool {
-    let is_of_zone = ours.owner_of(ours.apex(), Rtype::NS) == Some(ObjectRef::of_zone(zone).owner());
-    migration.spec.compare.apex_ns && !(migration.spec.shadow.is_some() && is_of_zone)
-}
-
-fn annotation<'m>(migration: &'m ZoneMigration, name: &str) -> Option<&'m str> {
-    migration.metadata.annotations.as_ref()?.get(name).map(String::as_str)
 }
