@@ -34,13 +34,13 @@ acceptance: peers control-plane ## import every zone of ZONES=dir into a cluster
 	$(CARGO) build --package port53-tests --bins
 	$(CARGO) run --quiet --package port53-tests --bin acceptance -- $(ZONES)
 
-# What the demo moves from: bind, knot or pdns. Its zones are those of tests/fixtures/moving unless ZONES is given.
+# What the demo moves from: bind, knot or pdns. Its zones are real ones where they are, else those of tests/fixtures/moving.
 LEGACY ?= bind
 .PHONY: migrate-demo
 migrate-demo: peers control-plane ## zones move here from a real server, with a way back, while clients ask; LEGACY=bind|knot|pdns, ZONES=dir
 	$(CARGO) build --package port53-tests --bins
 	$(CARGO) run --quiet --package port53-tests --bin migrate_demo -- --legacy $(LEGACY) \
-		--commit $(shell git rev-parse --short HEAD) $(if $(filter-out file,$(origin ZONES)),--zones $(ZONES))
+		--commit $(shell git rev-parse --short HEAD) $(if $(ZONES),--zones $(ZONES))
 
 .PHONY: acceptance-dev
 acceptance-dev: peers ## the same with port53 dev, as master files and as manifests

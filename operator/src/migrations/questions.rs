@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use port53_crds::{ChangedSide, DifferenceKind, RRsetDifference};
-use port53_zone::answer::compare::{self, Compared, Difference, What, compare};
+use port53_zone::answer::compare::{self, Compared, Difference, What, compare_within};
 use port53_zone::content::Content;
-use port53_zone::{Rtype, Soa, name, rdata};
+use port53_zone::{Name, Rtype, Soa, name, rdata};
 use tokio::time::timeout;
 
 use crate::cluster::confirm;
@@ -61,9 +61,9 @@ pub(super) async fn otherwise(
         }
         let mut found: BTreeMap<Question, Otherwise> = BTreeMap::new();
         for transport in transports {
-            let differing = differing(legacy, pod, transport, &questions).await;
+            let differing = differing([legacy, pod], &apex, transport, &questions).await;
             let again: Vec<Question> = differing.into_iter().map(|one| one.question).collect();
-            for one in self::differing(legacy, pod, transport, &again).await {
+            for one in self::differing([legacy, pod], &apex, transport, &again).await {
                 match found.get_mut(&one.question) {
                     Some(known) if known.how != one.how => known.how = format!("{}; {}", known.how, one.how),
                     Some(_) => {}
@@ -91,8 +91,8 @@ fn questions(soa: Soa, content: Content) -> Vec<Question> {
 }
 
 async fn differing(
-    legacy: SocketAddr,
-    pod: SocketAddr,
+    [legacy, pod]: [SocketAddr; 2],
+    apex: &Name,
     transport: Transport,
     questions: &[Question],
 ) -> Vec<Otherwise> {
@@ -107,13 +107,21 @@ async fn differing(
     };
     let (theirs, ours) = futures::join!(plainly, ask::all(pod, transport, questions));
     let all = questions.iter().zip(ours.iter().zip(&theirs));
-    all.filter_map(|(question, (ours, theirs))| judge(question, transport, ours, theirs)).collect()
+    all.filter_map(|(question, (ours, theirs))| judge(apex, question, transport, ours, theirs)).collect()
 }
 
 /// What no answer says nothing of is left to those who look whether it answers.
-fn judge(question: &Question, transport: Transport, ours: &Replied, theirs: &Replied) -> Option<Otherwise> {
+fn judge(
+    apex: &Name,
+    question: &Question,
+    transport: Transport,
+    ours: &Replied,
+    theirs: &Replied,
+) -> Option<Otherwise> {
     let (Ok((ours, _)), Ok((theirs, _))) = (ours, theirs) else { return None };
-    let Compared::Differs(differences) = compare(theirs, ours, What::default()) else { return None };
+    let Compared::Differs(differences) = compare_within(apex, theirs, ours, What::default()) else {
+        return None;
+    };
     let labels: Vec<&str> = differences.into_iter().map(Difference::label).collect();
     let text = |answer: &[u8]| {
         let text = compare::text(answer, 2 * SHOWN);
@@ -172,7 +180,9 @@ mod tests {
 
     #[test]
     fn only_two_answers_can_differ() {
-        let judge = |ours: &Replied, theirs: &Replied| judge(&question(), Transport::Udp, ours, theirs);
+        let apex = name::parse_absolute("example.com").expect("a name");
+        let judge =
+            |ours: &Replied, theirs: &Replied| judge(&apex, &question(), Transport::Udp, ours, theirs);
         assert_eq!(judge(&response(0), &response(0)), None);
         assert_eq!(judge(&response(0), &Err("does not answer".to_owned())), None);
         let other = judge(&response(3), &response(0)).expect("another answer");

@@ -81,7 +81,7 @@ fn look_at(pair: &Pair, zones: &Zones, what: What, ours: &mut [u8]) {
         return counts.not_compared(NotCompared::Unreadable);
     };
     let (legacy, ours) = (pair.legacy.as_slice(), &ours[..made.len]);
-    match compare::compare(legacy, ours, what) {
+    match compare::compare_within(&pair.zone.apex, legacy, ours, what) {
         Compared::Same => counts.same(),
         Compared::Truncated => counts.not_compared(NotCompared::Truncated),
         Compared::Unreadable => counts.not_compared(NotCompared::Unreadable),

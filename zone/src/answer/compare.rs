@@ -12,6 +12,10 @@
 //! | additional | nothing, the OPT and its options neither |
 //! | TTLs, types of DNSSEC, what a SOA says | by setting ([`What`]) |
 //!
+//! An alias may lead out of the zone, and a server that has the zone beyond may go on there or not; a resolver asks for the
+//! rest again, whatever it was told (RFC 1034 §5.3.3, RFC 2181 §5.4.1). So what comes after the link that leads out does not
+//! count, neither does the rcode that it makes, where it is said which zone is asked for ([`compare_within`]).
+//!
 //! An answer with TC is not all of an answer, and is compared with nothing.
 
 use super::message::{self, AUTHORITY, RecordAt};
@@ -95,9 +99,22 @@ pub enum Compared {
 
 /// Compares two responses to one question.
 pub fn compare(one: &[u8], other: &[u8], what: What) -> Compared {
-    let (Some(one), Some(other)) = (Normal::of(one, what), Normal::of(other, what)) else {
-        return Compared::Unreadable;
-    };
+    match (Normal::of(one, what), Normal::of(other, what)) {
+        (Some(one), Some(other)) => compare_normal(&one, &other, what),
+        _ => Compared::Unreadable,
+    }
+}
+
+/// The same, as far as the zone at `apex` reaches.
+pub fn compare_within(apex: &Name, one: &[u8], other: &[u8], what: What) -> Compared {
+    let apex = apex.as_slice().to_ascii_lowercase();
+    match (Normal::of(one, what), Normal::of(other, what)) {
+        (Some(one), Some(other)) => compare_normal(&one.within(&apex), &other.within(&apex), what),
+        _ => Compared::Unreadable,
+    }
+}
+
+fn compare_normal(one: &Normal, other: &Normal, what: What) -> Compared {
     if one.is_truncated || other.is_truncated {
         return Compared::Truncated;
     }
@@ -152,6 +169,8 @@ pub fn text(message: &[u8], most: usize) -> String {
 
 /// A response in normal form.
 struct Normal {
+    /// The names of the chain of aliases, from the one that is asked for to the last.
+    chain: Vec<Vec<u8>>,
     rcode: u8,
     is_authoritative: bool,
     is_truncated: bool,
@@ -187,13 +206,15 @@ impl Normal {
         let fixed = message.get(parts.question_end - 4..parts.question_end - 2)?;
         let qtype = Rtype::from_int(u16::from_be_bytes([fixed[0], fixed[1]]));
         let [answer, authority] = sections;
-        let name = end_of_chain(name, qtype, &answer);
+        let chain = chain(name, qtype, &answer);
+        let name = chain.last()?.clone();
         let is_positive =
             answer.iter().any(|line| line.owner == name && (qtype == Rtype::ANY || line.is_a(qtype)));
         let of = |wanted: &dyn Fn(&Line) -> bool| -> BTreeSet<Line> {
             authority.iter().filter(|line| !is_positive && wanted(line)).cloned().collect()
         };
         Some(Normal {
+            chain,
             rcode: head[3] & 0x0f,
             is_authoritative: head[2] & AA != 0,
             is_truncated: head[2] & TC != 0,
@@ -205,6 +226,29 @@ impl Normal {
             proofs: authority.iter().filter(|line| is_dnssec(Rtype::from_int(line.rtype))).cloned().collect(),
             answer,
         })
+    }
+}
+
+impl Normal {
+    /// Without what comes after an alias that leads out of the zone at `apex`, in lower case.
+    fn within(mut self, apex: &[u8]) -> Self {
+        const NXDOMAIN: u8 = 3;
+        let Some(out) = self.chain.iter().position(|name| !is_at_or_below(name, apex)).filter(|out| *out > 0)
+        else {
+            return self;
+        };
+        let links = &self.chain[..out];
+        let is_of_link = |line: &Line| {
+            links.contains(&line.owner) || line.is_a(Rtype::DNAME) && is_at_or_below(&line.owner, apex)
+        };
+        self.answer.retain(is_of_link);
+        self.proofs.retain(|line| is_at_or_below(&line.owner, apex));
+        self.soa.clear();
+        self.referral.clear();
+        if self.rcode == NXDOMAIN {
+            self.rcode = 0;
+        }
+        self
     }
 }
 
@@ -248,19 +292,21 @@ impl Line {
     }
 }
 
-/// The last name of a chain of CNAMEs that begins at `name`.
-fn end_of_chain(mut name: Vec<u8>, qtype: Rtype, answer: &BTreeSet<Line>) -> Vec<u8> {
+/// The names of a chain of CNAMEs that begins at `name`; at least that one.
+fn chain(name: Vec<u8>, qtype: Rtype, answer: &BTreeSet<Line>) -> Vec<Vec<u8>> {
+    let mut chain = vec![name];
     if matches!(qtype, Rtype::CNAME | Rtype::ANY) {
-        return name;
+        return chain;
     }
     // A loop has no more links than there are records.
     for _ in 0..answer.len() {
-        match answer.iter().find(|line| line.is_a(Rtype::CNAME) && line.owner == name) {
-            Some(link) => name = link.value.clone(),
+        let is_next = |line: &&Line| line.is_a(Rtype::CNAME) && chain.last() == Some(&line.owner);
+        match answer.iter().find(is_next) {
+            Some(link) => chain.push(link.value.clone()),
             None => break,
         }
     }
-    name
+    chain
 }
 
 fn is_dnssec(rtype: Rtype) -> bool {

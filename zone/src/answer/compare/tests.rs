@@ -262,3 +262,35 @@ proptest! {
         text(&changed, 500);
     }
 }
+
+/// dns-traps of the design: "CNAME chains stop at the border of a zone". Others go on where they have the zone beyond, and
+/// a resolver asks for the rest again.
+#[test]
+fn what_is_beyond_an_alias_that_leads_out_of_the_zone_does_not_count() {
+    let apex = name::parse_absolute("EX").expect("a name");
+    let within = |one: &str, other: &str| {
+        let (one, other) = (response(one), response(other));
+        let compared = compare_within(&apex, &one, &other, ALL);
+        assert_eq!(compare_within(&apex, &other, &one, ALL), compared, "the other way round");
+        compared
+    };
+    let stops = "a.ex. A | aa | a.ex. 5 CNAME b.ex.; b.ex. 5 CNAME c.org.";
+    for goes_on in [
+        "a.ex. A | aa | a.ex. 5 CNAME b.ex.; b.ex. 5 CNAME c.org.; c.org. 9 CNAME d.ex.; d.ex. 9 A 192.0.2.1",
+        "a.ex. A | aa nxdomain | a.ex. 5 CNAME b.ex.; b.ex. 5 CNAME c.org. | org. 5 SOA m.org. h.org. 1 2 3 4 5",
+        "a.ex. A | aa | a.ex. 5 CNAME b.ex.; b.ex. 5 CNAME c.org. | c.org. 5 NS ns.c.org.",
+    ] {
+        assert_eq!(within(stops, goes_on), Compared::Same, "{goes_on}");
+        assert_ne!(compare(&response(stops), &response(goes_on), ALL), Compared::Same, "{goes_on}");
+    }
+    // What is within counts: another link, another TTL, another name that is asked for.
+    for (other, difference) in [
+        ("a.ex. A | aa | a.ex. 5 CNAME c.org.", Difference::Answer),
+        ("a.ex. A | aa | a.ex. 6 CNAME b.ex.; b.ex. 5 CNAME c.org.", Difference::Ttl),
+        ("a.ex. A | aa | a.ex. 5 CNAME b.ex.; b.ex. 5 A 192.0.2.1", Difference::Answer),
+    ] {
+        assert_eq!(within(stops, other), Compared::Differs(vec![difference]), "{other}");
+    }
+    let no = "a.ex. A | aa nxdomain | | ex. 5 SOA m.ex. h.ex. 1 2 3 4 5";
+    assert!(matches!(within("a.ex. A | aa", no), Compared::Differs(_)));
+}
