@@ -21,10 +21,11 @@ pub fn document() -> String {
     let mut text = HEAD.to_owned();
     let definitions = definitions();
     let of = |kind: &&str| definitions.iter().find(|definition| definition.spec.names.kind == *kind);
-    for (title, kinds) in [
-        ("What people write", ["Zone", "DNSRecord", "NameserverSet"]),
-        ("What is published, by the operator alone", ["ZoneHead", "ZoneRevision", "ZoneSlice"]),
-    ] {
+    let parts: [(&str, &[&str]); 2] = [
+        ("What people write", &["Zone", "DNSRecord", "NameserverSet", "ZoneMigration"]),
+        ("What is published, by the operator alone", &["ZoneHead", "ZoneRevision", "ZoneSlice"]),
+    ];
+    for (title, kinds) in parts {
         let _ = write!(text, "\n## {title}\n");
         for definition in kinds.iter().filter_map(of) {
             let names = &definition.spec.names;

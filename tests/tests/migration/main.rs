@@ -11,12 +11,15 @@
 //! | `entry` | NS at the apex, the zone above, and the end |
 //! | `shadow` | what questions of clients show, and what follows of it |
 //! | `cli` | `port53 migration` |
-//! | `powerdns` | `docs/migrate-from-powerdns.md`, word by word |
+//! | `bind`, `powerdns` | `docs/migrate-from-bind.md` and `…-powerdns.md`, word by word |
+//! | `document` | the blocks and commands of a document; every spec of `docs/migration.md` is taken |
 //! | `lies` | what legacy says and nobody should believe |
 
 mod backfill;
+mod bind;
 mod cli;
 mod cutover;
+mod document;
 mod entry;
 mod lies;
 mod powerdns;

@@ -1,6 +1,7 @@
 //! `docs/migrate-from-powerdns.md`, word by word: its settings, its commands and its manifests, with a server of one's own. What
 //! is put in the place of what the document cannot know is in [`filled_in`].
 
+use crate::document::{self, Document, assert_printed};
 use crate::shared;
 use port53_tests::eventually;
 use port53_tests::legacy::database_of_powerdns;
@@ -12,26 +13,11 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-const DOCUMENT: &str = include_str!("../../../docs/migrate-from-powerdns.md");
+const DOCUMENT: Document = Document(include_str!("../../../docs/migrate-from-powerdns.md"));
 
-/// The blocks of a kind, such as `yaml`.
-fn blocks(kind: &str) -> Vec<&'static str> {
-    let begin = format!("```{kind}\n");
-    DOCUMENT.split(&begin).skip(1).filter_map(|rest| rest.split("```").next()).collect()
-}
-
-/// Commands and what they print, of the block that has `command`.
-fn console(command: &str) -> Vec<(&'static str, Vec<&'static str>)> {
-    let block = blocks("console").into_iter().find(|block| block.contains(command)).expect("a block");
-    let mut commands: Vec<(&str, Vec<&str>)> = Vec::new();
-    for line in block.lines() {
-        match (line.strip_prefix("$ "), commands.last_mut()) {
-            (Some(command), _) => commands.push((command, Vec::new())),
-            (None, Some((_, printed))) => printed.push(line),
-            (None, None) => panic!("{line}: no command before it"),
-        }
-    }
-    commands
+/// The commands of the block that has `command`.
+fn console(command: &str) -> Vec<document::Command> {
+    document::commands(DOCUMENT.block("console", command))
 }
 
 /// The server is here, and so are the operator's pods, which are no pods.
@@ -60,7 +46,7 @@ fn run(command: &str, dir: &Path) -> String {
 /// A PowerDNS as its distribution has it, with a zone, and the settings of the document.
 fn server(dir: &Path) -> (Process, SocketAddr) {
     let address = free_address();
-    let settings = blocks("ini").concat();
+    let settings = DOCUMENT.blocks("ini").concat();
     let own = format!(
         "launch=gsqlite3\ngsqlite3-database={0}/database\nlocal-address=127.0.0.1\nlocal-port={1}\nsocket-dir={0}\n\
          daemon=no\nguardian=no\nwrite-pid=no\nsecurity-poll-suffix=\n",
@@ -90,8 +76,7 @@ fn the_document_leads_from_powerdns_to_port53() {
     let (_server, address) = server(dir);
     for (command, expected) in console("generate-tsig-key") {
         let printed = run(command, dir);
-        let is_said = |line: &&str| printed.lines().any(|said| said == *line);
-        assert!(expected.iter().all(is_said), "{command}: {printed}");
+        assert_printed(command, &expected, &printed);
     }
     let keys = run("pdnsutil list-tsig-keys", dir);
     let secret = keys.split_whitespace().nth(2).expect("a secret");
@@ -107,9 +92,7 @@ fn the_document_leads_from_powerdns_to_port53() {
     let without = process::run("kdig", &arguments.split_whitespace().skip(1).collect::<Vec<_>>(), dir);
     assert!(!without.stdout.contains("192.0.2.1"), "{without:?}");
 
-    let manifests =
-        blocks("yaml").into_iter().find(|block| block.contains("ZoneMigration")).expect("manifests");
-    platform.apply(&fill_in(manifests));
+    platform.apply(&fill_in(DOCUMENT.block("yaml", "ZoneMigration")));
     platform.comes_to("zonemigration", &namespace, "example-com", "Backfilled=True Complete");
     platform.comes_to("zonemigration", &namespace, "example-com", "InSync=True Equal");
     platform.come_to_say("www.example.com A", "NoError 192.0.2.1");
