@@ -5,6 +5,7 @@
 //! | [`process`] | starts programs, keeps what they print, ends them when dropped |
 //! | [`peer`] | NSD, Knot, BIND and PowerDNS on loopback with given zones |
 //! | [`legacy`] | servers that people move from: BIND, Knot, PowerDNS and NSD that give transfers and take updates |
+//! | [`liar`] | a legacy server that lies |
 //! | [`migration`] | what is written into a cluster so that a zone moves here from such a server |
 //! | [`demo`] | zones that move from such a server while clients ask and both sides change |
 //! | [`unbound`] | unbound on loopback, which validates what given servers say |
@@ -18,6 +19,7 @@
 //! | [`disk_cache`] | a disk cache with given zones |
 //! | [`machine`] | the machine, and what processes use of it |
 //! | [`usage`], [`dnsperf`] | what a server used for answers, and who asked for them |
+//! | [`webhook`] | the operator's webhook, as an API server is told of it |
 //! | [`platform`] | a cluster with the operator and two resolvers at work |
 //! | [`images`] | images that `make e2e` has built, and others of the same programs |
 //! | [`site`] | a cluster with nodes, of the tests' own or one that was there before |
@@ -33,6 +35,7 @@ pub mod dnsperf;
 pub mod generate;
 pub mod images;
 pub mod legacy;
+pub mod liar;
 pub mod machine;
 pub mod migration;
 pub mod normal;
@@ -46,6 +49,7 @@ pub mod resolver;
 pub mod site;
 pub mod unbound;
 pub mod usage;
+pub mod webhook;
 
 use port53_zone::{Name, Soa, name};
 use std::time::{Duration, Instant};

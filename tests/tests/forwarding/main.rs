@@ -3,6 +3,7 @@
 
 mod answers;
 mod fallback;
+mod refused;
 
 use port53_crds::Otherwise;
 use port53_store::Forwarding;

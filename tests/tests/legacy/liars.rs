@@ -2,78 +2,18 @@
 
 use crate::{SALT, TEXT, apex, owner, rrset, wait};
 use port53_legacy::{Limits, Outcome, Over, Server, Trouble, Update, Version, Wrong};
-use port53_secondaries::keys::{Key, Keys};
 use port53_secondaries::now;
-use port53_secondaries::tsig::{Asked, Flaw, Signer};
+use port53_secondaries::tsig::Flaw;
 use port53_tests::legacy::Holder;
+use port53_tests::liar::{Then, listen, unsign, whole};
 use port53_tests::read;
 use port53_zone::content::Content;
 use port53_zone::image::Image;
-use port53_zone::transfer::{Request, Sequence};
 use port53_zone::{Rtype, Soa};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-
-/// What it does after what it said.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Then {
-    /// It closes the connection.
-    Closes,
-    /// It says nothing more, and keeps it.
-    IsSilent,
-}
-
-/// What it says to a query without TSIG, and what signs that.
-type Says = dyn Fn(&[u8], Option<&mut Signer>) -> Vec<Vec<u8>> + Send + Sync;
-
-/// Listens, and answers every connection's first query so, until the process ends.
-fn liar(
-    then: Then,
-    says: impl Fn(&[u8], Option<&mut Signer>) -> Vec<Vec<u8>> + Send + Sync + 'static,
-) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    let says: Arc<Says> = Arc::new(says);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (stream, says) = (stream.expect("a connection"), says.clone());
-            thread::spawn(move || answer(stream, then, &*says));
-        }
-    });
-    address
-}
-
-fn answer(mut stream: TcpStream, then: Then, says: &Says) {
-    let mut length = [0; 2];
-    // Who is asked nothing has nothing to say.
-    if stream.read_exact(&mut length).is_err() {
-        return;
-    }
-    let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut query).expect("the query");
-    let messages = match Asked::read(&query) {
-        Asked::Signed(tsig) => {
-            let key = Key::parse(Holder::Mover.name(), &Holder::Mover.text()).expect("a key");
-            let mut verified = tsig.verify(&Keys::new([key]), now()).unwrap_or_else(|_| panic!("its key"));
-            says(&verified.message, Some(&mut verified.signer))
-        }
-        _ => says(&query, None),
-    };
-    for message in messages {
-        let framed = [&(message.len() as u16).to_be_bytes()[..], &message].concat();
-        // The other side may have left already: that is its right.
-        if stream.write_all(&framed).is_err() {
-            return;
-        }
-    }
-    if then == Then::IsSilent {
-        // Until the other side closes it.
-        let _ = stream.read(&mut length);
-    }
-}
 
 fn image(serial: u32) -> Image {
     let (soa, rrsets) = read::read("zone", TEXT.as_bytes(), crate::APEX, None).rrsets();
@@ -84,13 +24,7 @@ fn image(serial: u32) -> Image {
 
 /// The zone as an honest server sends it, in small messages.
 fn honest(query: &[u8]) -> Vec<Vec<u8>> {
-    let request = Request::read(query).expect("a request for a transfer");
-    let mut sequence = Sequence::whole(request, Arc::new(image(7)));
-    let (mut messages, mut out) = (Vec::new(), Vec::new());
-    while sequence.next_into(&mut out, 150) {
-        messages.push(out.split_off(2));
-        out.clear();
-    }
+    let messages = whole(query, &Arc::new(image(7)), 150);
     assert!(messages.len() > 4, "several messages");
     messages
 }
@@ -103,7 +37,7 @@ fn transfer_from(
     then: Then,
     says: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + Sync + 'static,
 ) -> Result<Version, Trouble> {
-    let address = liar(then, move |query, _| says(query));
+    let address = listen(then, move |query, _| says(query));
     wait(at(address).transfer(&apex(), SALT)).map(|transferred| transferred.version)
 }
 
@@ -122,7 +56,7 @@ fn an_honest_one_is_believed() {
 fn half_a_zone_is_none() {
     let half = |query: &[u8]| honest(query).into_iter().take(3).collect();
     assert!(matches!(wrong_of(Then::Closes, half), Wrong::Half(records) if records > 2));
-    let stalling = liar(Then::IsSilent, move |query, _| half(query));
+    let stalling = listen(Then::IsSilent, move |query, _| half(query));
     let hurried = Limits { silence: Duration::from_millis(300), ..Limits::default() };
     let stalled = crate::wrong(wait(Server::new(vec![stalling], None, hurried).transfer(&apex(), SALT)));
     assert!(matches!(stalled, Wrong::Stalled { records, .. } if records > 2), "{stalled:?}");
@@ -146,7 +80,7 @@ fn a_transfer_that_never_ends_is_ended() {
         [messages[..1].to_vec(), vec![body; 5000]].concat()
     };
     let with = |limits: Limits| {
-        let address = liar(Then::IsSilent, move |query, _| endless(query));
+        let address = listen(Then::IsSilent, move |query, _| endless(query));
         crate::wrong(wait(Server::new(vec![address], None, limits).transfer(&apex(), SALT)))
     };
     let limits = Limits::default();
@@ -189,7 +123,7 @@ fn another_id_question_or_zone_is_no_answer() {
 #[test]
 fn older_and_empty_zones() {
     let held = Version { soa: image(9).soa().clone(), content: image(9).content().clone() };
-    let older = liar(Then::Closes, |query, _| honest(query));
+    let older = listen(Then::Closes, |query, _| honest(query));
     let wrong = crate::wrong(wait(at(older).transfer_since(&held)));
     assert!(matches!(wrong, Wrong::Older { offered: 7, held: 9 }), "{wrong:?}");
 
@@ -197,10 +131,7 @@ fn older_and_empty_zones() {
     let empty = transfer_from(Then::Closes, |query| {
         let soa = image(7).soa().clone();
         let nothing = Image::new(Content::empty(apex(), SALT), soa);
-        let mut out = Vec::new();
-        let request = Request::read(query).expect("a request");
-        assert!(Sequence::whole(request, Arc::new(nothing)).next_into(&mut out, 1000));
-        vec![out.split_off(2)]
+        whole(query, &Arc::new(nothing), 1000)
     });
     assert!(empty.expect("a transfer").content.is_empty());
 }
@@ -209,7 +140,7 @@ fn older_and_empty_zones() {
 #[test]
 fn rfc8945_5_3_1_signatures_of_a_transfer() {
     let with = |then, change: fn(&mut Vec<Vec<u8>>)| {
-        let address = liar(then, move |query, signer| {
+        let address = listen(then, move |query, signer| {
             let signer = signer.expect("a signed query");
             let mut messages = honest(query);
             assert!(messages.iter_mut().all(|message| signer.sign(message, now())));
@@ -232,20 +163,13 @@ fn rfc8945_5_3_1_signatures_of_a_transfer() {
     assert!(matches!(changed, Wrong::Signature(Flaw::WrongMac)), "{changed:?}");
 }
 
-/// Takes the TSIG from a message.
-fn unsign(message: &mut Vec<u8>) {
-    let octets = Signer::of_query(Holder::Mover.key(), now()).octets();
-    message.truncate(message.len() - octets);
-    message[11] -= 1;
-}
-
 /// An answer to an update whose signature is missing or wrong says nothing: it is not known whether it was done.
 #[test]
 fn an_unsigned_yes_to_an_update_is_none() {
     let put = vec![rrset("www", Rtype::A, 60, &["192.0.2.9"])];
     let change = Update { name: owner("www"), prerequisites: vec![], removed: vec![], put };
     let with = |answer: fn(&[u8]) -> Vec<u8>| {
-        let address = liar(Then::Closes, move |query, _| vec![answer(query)]);
+        let address = listen(Then::Closes, move |query, _| vec![answer(query)]);
         let server = Server::new(vec![address], Some(Holder::Mover.key()), Limits::default());
         wait(server.update(&apex(), &change)).expect_err("no yes")
     };
@@ -260,7 +184,7 @@ fn an_unsigned_yes_to_an_update_is_none() {
         (|query| [query[0], query[1], 0xa8, 2].to_vec(), Outcome::Passing),
         (|query| [query[0], query[1], 0xa8, 4].to_vec(), Outcome::Final),
     ] {
-        let address = liar(Then::Closes, move |query, _| vec![[answer(query), vec![0; 8]].concat()]);
+        let address = listen(Then::Closes, move |query, _| vec![[answer(query), vec![0; 8]].concat()]);
         let server = Server::new(vec![address], Some(Holder::Mover.key()), Limits::default());
         let trouble = wait(server.update(&apex(), &change)).expect_err("no yes");
         assert_eq!(trouble.outcome(), expected, "{trouble:?}");

@@ -1,13 +1,15 @@
 //! "A change is in both or in neither."
 
+use crate::cli::port53;
 use crate::rig::{NAME, Rig, at};
 use crate::{programs, settings, shared};
 use port53_crds::ROLLBACK_ANNOTATION;
 use port53_operator::engine::both::points::Point;
-use port53_tests::eventually;
 use port53_tests::legacy::LOCKED;
+use port53_tests::liar::{self, Then};
 use port53_tests::peer::Program;
 use port53_tests::platform::Platform;
+use port53_tests::{eventually, migration, webhook};
 use serde_json::Value;
 
 const SYNC: &str = "backfill: {from: Transfer}, dualWrite: Sync";
@@ -101,6 +103,172 @@ fn what_legacy_refuses_is_at_neither_and_is_told() {
     rig.delete("odd");
     rig.record("odd", "name: even, type: A, values: ['192.0.2.7']");
     rig.record_comes_to("odd", "Ready=True Served");
+}
+
+/// "`port53 apply` and `kubectl wait` fail with it".
+#[test]
+fn who_applies_what_legacy_refuses_is_told_by_the_command() {
+    let rig = in_step(shared(), Program::Bind, "told", "www A 192.0.2.1\n");
+    let files = tempfile::TempDir::new().expect("a directory");
+    let manifest = |name: &str, spec: &str| {
+        format!(
+            "---\napiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {name}, namespace: {}}}\n\
+             spec: {{zoneRef: {{name: {NAME}}}, {spec}}}\n",
+            rig.namespace
+        )
+    };
+    let refused = manifest("odd", &format!("name: {LOCKED}, type: A, values: ['192.0.2.7']"));
+    let taken = manifest("even", "name: even, type: A, values: ['192.0.2.8']");
+    let file = files.path().join("both.yaml");
+    std::fs::write(&file, format!("{refused}{taken}")).expect("a file");
+    let (code, done) = port53(&rig, &format!("apply -f {}", file.display()));
+    assert_eq!(code, Some(1), "{done:?}");
+    let place = format!("rejected: DNSRecord {}/odd: ", rig.namespace);
+    for words in [&place, "legacy refuses it", "REFUSED", "stays at both"] {
+        assert!(done.stderr.contains(words), "{words}: {done:?}");
+    }
+    // "Reject alone": the other one is at both when the command ends.
+    let even = format!("DNSRecord {}/even: served as serial ", rig.namespace);
+    assert!(done.stdout.contains(&even), "{done:?}");
+    assert_eq!(rig.there("even", "A"), "192.0.2.8");
+    assert_eq!(rig.there(LOCKED, "A"), "");
+    let wait = |record: &str, timeout: &str| {
+        let object = format!("dnsrecord/{record}");
+        let timeout = format!("--timeout={timeout}");
+        let arguments = ["wait", "--for=condition=Ready", &object, "-n", &rig.namespace, &timeout];
+        rig.platform.cluster.kubectl(&arguments)
+    };
+    let done = wait("odd", "2s");
+    assert!(!done.success && done.stderr.contains("timed out waiting"), "{done:?}");
+    let done = wait("even", "30s");
+    assert!(done.success, "{done:?}");
+}
+
+/// "With the webhook on, the clash that can be known beforehand is refused at `kubectl apply`."
+#[test]
+fn what_legacy_is_known_to_have_otherwise_is_refused_when_it_is_written() {
+    let (settings, listen) = webhook::listening(settings());
+    let platform = &Platform::start(programs(), settings);
+    let rig = in_step(platform, Program::Bind, "beforehand", "www A 192.0.2.1\nmail A 192.0.2.2\n");
+    // A person's by now: what legacy has is not written over it.
+    let www = rig.object("www", "a");
+    let manifest = |address: &str| {
+        format!(
+            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {www}, namespace: {}}}\n\
+             spec: {{zoneRef: {{name: {NAME}}}, name: www, type: A, ttl: 300, values: ['{address}']}}\n",
+            rig.namespace
+        )
+    };
+    platform.apply(&manifest("192.0.2.3"));
+    rig.record_comes_to(&www, "Ready=True Served");
+    // What was written there and not looked at since says nothing.
+    let soa = rig.legacy_says("SOA");
+    let serial: u32 = soa[0].split(' ').nth(2).and_then(|serial| serial.parse().ok()).expect("a serial");
+    rig.status_comes_to("it was looked at", |status| status["legacy"]["serial"] == serial);
+    rig.change_there("update delete www.@DOMAIN A\nupdate add www.@DOMAIN 300 A 192.0.2.99");
+    rig.status_comes_to("what legacy has", |status| status["differences"][0]["legacy"] == "300 192.0.2.99");
+    platform.apply(&webhook::configuration(listen));
+    webhook::is_trusted(platform);
+    let apply = |address: &str, more: &[&str]| {
+        let arguments = [&["apply", "--server-side", "-f", "-"], more].concat();
+        platform.cluster.kubectl_with(&arguments, &manifest(address))
+    };
+    // It takes a moment until the API server asks.
+    eventually("the webhook", || match apply("192.0.2.4", &["--dry-run=server"]) {
+        done if done.success => Err("the webhook is not asked yet".to_owned()),
+        _ => Ok(()),
+    });
+    let done = apply("192.0.2.4", &[]);
+    assert!(!done.success, "{done:?}");
+    for words in [
+        "port53.dev\" denied the request",
+        "spec.values",
+        "legacy has 300 A 192.0.2.99 there, and not what is published here",
+        "port53 migration resolve",
+    ] {
+        assert!(done.stderr.contains(words), "{words}: {done:?}");
+    }
+    let stored = platform.get("dnsrecord", &rig.namespace, &www).expect("it is there");
+    assert_eq!(stored["spec"]["values"], serde_json::json!(["192.0.2.3"]), "nothing of it is stored");
+    rig.platform.say(&format!("www.{} A", rig.domain), "NoError 192.0.2.3");
+    assert_eq!(rig.there("www", "A"), "192.0.2.99");
+    // To say what legacy says settles it; and what clashes with nothing is stored.
+    let done = apply("192.0.2.99", &[]);
+    assert!(done.success, "{done:?}");
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.99");
+    rig.comes_to("InSync=True Equal");
+    let done = apply("192.0.2.4", &[]);
+    assert!(done.success, "{done:?}");
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.4");
+    assert_eq!(rig.there("www", "A"), "192.0.2.4");
+}
+
+/// What a server in front of BIND does not have it do, and says NOERROR to all the same.
+const LOST: [u8; 4] = [192, 0, 2, 99];
+/// An UPDATE that adds this does not come to BIND at all.
+const SWALLOWED: [u8; 4] = [192, 0, 2, 66];
+
+/// RFC 2136 §3.4.2: what an UPDATE says and may not be done is ignored "silently", and the answer is NOERROR. Here a server
+/// in front of BIND does so with some addresses. Both sides have the same afterwards, and who wanted otherwise is told.
+#[test]
+fn rfc2136_3_4_2_what_legacy_says_yes_to_and_does_not_do_is_at_neither() {
+    let rig = in_step(shared(), Program::Bind, "partly", "www A 192.0.2.1\nalias CNAME www\n");
+    let bind = rig.legacy.address();
+    let liar = liar::listen_signing(Then::Closes, move |query| {
+        let message = match liar::adds_value(query, &SWALLOWED) {
+            true => liar::noerror(query),
+            false => liar::pass_on(bind, &liar::without_value(query, &LOST)),
+        };
+        vec![message]
+    });
+    let more = format!("compare: {{poll: 1s}}, parent: {{addresses: ['127.0.0.1:1'], poll: 1s}}, {SYNC}");
+    rig.platform.apply(&migration::migration(&rig.namespace, NAME, liar, &more));
+    rig.comes_to("InSync=True Equal");
+    rig.comes_to("DualWriting=True Written");
+    // What it does right is at both.
+    rig.record("right", "name: right, type: A, values: ['192.0.2.7']");
+    rig.record_comes_to("right", "Ready=True Served");
+    assert_eq!(rig.there("right", "A"), "192.0.2.7");
+
+    let www = rig.object("www", "a");
+    let alias = rig.object("alias", "cname");
+    let is_put_back = |object: &str, words: &str| {
+        let message = rig.record_comes_to(object, "Accepted=False LegacyRefused");
+        for words in ["NOERROR", "RFC 2136 section 3.4.2", words, "stays at both"] {
+            assert!(message.contains(words), "{object}: {words}: {message}");
+        }
+        nothing_is_on_its_way(rig.platform, &rig.domain);
+    };
+    const PUT_BACK: &str = "what it did of it was put back";
+    // One of two addresses of a new name.
+    rig.record("half", "name: half, type: A, values: ['192.0.2.8', '192.0.2.99']");
+    is_put_back("half", PUT_BACK);
+    rig.platform.say(&format!("half.{} A", rig.domain), "NXDomain");
+    assert_eq!(rig.there("half", "A"), "");
+    // The old address is removed, and the new one does not come.
+    rig.record(&www, "name: www, type: A, ttl: 300, values: ['192.0.2.99']");
+    is_put_back(&www, PUT_BACK);
+    rig.platform.say(&format!("www.{} A", rig.domain), "NoError 192.0.2.1");
+    assert_eq!(rig.there("www", "A"), "192.0.2.1");
+    // Nothing of it at all.
+    rig.record("nothing", "name: nothing, type: A, values: ['192.0.2.66']");
+    is_put_back("nothing", "did not do it");
+    rig.platform.say(&format!("nothing.{} A", rig.domain), "NXDomain");
+    assert_eq!(rig.there("nothing", "A"), "");
+    // An alias is gone, and nothing is in its place.
+    rig.delete(&alias);
+    rig.record("instead", "name: alias, type: A, values: ['192.0.2.99']");
+    is_put_back("instead", PUT_BACK);
+    assert_eq!(rig.there("alias", "CNAME"), format!("www.{}.", rig.domain));
+
+    // Both have the same, and what is right goes on to be at both.
+    rig.record("right", "name: right, type: A, values: ['192.0.2.77']");
+    rig.comes_to_be_here("right", "A", "NoError 192.0.2.77");
+    assert_eq!(rig.there("right", "A"), "192.0.2.77");
+    rig.comes_to("InSync=True Equal");
+    rig.record(&www, "name: www, type: A, ttl: 300, values: ['192.0.2.2']");
+    rig.comes_to_be_here("www", "A", "NoError 192.0.2.2");
+    assert_eq!(rig.there("www", "A"), "192.0.2.2");
 }
 
 /// A removal has no object that could be told: both keep the record, and the migration says so.

@@ -124,6 +124,52 @@ fn what_both_sides_changed_is_for_a_person_to_settle() {
     assert_eq!(rig.there("www", "A"), "192.0.2.20");
 }
 
+/// "Objects that someone else manages (GitOps) are never rewritten, but listed": nor are they deleted when legacy deletes
+/// what they say.
+#[test]
+fn what_somebody_else_manages_is_listed_and_not_deleted_when_legacy_deletes_it() {
+    let rig = Rig::new(shared(), Program::Bind, "managed", "www A 192.0.2.1\nfree A 192.0.2.2\n");
+    rig.migrate(ASYNC);
+    rig.comes_to("InSync=True Equal");
+    // As Argo CD has it: the same as legacy says, from a repository.
+    let www = rig.object("www", "a");
+    let manifest = format!(
+        "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {www}, namespace: {}}}\n\
+         spec: {{zoneRef: {{name: {NAME}}}, name: www, type: A, ttl: 300, values: ['192.0.2.1']}}\n",
+        rig.namespace
+    );
+    let arguments = ["apply", "--server-side", "--field-manager=argocd-controller", "-f", "-"];
+    let done = rig.platform.cluster.kubectl_with(&arguments, &manifest);
+    assert!(done.success, "{done:?}");
+    let uid = |object: &str| {
+        let found = rig.platform.get("dnsrecord", &rig.namespace, object);
+        found.map(|found| found["metadata"]["uid"].clone())
+    };
+    let before = uid(&www).expect("it is there");
+    rig.change_there("update delete www.@DOMAIN A\nupdate delete free.@DOMAIN A");
+    // What a migration alone has written goes with it.
+    rig.comes_to_be_here("free", "A", "NXDomain");
+    let status = rig.status_comes_to("who keeps it", |status| status["differences"][0]["kept"].is_string());
+    let difference = &status["differences"][0];
+    assert_eq!(status["inconsistent"], 1, "{status}");
+    assert_eq!(
+        (&difference["name"], &difference["kind"], &difference["changed"]),
+        (&format!("www.{}.", rig.domain).into(), &"MissingThere".into(), &"Legacy".into()),
+        "{status}"
+    );
+    let kept = format!("argocd-controller manages DNSRecord {}/{www}", rig.namespace);
+    assert!(difference["kept"].as_str().is_some_and(|said| said.contains(&kept)), "{status}");
+    let message = rig.comes_to("InSync=False Differences");
+    assert!(message.contains(&kept), "{message}");
+    assert_eq!(uid(&www), Some(before));
+    rig.platform.say(&format!("www.{} A", rig.domain), "NoError 192.0.2.1");
+    assert_eq!(rig.there("www", "A"), "");
+    // Whose it is deletes it: both are the same again.
+    rig.delete(&www);
+    rig.comes_to_be_here("www", "A", "NXDomain");
+    rig.comes_to("InSync=True Equal");
+}
+
 /// "Retried with backoff through outages …, never holding up our own publication"; and a restarted operator knows what
 /// both agreed on.
 #[test]

@@ -1,67 +1,14 @@
 //! The webhook: what a status would refuse is refused when it is written, and nothing depends on it.
 
 use crate::{programs, record, zone};
-use port53_tests::cluster::Settings as ClusterSettings;
 use port53_tests::eventually;
-use port53_tests::platform::{NAMESPACE, Platform, Settings, address};
-use std::net::{SocketAddr, TcpListener};
+use port53_tests::platform::{NAMESPACE, Platform, Settings};
+use port53_tests::webhook;
+use std::net::SocketAddr;
 
-/// The API server asks the endpoints of the Service itself: nobody proxies here.
 fn platform() -> (Platform, SocketAddr) {
-    let port = TcpListener::bind((address(), 0)).expect("a port").local_addr().expect("an address").port();
-    let listen = SocketAddr::new(address(), port);
-    let settings = Settings {
-        operator: vec![format!("--webhook-listen={listen}")],
-        cluster: ClusterSettings {
-            api_server_flags: vec!["--enable-aggregator-routing=true".to_owned()],
-            ..ClusterSettings::default()
-        },
-        ..Settings::default()
-    };
+    let (settings, listen) = webhook::listening(Settings::default());
     (Platform::start(programs(), settings), listen)
-}
-
-fn configuration(listen: SocketAddr) -> String {
-    let (ip, port) = (listen.ip(), listen.port());
-    let webhook = |resource: &str| {
-        format!(
-            "- name: {resource}.port53.dev
-  rules:
-  - {{apiGroups: [port53.dev], apiVersions: [v1alpha1], resources: [{resource}], operations: [CREATE, UPDATE]}}
-  clientConfig:
-    service: {{namespace: {NAMESPACE}, name: port53-operator, path: /validate, port: 443}}
-  admissionReviewVersions: [v1]
-  sideEffects: None
-  failurePolicy: Ignore
-  timeoutSeconds: 5
-"
-        )
-    };
-    format!(
-        "apiVersion: v1
-kind: Service
-metadata: {{name: port53-operator, namespace: {NAMESPACE}}}
-spec:
-  ports: [{{name: webhook, port: 443, targetPort: {port}}}]
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata:
-  name: port53-operator
-  namespace: {NAMESPACE}
-  labels: {{kubernetes.io/service-name: port53-operator}}
-addressType: IPv4
-ports: [{{name: webhook, port: {port}, protocol: TCP}}]
-endpoints: [{{addresses: ['{ip}'], conditions: {{ready: true}}}}]
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingWebhookConfiguration
-metadata: {{name: port53}}
-webhooks:
-{}{}",
-        webhook("dnsrecords"),
-        webhook("zones")
-    )
 }
 
 /// "conflicts, out of zone, not granted, clashes with the published zone, refused with the same text as status would say"
@@ -79,20 +26,8 @@ fn what_a_status_would_refuse_is_refused_when_it_is_written() {
     let done = platform.cluster.kubectl(&["delete", "dnsrecord", "other", "-n", &namespace]);
     assert!(done.success, "{done:?}");
 
-    platform.apply(&configuration(listen));
-    eventually("whom to trust", || {
-        let found = platform.cluster.kubectl(&[
-            "get",
-            "validatingwebhookconfiguration",
-            "port53",
-            "-o",
-            "jsonpath={.webhooks[*].clientConfig.caBundle}",
-        ]);
-        match found.stdout.split_whitespace().count() {
-            2 => Ok(()),
-            _ => Err(format!("the API server is not told whom to trust: {found:?}")),
-        }
-    });
+    platform.apply(&webhook::configuration(listen));
+    webhook::is_trusted(&platform);
     let apply = |text: &str, more: &[&str]| {
         let arguments = [&["apply", "--server-side", "-f", "-"], more].concat();
         platform.cluster.kubectl_with(&arguments, text)
@@ -141,7 +76,7 @@ fn what_a_status_would_refuse_is_refused_when_it_is_written() {
 #[test]
 fn a_certificate_that_is_spoilt_is_made_anew() {
     let (platform, listen) = platform();
-    platform.apply(&configuration(listen));
+    platform.apply(&webhook::configuration(listen));
     let data = || {
         let secret = platform.get("secret", NAMESPACE, "port53-webhook");
         secret.map(|secret| secret["data"].clone()).unwrap_or_default()

@@ -221,7 +221,8 @@ impl Both {
             First::Nobody => head.intents.is_none(),
             First::Legacy(_) => head.intents.is_some(),
         };
-        is_as_told && !head.has_intents() && self.told.is_empty()
+        // What was written there is looked for in what is seen there.
+        is_as_told && !head.has_intents() && self.told.is_empty() && self.written.is_empty()
     }
 
     /// What of `changes` may be published now, and what the head is to say.

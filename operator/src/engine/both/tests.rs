@@ -131,6 +131,24 @@ fn what_legacy_had_before_it_was_written_is_not_what_it_has() {
     assert!(zone.ways().is_empty());
 }
 
+/// Nothing else has to change for that: what was written was taken for unseen until the next change, whatever was seen.
+#[test]
+fn what_was_written_to_legacy_is_looked_for_until_it_is_seen_there() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Ok(()));
+    zone.plan(&[put(2)]);
+    zone.answered = Some(By::All);
+    zone.plan(&[]);
+    assert!(zone.ways().is_empty(), "it is at both");
+    assert_eq!(zone.both.written_names().count(), 1);
+    assert!(!zone.both.is_quiet(&zone.stored.head, &zone.first()));
+    zone.seen = zone.seen.apply(&[put(2)]).expect("applies").content;
+    zone.plan(&[]);
+    assert_eq!(zone.both.written_names().count(), 0);
+    assert!(zone.both.is_quiet(&zone.stored.head, &zone.first()));
+}
+
 #[test]
 fn what_legacy_refuses_is_final_until_the_object_changes() {
     let mut zone = Zone::new();
