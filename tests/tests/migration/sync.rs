@@ -170,7 +170,8 @@ fn what_legacy_is_known_to_have_otherwise_is_refused_when_it_is_written() {
     platform.apply(&webhook::configuration(listen));
     webhook::is_trusted(platform);
     let apply = |address: &str, more: &[&str]| {
-        let arguments = [&["apply", "--server-side", "-f", "-"], more].concat();
+        // Where both say the same, the migration may own the values too.
+        let arguments = [&["apply", "--server-side", "--force-conflicts", "-f", "-"], more].concat();
         platform.cluster.kubectl_with(&arguments, &manifest(address))
     };
     // It takes a moment until the API server asks.
