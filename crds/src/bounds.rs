@@ -474,10 +474,12 @@ pub(crate) fn difference_labels(_: &mut SchemaGenerator) -> Schema {
 
 /// `spec.zoneRef` of a ZoneMigration.
 pub(crate) fn migrated_zone(generator: &mut SchemaGenerator) -> Schema {
+    let mut name = object_name(generator);
+    name.insert("description".to_owned(), "The name of the Zone object (not its domain).".into());
     json_schema!({
         "type": "object",
         "required": ["name"],
-        "properties": {"name": object_name(generator)},
+        "properties": {"name": name},
         "x-kubernetes-validations": [rule(
             "self == oldSelf",
             "zoneRef is immutable: create another ZoneMigration for the other Zone, then delete this one",
