@@ -414,6 +414,14 @@ pub struct RRsetDifference {
     pub kept: Option<String>,
 }
 
+impl RRsetDifference {
+    /// What it is about, and why it stays: `www.example.com. A (kept by argocd)`.
+    pub fn in_short(&self) -> String {
+        let kept = self.kept.as_ref().map(|kept| format!(" ({kept})")).unwrap_or_default();
+        format!("{} {}{kept}", self.name, self.type_)
+    }
+}
+
 /// What differs.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub enum DifferenceKind {

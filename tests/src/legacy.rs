@@ -10,7 +10,8 @@
 //!
 //! Each knows three keys: that of who moves, that of its admin, and one that may do nothing.
 
-use crate::peer::{self, Program, Role, free_address, start_answering};
+use crate::peer::{self, Program, Role, start_answering};
+use crate::ports::free_address;
 use crate::process::{self, Process, run_with};
 use crate::{Zone, eventually};
 use port53_secondaries::keys::Key;

@@ -8,6 +8,7 @@
 //! | [`liar`] | a legacy server that lies |
 //! | [`migration`] | what is written into a cluster so that a zone moves here from such a server |
 //! | [`demo`] | zones that move from such a server while clients ask and both sides change |
+//! | [`ports`] | ports that servers of tests listen on |
 //! | [`unbound`] | unbound on loopback, which validates what given servers say |
 //! | [`ours`] | Port53 on loopback with given zones |
 //! | [`ask`] | one question over UDP or TCP, asked and read by hickory |
@@ -42,6 +43,7 @@ pub mod normal;
 pub mod ours;
 pub mod peer;
 pub mod platform;
+pub mod ports;
 pub mod process;
 pub mod read;
 pub mod release;

@@ -26,6 +26,11 @@ pub fn zone(namespace: &str, name: &str, spec: &str) -> String {
     object("Zone", namespace, name, spec)
 }
 
+/// A DNSRecord of a Zone, with this in its spec: `name: www, type: A, values: ['192.0.2.1']`.
+pub fn record(namespace: &str, zone: &str, object_name: &str, spec: &str) -> String {
+    object("DNSRecord", namespace, object_name, &format!("zoneRef: {{name: {zone}}}, {spec}"))
+}
+
 /// The ZoneMigration of the Zone of the same name from `legacy`, by [`key`], with more in its spec.
 pub fn migration(namespace: &str, name: &str, legacy: SocketAddr, more: &str) -> String {
     let spec = format!(

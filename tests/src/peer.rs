@@ -4,11 +4,12 @@
 //! nothing written, and the same limit on UDP as ours.
 
 use crate::ask::{Question, Transport};
+use crate::ports::free_address;
 use crate::process::{self, Process};
 use crate::{Zone, eventually};
 use std::fmt;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -187,20 +188,6 @@ pub fn answers_soa(address: SocketAddr, apex: &str) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// A port of loopback that is free for UDP and TCP at this moment.
-///
-/// # Panics
-/// When there is none.
-pub fn free_address() -> SocketAddr {
-    loop {
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = tcp.local_addr().expect("an address");
-        if UdpSocket::bind(address).is_ok() {
-            return address;
-        }
-    }
 }
 
 /// What starts `program` in `dir` with the zones, each a name and the path of its master file. `settings` is its

@@ -1,8 +1,9 @@
 //! unbound from Debian as a process on loopback: a resolver that validates what it is told of given zones, and knows
 //! no others.
 
+use crate::eventually;
+use crate::ports::free_address;
 use crate::process::{self, Process};
-use crate::{eventually, peer};
 use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
@@ -55,7 +56,7 @@ impl Unbound {
 
     fn try_start(stubs: &[Stub<'_>]) -> Option<Self> {
         let dir = TempDir::new().expect("a temporary directory");
-        let address = peer::free_address();
+        let address = free_address();
         let mut settings = SETTINGS.replace("PORT", &address.port().to_string());
         for Stub { anchor, .. } in stubs {
             if let Some(anchor) = anchor {

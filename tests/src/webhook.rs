@@ -4,15 +4,15 @@
 use crate::cluster::Settings as ClusterSettings;
 use crate::eventually;
 use crate::platform::{NAMESPACE, Platform, Settings, address};
-use std::net::{SocketAddr, TcpListener};
+use crate::ports::free_address_of;
+use std::net::SocketAddr;
 
 /// Settings by which the operator listens for it, and the API server may ask it; and where it listens.
 ///
 /// # Panics
 /// When there is no port for it.
 pub fn listening(settings: Settings) -> (Settings, SocketAddr) {
-    let port = TcpListener::bind((address(), 0)).expect("a port").local_addr().expect("an address").port();
-    let listen = SocketAddr::new(address(), port);
+    let listen = free_address_of(address());
     let operator = [settings.operator, vec![format!("--webhook-listen={listen}")]].concat();
     let flags = vec!["--enable-aggregator-routing=true".to_owned()];
     let cluster = ClusterSettings {

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use port53_tests::ports::free_address;
 use port53_tests::process::{Finished, Process, find, run};
 use port53_tests::{eventually, peer};
 use tempfile::TempDir;
@@ -115,7 +116,7 @@ fn a_zone_that_named_has_changed_is_left_out_until_its_file_is_written() {
     let directory = TempDir::new().expect("a directory");
     let at = directory.path();
     fs::write(at.join("z"), ZONE).expect("a file");
-    let address = peer::free_address();
+    let address = free_address();
     let configuration = format!(
         "options {{ directory \"{0}\"; pid-file none; lock-file none; session-keyfile \"{0}/session\"; recursion no;\n\
          flush-zones-on-shutdown yes; dnssec-validation no; notify no; empty-zones-enable no;\n\

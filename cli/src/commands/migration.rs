@@ -266,14 +266,12 @@ async fn resolve(of: &OfZone, side: &str, what: &[String], timeout: Duration) ->
         println!("{}: what differed is as {side} has it", of.zone);
         return Ok(Ended::Well);
     };
-    let why = first.kept.as_ref().map(|kept| format!(" ({kept})")).unwrap_or_default();
     eprintln!(
-        "{}: {} RRsets still differ, the first is {} {}{why}: {} migration diff {} lists them, and {} migration rejects {} \
+        "{}: {} RRsets still differ, the first is {}: {} migration diff {} lists them, and {} migration rejects {} \
          what is refused here",
         of.zone,
         left.len(),
-        first.name,
-        first.type_,
+        first.in_short(),
         program(),
         of.zone,
         program(),

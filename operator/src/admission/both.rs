@@ -28,7 +28,7 @@ pub(super) fn judge(world: &World, record: &DNSRecord, verdict: &mut Verdict) {
 
 fn clash(world: &World, apex: &Name, name: &Name, rtype: Rtype, record: &DNSRecord) -> Option<String> {
     let counterpart = world.counterparts.get(apex)?;
-    let (_, theirs) = counterpart.seen.as_ref()?;
+    let theirs = &counterpart.seen.as_ref()?.content;
     let ours = &world.published.get(apex)?.content;
     let is_unseen = world.dual_writes.get(apex).is_some_and(|writes| writes.unseen.contains(name));
     if is_unseen || !counterpart.scope.takes(name, rtype) {
@@ -71,7 +71,7 @@ fn says(record: &DNSRecord, rrset: &RRset) -> bool {
 mod tests {
     use super::*;
     use crate::admission::DualWrites;
-    use crate::engine::both::Counterpart;
+    use crate::engine::both::{Counterpart, Seen};
     use crate::migrations::scope::Scope;
     use crate::objects::ObjectRef;
     use crate::stages::Published;
@@ -80,6 +80,7 @@ mod tests {
     use serde_json::json;
     use std::collections::BTreeMap;
     use std::sync::Arc;
+    use std::time::Instant;
 
     fn apex() -> Name {
         name::parse_absolute("example.com").expect("a name")
@@ -101,7 +102,8 @@ mod tests {
         let soa = Soa { primary, contact, serial: 1, refresh: 1, retry: 2, expire: 3, minimum: 4, ttl: 5 };
         let scope = Scope { apex: apex(), apex_ns: false };
         let server = Err((Reason::Pending, String::new()));
-        let counterpart = Counterpart { scope, server, seen: Some((1, there.clone())) };
+        let seen = Some(Seen { serial: 1, content: there.clone(), asked: Instant::now() });
+        let counterpart = Counterpart { scope, server, seen };
         World {
             published: BTreeMap::from([(apex(), Published { holder, content: here.clone(), soa })]),
             counterparts: BTreeMap::from([(apex(), Arc::new(counterpart))]),

@@ -338,10 +338,7 @@ impl Seen<'_> {
     }
 
     fn difference(&self) -> String {
-        let first = self.differences.first().map(|first| {
-            let kept = first.kept.as_ref().map(|kept| format!(" ({kept})")).unwrap_or_default();
-            format!(", the first is {} {}{kept}", first.name, first.type_)
-        });
+        let first = self.differences.first().map(|first| format!(", the first is {}", first.in_short()));
         format!(
             "{} RRsets differ, {} of them seen twice{}",
             self.apart.len(),

@@ -9,7 +9,7 @@ pub const LEGACY_BOUNDS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000,
 
 /// What was asked for, as far as it is counted apart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Of {
+pub(super) enum Of {
     /// The SOA of the zone itself: the operator asks for it every second, to see who answers.
     ApexSoa,
     /// Anything else.

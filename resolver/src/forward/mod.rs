@@ -52,7 +52,8 @@ mod server;
 mod shadow;
 mod zones;
 
-pub use counts::{By, Counts, Instead, LEGACY_BOUNDS, NotCompared, Of};
+use counts::Of;
+pub use counts::{By, Counts, Instead, LEGACY_BOUNDS, NotCompared};
 pub use decide::{Answerer, Because, Decision};
 pub use fallback::fall_back;
 pub use over::Override;

@@ -3,10 +3,8 @@
 use super::Settings;
 use super::inner::{CONTROL_PLANE, PODS, SERVICES};
 use super::pki::Pki;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
+use crate::ports::free_address;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -69,18 +67,8 @@ pub(super) struct Ports {
 impl Ports {
     /// Ports that are free at this moment.
     pub(super) fn free() -> Self {
-        Ports { api: free_port(), etcd: free_port(), peer: free_port() }
-    }
-}
-
-/// A port below those that the kernel gives to outgoing connections: a server that is stopped and started again
-/// would lose one of those to whoever connects in between.
-fn free_port() -> u16 {
-    loop {
-        let port = 20_000 + (RandomState::new().build_hasher().finish() % 10_000) as u16;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
+        let [api, etcd, peer] = [(); 3].map(|()| free_address().port());
+        Ports { api, etcd, peer }
     }
 }
 

@@ -4,7 +4,7 @@ use super::Stage;
 use super::changes::{said, update};
 use super::zones::{CHANGING, Moving, TTL};
 use super::{NAMESPACE, zones};
-use crate::eventually;
+use crate::{eventually, migration};
 use serde_json::Value;
 use std::time::Instant;
 
@@ -165,11 +165,8 @@ fn refused(stage: &Stage) -> String {
     let key = format!("{owner} A");
     let record = format!("{}-a.{}", CHANGING[2], zone.name);
     let write = |address: &str| {
-        stage.platform.apply(&format!(
-            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {record}, namespace: {NAMESPACE}}}\n\
-             spec: {{zoneRef: {{name: {}}}, name: {}, type: A, ttl: {TTL}, values: ['{address}']}}\n",
-            zone.name, CHANGING[2]
-        ));
+        let spec = format!("name: {}, type: A, ttl: {TTL}, values: ['{address}']", CHANGING[2]);
+        stage.platform.apply(&migration::record(NAMESPACE, &zone.name, &record, &spec));
     };
     let change_there = |address: &str| {
         stage.history.begins(&key, said(&owner, address));

@@ -48,7 +48,7 @@ fn legacy_that_stops_or_stands_still_is_answered_for() {
         (Program::Nsd, Otherwise::LastKnown),
     ] {
         let legacy = legacy(program);
-        let timeout = Duration::from_millis(500);
+        let timeout = Duration::from_secs(2);
         let resolver = here(&Forwarding { otherwise, timeout, ..to(legacy.address()) });
         assert_eq!(resolver.says(WWW), LEGACYS);
         let expected = match otherwise {
@@ -80,8 +80,7 @@ fn legacy_that_stops_or_stands_still_is_answered_for() {
 #[test]
 fn questions_for_the_soa_of_the_zone_itself_are_counted_apart_too() {
     let legacy = legacy(Program::Nsd);
-    let timeout = Duration::from_millis(200);
-    let resolver = here(&Forwarding { otherwise: Otherwise::Port53, timeout, ..to(legacy.address()) });
+    let resolver = here(&Forwarding { otherwise: Otherwise::Port53, ..to(legacy.address()) });
     let ask = |question| {
         let said = resolver.says(question);
         assert!(said.starts_with("NoError"), "{question}: {said}");

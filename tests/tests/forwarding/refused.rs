@@ -6,6 +6,7 @@ use port53_secondaries::now;
 use port53_secondaries::tsig::Signer;
 use port53_store::Forwarding;
 use port53_tests::legacy::Holder;
+use port53_tests::ports::free_address;
 use port53_tests::{PATIENCE, eventually};
 use port53_zone::name;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -100,8 +101,8 @@ fn rcode(answer: &[u8]) -> u16 {
 #[test]
 fn what_is_no_plain_query_is_answered_here_and_legacy_hears_nothing_of_it() {
     // It hears all, and says nothing.
-    let packets = UdpSocket::bind("127.0.0.1:0").expect("a port");
-    let legacy = packets.local_addr().expect("an address");
+    let legacy = free_address();
+    let packets = UdpSocket::bind(legacy).expect("a port");
     let connections = TcpListener::bind(legacy).expect("the same port");
     packets.set_nonblocking(true).expect("no waiting");
     connections.set_nonblocking(true).expect("no waiting");

@@ -4,7 +4,8 @@ use crate::{SALT, TEXT, apex, at, large_text, owner, rrset, server, start, trans
 use domain::base::iana::Rcode;
 use port53_legacy::{Limits, Outcome, Over, Prerequisite, Server, Trouble, Update, Wrong};
 use port53_tests::legacy::Holder;
-use port53_tests::peer::{Program, free_address};
+use port53_tests::peer::Program;
+use port53_tests::ports::free_address;
 use port53_zone::Rtype;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

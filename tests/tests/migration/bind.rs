@@ -4,8 +4,10 @@
 use crate::cutover::platform;
 use crate::document::{Document, assert_printed, commands};
 use port53_tests::eventually;
-use port53_tests::peer::{self, Program, free_address, start_answering};
+use port53_tests::migration::record;
+use port53_tests::peer::{self, Program, start_answering};
 use port53_tests::platform::Platform;
+use port53_tests::ports::free_address;
 use port53_tests::process::{Process, find};
 use std::fs;
 use std::net::SocketAddr;
@@ -234,10 +236,8 @@ fn the_document_leads_from_bind_to_port53() {
     platform.come_to_say("www.example.com A", "NoError 192.0.2.80");
 
     follow(r#""dualWrite":"Async""#);
-    platform.apply(
-        "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {name: new, namespace: dns}\n\
-         spec: {zoneRef: {name: example-com}, name: new, type: A, ttl: 300, values: ['192.0.2.7']}\n",
-    );
+    let new = "name: new, type: A, ttl: 300, values: ['192.0.2.7']";
+    platform.apply(&record("dns", "example-com", "new", new));
     let at_bind = || machine.run("dig @192.0.2.53 +tcp +short new.example.com A");
     eventually("the record at BIND", || match at_bind() {
         said if said.trim() == "192.0.2.7" => Ok(()),

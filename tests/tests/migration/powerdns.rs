@@ -5,7 +5,9 @@ use crate::document::{self, Document, assert_printed};
 use crate::shared;
 use port53_tests::eventually;
 use port53_tests::legacy::database_of_powerdns;
-use port53_tests::peer::{Program, free_address, start_answering};
+use port53_tests::migration::record;
+use port53_tests::peer::{Program, start_answering};
+use port53_tests::ports::free_address;
 use port53_tests::process::{self, Process};
 use std::fs;
 use std::net::SocketAddr;
@@ -102,10 +104,8 @@ fn the_document_leads_from_powerdns_to_port53() {
     let patched = platform.cluster.kubectl(&arguments);
     assert!(patched.success, "{patched:?}");
     platform.comes_to("zonemigration", &namespace, "example-com", "DualWriting=True Written");
-    platform.apply(&format!(
-        "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: new, namespace: {namespace}}}\n\
-         spec: {{zoneRef: {{name: example-com}}, name: new, type: A, ttl: 300, values: ['192.0.2.7']}}\n"
-    ));
+    let new = "name: new, type: A, ttl: 300, values: ['192.0.2.7']";
+    platform.apply(&record(&namespace, "example-com", "new", new));
     eventually("the record at PowerDNS", || {
         let zone = run("pdnsutil list-zone example.com", dir);
         if zone.contains("192.0.2.7") { Ok(()) } else { Err(zone) }

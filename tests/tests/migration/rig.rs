@@ -1,7 +1,7 @@
 //! A zone at a legacy server, and its migration.
 
 use port53_tests::legacy::Legacy;
-use port53_tests::migration;
+use port53_tests::migration::{self, record};
 use port53_tests::peer::Program;
 use port53_tests::platform::Platform;
 use port53_tests::{Zone, eventually, process};
@@ -18,6 +18,11 @@ pub(crate) struct Rig<'p> {
 
 /// The name of the Zone and of its migration.
 pub(crate) const NAME: &str = "moving";
+
+/// What a DNSRecord says that has `www` at this address.
+pub(crate) fn www_at(address: &str) -> String {
+    format!("name: www, type: A, ttl: 300, values: ['{address}']")
+}
 
 impl<'p> Rig<'p> {
     /// A zone with these records at a legacy server, and a Zone here without any.
@@ -72,11 +77,7 @@ impl<'p> Rig<'p> {
 
     /// A DNSRecord of a team: `name` is that of the object, `spec` what it says.
     pub(crate) fn record(&self, name: &str, spec: &str) {
-        self.platform.apply(&format!(
-            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {name}, namespace: {}}}\n\
-             spec: {{zoneRef: {{name: {NAME}}}, {spec}}}\n",
-            self.namespace
-        ));
+        self.platform.apply(&record(&self.namespace, NAME, name, spec));
     }
 
     /// The name of the DNSRecord that a migration makes of `owner` and `rtype`.

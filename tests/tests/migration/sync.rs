@@ -1,15 +1,16 @@
 //! "A change is in both or in neither."
 
 use crate::cli::port53;
-use crate::rig::{NAME, Rig, at};
+use crate::rig::{NAME, Rig, at, www_at};
 use crate::{programs, settings, shared};
 use port53_crds::ROLLBACK_ANNOTATION;
 use port53_operator::engine::both::points::Point;
 use port53_tests::legacy::LOCKED;
 use port53_tests::liar::{self, Then};
+use port53_tests::migration::{self, record};
 use port53_tests::peer::Program;
 use port53_tests::platform::Platform;
-use port53_tests::{eventually, migration, webhook};
+use port53_tests::{eventually, webhook};
 use serde_json::Value;
 
 const SYNC: &str = "backfill: {from: Transfer}, dualWrite: Sync";
@@ -110,13 +111,7 @@ fn what_legacy_refuses_is_at_neither_and_is_told() {
 fn who_applies_what_legacy_refuses_is_told_by_the_command() {
     let rig = in_step(shared(), Program::Bind, "told", "www A 192.0.2.1\n");
     let files = tempfile::TempDir::new().expect("a directory");
-    let manifest = |name: &str, spec: &str| {
-        format!(
-            "---\napiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {name}, namespace: {}}}\n\
-             spec: {{zoneRef: {{name: {NAME}}}, {spec}}}\n",
-            rig.namespace
-        )
-    };
+    let manifest = |name: &str, spec: &str| record(&rig.namespace, NAME, name, spec);
     let refused = manifest("odd", &format!("name: {LOCKED}, type: A, values: ['192.0.2.7']"));
     let taken = manifest("even", "name: even, type: A, values: ['192.0.2.8']");
     let file = files.path().join("both.yaml");
@@ -152,13 +147,7 @@ fn what_legacy_is_known_to_have_otherwise_is_refused_when_it_is_written() {
     let rig = in_step(platform, Program::Bind, "beforehand", "www A 192.0.2.1\nmail A 192.0.2.2\n");
     // A person's by now: what legacy has is not written over it.
     let www = rig.object("www", "a");
-    let manifest = |address: &str| {
-        format!(
-            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {www}, namespace: {}}}\n\
-             spec: {{zoneRef: {{name: {NAME}}}, name: www, type: A, ttl: 300, values: ['{address}']}}\n",
-            rig.namespace
-        )
-    };
+    let manifest = |address: &str| record(&rig.namespace, NAME, &www, &www_at(address));
     platform.apply(&manifest("192.0.2.3"));
     rig.record_comes_to(&www, "Ready=True Served");
     // What was written there and not looked at since says nothing.
@@ -247,7 +236,7 @@ fn rfc2136_3_4_2_what_legacy_says_yes_to_and_does_not_do_is_at_neither() {
     rig.platform.say(&format!("half.{} A", rig.domain), "NXDomain");
     assert_eq!(rig.there("half", "A"), "");
     // The old address is removed, and the new one does not come.
-    rig.record(&www, "name: www, type: A, ttl: 300, values: ['192.0.2.99']");
+    rig.record(&www, &www_at("192.0.2.99"));
     is_put_back(&www, PUT_BACK);
     rig.platform.say(&format!("www.{} A", rig.domain), "NoError 192.0.2.1");
     assert_eq!(rig.there("www", "A"), "192.0.2.1");
@@ -267,7 +256,7 @@ fn rfc2136_3_4_2_what_legacy_says_yes_to_and_does_not_do_is_at_neither() {
     rig.comes_to_be_here("right", "A", "NoError 192.0.2.77");
     assert_eq!(rig.there("right", "A"), "192.0.2.77");
     rig.comes_to("InSync=True Equal");
-    rig.record(&www, "name: www, type: A, ttl: 300, values: ['192.0.2.2']");
+    rig.record(&www, &www_at("192.0.2.2"));
     rig.comes_to_be_here("www", "A", "NoError 192.0.2.2");
     assert_eq!(rig.there("www", "A"), "192.0.2.2");
 }
@@ -366,7 +355,7 @@ fn what_somebody_changes_at_legacy_meanwhile_is_not_written_over() {
     rig.comes_to("DualWriting=True Written");
     rig.change_there("update delete www.@DOMAIN A\nupdate add www.@DOMAIN 300 A 192.0.2.99");
     let object = rig.object("www", "a");
-    rig.record(&object, "name: www, type: A, ttl: 300, values: ['192.0.2.2']");
+    rig.record(&object, &www_at("192.0.2.2"));
     let message = rig.record_comes_to(&object, "Accepted=False LegacyRefused");
     assert!(message.contains("300 A 192.0.2.99") && message.contains("resolve"), "{message}");
     assert_eq!(rig.there("www", "A"), "192.0.2.99");
@@ -408,7 +397,7 @@ fn what_no_nameserver_answers_is_put_back_at_both() {
     for resolver in &rig.platform.resolvers {
         resolver.pause();
     }
-    rig.record(&object, "name: www, type: A, ttl: 300, values: ['192.0.2.2']");
+    rig.record(&object, &www_at("192.0.2.2"));
     rig.comes_to_be_there("www", "A", "192.0.2.2");
     let message = rig.record_comes_to(&object, "Accepted=False RolledBack");
     assert!(message.contains("no nameserver answered it"), "{message}");
@@ -419,7 +408,7 @@ fn what_no_nameserver_answers_is_put_back_at_both() {
     rig.comes_to_be_here("www", "A", "NoError 192.0.2.1");
     nothing_is_on_its_way(rig.platform, &rig.domain);
     // It is final until the object changes.
-    rig.record(&object, "name: www, type: A, ttl: 300, values: ['192.0.2.3']");
+    rig.record(&object, &www_at("192.0.2.3"));
     rig.comes_to_be_here("www", "A", "NoError 192.0.2.3");
     assert_eq!(rig.there("www", "A"), "192.0.2.3");
 }
@@ -435,10 +424,7 @@ fn a_change_on_its_way_is_at_neither_when_the_zone_is_rolled_back() {
     let serial = rig.platform.head(&rig.domain).expect("it is published")["spec"]["serial"].clone();
     let Rig { legacy, namespace, domain, .. } = rig;
     let write = |platform: &Platform, address: &str| {
-        platform.apply(&format!(
-            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {object}, namespace: {namespace}}}\n\
-             spec: {{zoneRef: {{name: {NAME}}}, name: www, type: A, ttl: 300, values: ['{address}']}}\n"
-        ));
+        platform.apply(&record(&namespace, NAME, &object, &www_at(address)));
     };
     platform.kill_operator();
     platform.start_operator_with(&["--end-at", "AtLegacy"]);
@@ -468,10 +454,7 @@ fn wherever_the_operator_ends_both_agree_after_it_begins_anew() {
     let object = rig.object("www", "a");
     let Rig { legacy, namespace, domain, .. } = rig;
     let write = |platform: &Platform, address: u8| {
-        platform.apply(&format!(
-            "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {object}, namespace: {namespace}}}\n\
-             spec: {{zoneRef: {{name: {NAME}}}, name: www, type: A, ttl: 300, values: ['192.0.2.{address}']}}\n"
-        ));
+        platform.apply(&record(&namespace, NAME, &object, &www_at(&format!("192.0.2.{address}"))));
     };
     let agree = |platform: &Platform, address: u8| {
         platform.come_to_say(&format!("www.{domain} A"), &format!("NoError 192.0.2.{address}"));

@@ -1,9 +1,10 @@
 //! What changes on one side is written to the other.
 
 use crate::cli::port53;
-use crate::rig::{NAME, Rig};
+use crate::rig::{NAME, Rig, www_at};
 use crate::{programs, settings, shared};
 use port53_tests::legacy::LOCKED;
+use port53_tests::migration::record;
 use port53_tests::peer::Program;
 use port53_tests::platform::Platform;
 
@@ -133,11 +134,7 @@ fn what_somebody_else_manages_is_listed_and_not_deleted_when_legacy_deletes_it()
     rig.comes_to("InSync=True Equal");
     // As Argo CD has it: the same as legacy says, from a repository.
     let www = rig.object("www", "a");
-    let manifest = format!(
-        "apiVersion: port53.dev/v1alpha1\nkind: DNSRecord\nmetadata: {{name: {www}, namespace: {}}}\n\
-         spec: {{zoneRef: {{name: {NAME}}}, name: www, type: A, ttl: 300, values: ['192.0.2.1']}}\n",
-        rig.namespace
-    );
+    let manifest = record(&rig.namespace, NAME, &www, &www_at("192.0.2.1"));
     let arguments = ["apply", "--server-side", "--field-manager=argocd-controller", "-f", "-"];
     let done = rig.platform.cluster.kubectl_with(&arguments, &manifest);
     assert!(done.success, "{done:?}");

@@ -21,6 +21,7 @@ use crate::{programs, record, shared, zone};
 use port53_tests::cluster::User;
 use port53_tests::eventually;
 use port53_tests::platform::{Platform, Settings};
+use port53_tests::ports::free_address;
 use port53_tests::process::Finished;
 use serde_json::Value;
 use std::path::Path;
@@ -452,10 +453,8 @@ fn a_cluster_that_cannot_be_reached_is_told_within_reason() {
     let site = Site::new("gone");
     let config = std::fs::read_to_string(site.platform.cluster.kubeconfig()).expect("a kubeconfig");
     let mut config: Value = serde_json::from_str(&config).expect("JSON");
-    // Nobody listens on a port that was just given back.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    drop(listener);
+    // Nobody listens there.
+    let address = free_address();
     config["clusters"][0]["cluster"]["server"] = format!("https://{address}").into();
     site.write("kubeconfig", &config.to_string());
     let done = site.port53(2, "status --kubeconfig kubeconfig");

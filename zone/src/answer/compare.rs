@@ -227,9 +227,7 @@ impl Normal {
             answer,
         })
     }
-}
 
-impl Normal {
     /// Without what comes after an alias that leads out of the zone at `apex`, in lower case.
     fn within(mut self, apex: &[u8]) -> Self {
         const NXDOMAIN: u8 = 3;

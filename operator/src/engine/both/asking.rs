@@ -14,7 +14,9 @@ use port53_zone::name;
 use super::moves::Place;
 use super::points::{Point, reached};
 use super::refusing::{Refusal, SETTLE};
-use super::{Both, Counterpart, First, REMOVED_AGAIN, Stamp, Stamps, State, Try, Word, moves, shown};
+use super::{
+    Both, Counterpart, First, REMOVED_AGAIN, Stamp, Stamps, State, Try, Word, Written, moves, shown,
+};
 use crate::engine::statuses::{Object, Standing};
 use crate::engine::{self, Engine, Timer};
 use crate::migrations::agreed::Print;
@@ -150,7 +152,7 @@ impl Engine {
         let elapsed = self.elapsed(now);
         let stamps = self.stamps(&intent.new);
         let seen = match self.first(&apex) {
-            First::Legacy(counterpart) => counterpart.seen.as_ref().map(|(serial, _)| *serial),
+            First::Legacy(counterpart) => counterpart.seen.as_ref().map(|seen| seen.serial),
             _ => None,
         };
         let Some(zone) = self.zones.get_mut(&apex) else { return };
@@ -158,7 +160,7 @@ impl Engine {
             let (apex, name) = (name::display(&apex), name::display(&intent.name));
             tracing::warn!(zone = apex, name, "legacy refuses a change, and it is published nowhere: {why}");
         }
-        zone.both.was_asked(&intent, result, stamps, seen, elapsed);
+        zone.both.was_asked(&intent, result, stamps, seen, now, elapsed);
         self.plan.heard(now);
     }
 }
@@ -187,6 +189,7 @@ impl Both {
         result: Result<(), NotTaken>,
         stamps: Stamps,
         seen: Option<u32>,
+        at: Instant,
         now: Duration,
     ) {
         let key = Place::of_intent(intent);
@@ -196,7 +199,7 @@ impl Both {
         tried.state = match (result, intent.way) {
             (Ok(()), way) => {
                 let is_there = if way == Way::Forward { &intent.new } else { &intent.old };
-                self.written.insert(key.clone(), is_there.clone());
+                self.written.insert(key.clone(), Written { changes: is_there.clone(), at });
                 State::There(now)
             }
             (Err(NotTaken::Passing((_, why))), _) => waiting(why),

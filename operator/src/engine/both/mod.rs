@@ -31,7 +31,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use port53_crds::{MAX_INTENTS, MAX_JOURNAL, Reason, Way};
 use port53_legacy::Server;
@@ -60,8 +60,19 @@ pub struct Counterpart {
     pub scope: Scope,
     /// Where it is written to; or why that cannot be said.
     pub server: Result<Server, (Reason, String)>,
-    /// What it was seen to have last, with its serial.
-    pub seen: Option<(u32, Content)>,
+    /// What it was seen to have last.
+    pub seen: Option<Seen>,
+}
+
+/// A version of a zone at a legacy DNS.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Its serial.
+    pub serial: u32,
+    /// Its records.
+    pub content: Content,
+    /// When it was asked for: what was written there since may be missing.
+    pub asked: Instant,
 }
 
 impl Counterpart {
@@ -73,7 +84,7 @@ impl Counterpart {
             _ => false,
         };
         let is_same_version = match (&self.seen, &other.seen) {
-            (Some((a, content)), Some((b, other))) => a == b && content.is(other),
+            (Some(a), Some(b)) => a.serial == b.serial && a.content.is(&b.content) && a.asked == b.asked,
             (None, None) => true,
             _ => false,
         };
@@ -167,12 +178,19 @@ pub(crate) struct Both {
     /// How far each intent has come, as this process knows it.
     tries: BTreeMap<Place, Try>,
     refused: BTreeMap<Place, Refusal>,
-    /// What legacy was written, until it is seen there: what was seen before that is old.
-    written: BTreeMap<Place, Vec<Change>>,
+    /// What legacy was written, until it is looked at there: what was seen before that is old.
+    written: BTreeMap<Place, Written>,
     /// What owners are told.
     pub(crate) told: BTreeMap<Arc<str>, Word>,
     /// Removals that legacy refuses, which no object could be told of.
     pub(crate) not_removed: Vec<(Name, String)>,
+}
+
+/// What legacy was written, and when it had said so.
+#[derive(Debug)]
+struct Written {
+    changes: Vec<Change>,
+    at: Instant,
 }
 
 /// An intent, as far as it was tried.
@@ -309,8 +327,11 @@ impl Both {
         let on_their_way: BTreeSet<Place> = intents.iter().map(Place::of_intent).collect();
         self.refused.retain(|key, _| moves.contains_key(key) || on_their_way.contains(key));
         let is_seen =
-            |changes: &[Change]| seen.is_some_and(|(_, content)| moves::missing(changes, content).is_empty());
-        self.written.retain(|_, written| !is_seen(written));
+            |changes: &[Change]| seen.is_some_and(|seen| moves::missing(changes, &seen.content).is_empty());
+        // What legacy was asked for after it was written has it, or what somebody else has written over it.
+        let is_looked_at =
+            |written: &Written| is_seen(&written.changes) || seen.is_some_and(|seen| seen.asked > written.at);
+        self.written.retain(|_, written| !is_looked_at(written));
         let apex = view.stored.content.apex();
         let octets_of = |changes: &[Change]| journal::encode(apex, changes).len();
         let of_intent = |intent: &Intent| octets_of(&intent.new) + octets_of(&intent.old);
@@ -346,7 +367,7 @@ impl Both {
                     way: Way::Forward,
                     new: wanted.new.clone(),
                     old: wanted.old.clone(),
-                    legacy_serial: seen.map(|(serial, _)| *serial),
+                    legacy_serial: seen.map(|seen| seen.serial),
                 });
             }
             self.tell(&key, &wanted, view);
@@ -459,9 +480,9 @@ impl Both {
         }
     }
 
-    /// Names that were written to legacy and not seen there since.
+    /// Names that were written to legacy and not looked at there since.
     pub(crate) fn written_names(&self) -> impl Iterator<Item = Name> {
-        self.written.values().filter_map(|written| Some(written.first()?.name().clone()))
+        self.written.values().filter_map(|written| Some(written.changes.first()?.name().clone()))
     }
 
     /// How many changes were refused.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use port53_crds::Reason;
 use port53_store::Intent;
-use port53_zone::content::{Change, Content};
+use port53_zone::content::Change;
 
 use super::moves::{self, Move, Place};
-use super::{Both, Stamp, Stamps, View};
+use super::{Both, Seen, Stamp, Stamps, View};
 
 /// What is said of a change that somebody else has made there.
 pub(super) const SETTLE: &str = "Settle that with port53 migration resolve, one way or the other";
@@ -64,7 +64,7 @@ impl Both {
         key: &Place,
         wanted: &Move,
         view: &View<'_>,
-        seen: Option<&(u32, Content)>,
+        seen: Option<&Seen>,
     ) -> bool {
         let Some(refusal) = self.refused.get(key) else { return false };
         let stamps = moves::stamps(&wanted.new, view.stamps);
@@ -72,8 +72,8 @@ impl Both {
             stamps.get(owner).is_some_and(|now| (&now.uid, now.generation) == (&stamp.uid, stamp.generation))
         };
         let is_settled_there = match (refusal.other_since, seen) {
-            (Some(since), Some((serial, content))) => {
-                since != Some(*serial) && moves::missing(&wanted.old, content).is_empty()
+            (Some(since), Some(seen)) => {
+                since != Some(seen.serial) && moves::missing(&wanted.old, &seen.content).is_empty()
             }
             _ => false,
         };

@@ -22,10 +22,14 @@ fn put(address: u8) -> Change {
 struct Zone {
     both: Both,
     stored: Stored,
+    /// What legacy was seen to have, and how long after the beginning it was asked for that.
     seen: Content,
+    asked: Duration,
     generation: i64,
     answered: Option<By>,
     trouble: Option<&'static str>,
+    begun: Instant,
+    /// Seconds since.
     now: u64,
 }
 
@@ -40,13 +44,15 @@ impl Zone {
         let mut stored = Version::next(None, None, wish).stored;
         stored.head.intents = Some(Vec::new());
         let (both, answered, trouble) = (Both::default(), None, None);
-        Zone { both, stored, seen: content, generation: 1, answered, trouble, now: 0 }
+        let (begun, asked) = (Instant::now(), Duration::ZERO);
+        Zone { both, stored, seen: content, asked, generation: 1, answered, trouble, begun, now: 0 }
     }
 
     fn first(&self) -> First {
         let scope = Scope { apex: apex(), apex_ns: false };
         let server = Ok(Server::new(Vec::new(), None, port53_legacy::Limits::default()));
-        First::Legacy(Arc::new(Counterpart { scope, server, seen: Some((1, self.seen.clone())) }))
+        let seen = Some(Seen { serial: 1, content: self.seen.clone(), asked: self.begun + self.asked });
+        First::Legacy(Arc::new(Counterpart { scope, server, seen }))
     }
 
     fn stamps(&self) -> Stamps {
@@ -82,7 +88,7 @@ impl Zone {
         let now = Duration::from_secs(self.now);
         for intent in self.stored.head.intents.clone().into_iter().flatten() {
             if self.both.begin_to_ask(&intent, &counterpart, now) {
-                self.both.was_asked(&intent, result(), self.stamps(), Some(1), now);
+                self.both.was_asked(&intent, result(), self.stamps(), Some(1), self.begun + now, now);
             }
         }
     }
@@ -147,6 +153,25 @@ fn what_was_written_to_legacy_is_looked_for_until_it_is_seen_there() {
     zone.plan(&[]);
     assert_eq!(zone.both.written_names().count(), 0);
     assert!(zone.both.is_quiet(&zone.stored.head, &zone.first()));
+}
+
+/// Somebody else wrote over it before it was looked at: it was taken for unseen for ever, and what clashes with it was not
+/// refused beforehand.
+#[test]
+fn what_was_written_over_before_it_was_seen_is_not_looked_for_any_more() {
+    let mut zone = Zone::new();
+    zone.now = 5;
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Ok(()));
+    zone.plan(&[put(2)]);
+    zone.answered = Some(By::All);
+    zone.plan(&[put(2)]);
+    zone.seen = zone.seen.apply(&[put(3)]).expect("applies").content;
+    for (asked, unseen) in [(4, 1), (6, 0)] {
+        zone.asked = Duration::from_secs(asked);
+        zone.plan(&[]);
+        assert_eq!(zone.both.written_names().count(), unseen, "asked for after {asked} s");
+    }
 }
 
 #[test]
@@ -292,7 +317,7 @@ fn what_somebody_changed_at_legacy_is_tried_again_once_that_is_settled() {
     // What was seen before it was refused, and what is there since.
     for (serial, intents) in [(1, 0), (2, 1)] {
         let First::Legacy(counterpart) = zone.first() else { panic!("legacy is first") };
-        let seen = Some((serial, zone.seen.clone()));
+        let seen = Some(Seen { serial, content: zone.seen.clone(), asked: zone.begun });
         let first = First::Legacy(Arc::new(Counterpart { seen, ..counterpart.as_ref().clone() }));
         let stamps = zone.stamps();
         let gated = zone.gate(&first, &stamps, None, vec![put(2)]);

@@ -63,6 +63,7 @@ impl Worker {
         let salt = turn.ours.salt();
         let may_be_part = !is_whole_due && self.doubt.is_none() && self.unheld.is_empty();
         let since = self.theirs.as_ref().filter(|_| may_be_part);
+        let asked = Instant::now();
         let transferred = match since {
             None => Some(server.transfer(apex, salt).await.map_err(said)?),
             Some(theirs) => match server.transfer_since(theirs).await {
@@ -80,13 +81,13 @@ impl Worker {
         };
         if let Some(transferred) = transferred {
             self.transferred = Some(Instant::now());
-            self.believe(turn, transferred);
+            self.believe(turn, transferred, asked);
         }
         Ok(())
     }
 
-    /// Takes a version of legacy for what it has, unless it is doubtful.
-    fn believe(&mut self, turn: &Turn, transferred: Transferred) {
+    /// Takes a version of legacy, asked for at this time, for what it has, unless it is doubtful.
+    fn believe(&mut self, turn: &Turn, transferred: Transferred, asked: Instant) {
         let Some(agreed) = &self.agreed else { return };
         let Transferred { version, notes, .. } = transferred;
         let now = Size { serial: version.soa.serial, rrsets: version.content.len() as u64 };
@@ -118,7 +119,7 @@ impl Worker {
         self.shared.serials.send_if_modified(|serials| {
             serials.insert(turn.scope.apex.clone(), now.serial) != Some(now.serial)
         });
-        self.theirs = Some(version);
+        (self.theirs, self.theirs_asked) = (Some(version), Some(asked));
     }
 
     /// The server, with its key.

@@ -71,7 +71,7 @@ use super::unheld::Unheld;
 use super::{Orders, Serials, writing};
 use crate::admission::World;
 use crate::election::Fence;
-use crate::engine::both::Counterpart;
+use crate::engine::both::{Counterpart, Seen};
 use crate::index::Key;
 use bring::WRITES_FOR;
 pub(super) use ending::is_finished;
@@ -117,6 +117,8 @@ pub(super) struct Worker {
     /// Nothing before it was read.
     agreed: Option<Agreed>,
     theirs: Option<Version>,
+    /// When it was asked for.
+    theirs_asked: Option<Instant>,
     /// RRsets of it that count, and what of them nothing here can hold.
     counted: usize,
     unheld: Unheld,
@@ -197,6 +199,7 @@ impl Worker {
             memory: Memory::default(),
             agreed: None,
             theirs: None,
+            theirs_asked: None,
             counted: 0,
             unheld: Unheld::default(),
             legacy: None,
@@ -363,7 +366,12 @@ impl Worker {
             return;
         }
         let server = self.server(&turn.migration).await;
-        let seen = self.theirs.as_ref().map(|theirs| (theirs.soa.serial, theirs.content.clone()));
+        let seen = |(theirs, asked): (&Version, Instant)| Seen {
+            serial: theirs.soa.serial,
+            content: theirs.content.clone(),
+            asked,
+        };
+        let seen = self.theirs.as_ref().zip(self.theirs_asked).map(seen);
         let now = Counterpart { scope: turn.scope.clone(), server, seen };
         self.shared.known.send_if_modified(|known| {
             let is_other = known.get(&turn.key).is_none_or(|before| !before.is_same(&now));

@@ -6,6 +6,7 @@ use crate::inputs::{Input, Zone};
 use port53_tests::disk_cache;
 use port53_tests::dnsperf::CORE_OF_SERVER;
 use port53_tests::peer::{self, Program, Role, answers_soa};
+use port53_tests::ports::free_address;
 use port53_tests::process::Process;
 use port53_zone::content::Content;
 use port53_zone::image::Image;
@@ -74,7 +75,7 @@ impl FromStr for Server {
 /// Starts `server` with the zones of `input` and waits until it answers. The echo server's answers have `octets`.
 pub(crate) fn start(server: Server, input: &Input, octets: usize) -> Result<Running> {
     let dir = TempDir::new()?;
-    let address = peer::free_address();
+    let address = free_address();
     let command = match server {
         Server::Ours => ours(address, dir.path(), &input.zones)?,
         Server::Echo => {

@@ -24,6 +24,7 @@ use attacks::Attack;
 use clap::Parser;
 use port53_tests::disk_cache;
 use port53_tests::machine;
+use port53_tests::ports::free_address;
 use port53_tests::process::Process;
 use port53_tests::{eventually, peer};
 use port53_zone::content::Content;
@@ -77,7 +78,7 @@ fn start(dir: &TempDir) -> Result<(Process, SocketAddr, SocketAddr), Box<dyn Err
     let cache = dir.path().join("cache");
     fs::create_dir(&cache)?;
     disk_cache::write(&cache, [image()?])?;
-    let (address, tls) = (peer::free_address(), peer::free_address());
+    let (address, tls) = (free_address(), free_address());
     let pair = rcgen::generate_simple_self_signed(["dns.flood.test".to_owned()])?;
     fs::write(dir.path().join("tls.crt"), pair.cert.pem())?;
     fs::write(dir.path().join("tls.key"), pair.signing_key.serialize_pem())?;
