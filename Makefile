@@ -182,7 +182,7 @@ space = $() $()
 e2e: ALSO = --package port53-faulty
 e2e: PROFILE = image-of-tests
 e2e: OUT = target/images-of-tests
-e2e: $(if $(KUBECONFIG),peers control-plane helm,cluster-programs) images ## the chart in a cluster made for it, as root, and what clients get; or in that of KUBECONFIG=
+e2e: peers $(if $(KUBECONFIG),control-plane helm,cluster-programs) images ## the chart in a cluster made for it, as root, and what clients get; or in that of KUBECONFIG=
 	KUBECONFIG='$(call absolute,$(KUBECONFIG))' $(CARGO) test --package port53-tests --test e2e -- --test-threads=1
 
 # Some acts alone, by a part of their names.

@@ -122,6 +122,26 @@ pub fn asker_image(dir: &Path) -> Archive {
     written(image, &dir.join("asker.tar"))
 }
 
+/// The image of a legacy DNS: Debian's BIND, and what it is linked with on this machine. Its configuration is
+/// `/config/named.conf`.
+///
+/// # Panics
+/// When it is not there.
+pub fn bind_image(dir: &Path) -> Archive {
+    let named = find("named");
+    let program = named.to_str().expect("a path in UTF-8").to_owned();
+    let image = Image {
+        name: format!("{}/port53-tests-bind:1", registry()),
+        entrypoint: [program.as_str(), "-g", "-n", "1", "-c", "/config/named.conf"]
+            .map(str::to_owned)
+            .to_vec(),
+        user: Some("65532:65532".to_owned()),
+        parts: vec![Part { architecture: Architecture::Amd64, files: linked(&[named]) }],
+        ..Image::default()
+    };
+    written(image, &dir.join("bind.tar"))
+}
+
 fn written(image: Image, path: &Path) -> Archive {
     image.write(path).expect("an image");
     Archive { image: image.name, path: path.to_owned() }

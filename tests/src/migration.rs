@@ -7,8 +7,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-/// The Secret with the key of who moves, and that the operator may read it.
+/// The Secret with the key of who moves, and that the operator of [`Platform`] may read it.
 pub fn key(namespace: &str) -> String {
+    key_for(namespace, "system:serviceaccount:port53:operator")
+}
+
+/// The same, where the operator is this user.
+pub fn key_for(namespace: &str, operator: &str) -> String {
     let (name, secret) = (Holder::Mover.name(), Holder::Mover.secret());
     format!(
         "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: legacy, namespace: {namespace}}}\n\
@@ -17,7 +22,7 @@ pub fn key(namespace: &str) -> String {
          rules: [{{apiGroups: [''], resources: [secrets], resourceNames: [legacy], verbs: [list, watch]}}]\n\
          ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: legacy, namespace: {namespace}}}\n\
          roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: legacy}}\n\
-         subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: 'system:serviceaccount:port53:operator'}}]\n"
+         subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: '{operator}'}}]\n"
     )
 }
 

@@ -225,7 +225,10 @@ fn spawn(settings: &Settings, dir: &Path) -> (Process, SocketAddr, SocketAddr) {
 
 fn spawn_from_disk(program: &Path, dir: &Path, more: &[&str]) -> (Process, SocketAddr, SocketAddr) {
     let mut command = command(program, dir);
-    command.args(["--source=disk", "--listen=127.0.0.1:0"]).args(more);
+    command.arg("--source=disk").args(more);
+    if !more.iter().any(|argument| argument.starts_with("--listen=")) {
+        command.arg("--listen=127.0.0.1:0");
+    }
     listening(&command, dir)
 }
 

@@ -5,10 +5,11 @@
 mod documents;
 mod faults;
 mod install;
+mod migration;
 mod rollout;
 mod sets;
 
-use port53_tests::images::{faulty_images, images};
+use port53_tests::images::{bind_image, faulty_images, images};
 use port53_tests::site::Site;
 use std::sync::OnceLock;
 
@@ -20,7 +21,8 @@ fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
         let dir = tempfile::TempDir::new().expect("a directory");
-        let images: Vec<_> = images().into_iter().chain(faulty_images(&FAULTS, dir.path())).collect();
+        let images = images().into_iter().chain(faulty_images(&FAULTS, dir.path()));
+        let images: Vec<_> = images.chain([bind_image(dir.path())]).collect();
         Site::start(2, &images)
     })
 }

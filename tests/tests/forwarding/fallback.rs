@@ -1,11 +1,12 @@
 //! Legacy that stops, or stands still, and a resolver that is told to fall back while nothing else can be told.
 
-use super::{RESOLVER, count, image, resolver, to};
+use super::{RESOLVER, count, image, resolver, resolver_with, to};
 use port53_crds::Otherwise;
 use port53_store::Forwarding;
 use port53_tests::Zone;
 use port53_tests::eventually;
 use port53_tests::peer::{Peer, Program};
+use port53_tests::ports::free_address;
 use port53_tests::process::{self, Finished};
 use port53_tests::resolver::Resolver;
 use std::net::SocketAddr;
@@ -74,6 +75,20 @@ fn legacy_that_stops_or_stands_still_is_answered_for() {
         }
         assert!(count(&resolver, "/instead/given-up") > 0);
     }
+}
+
+/// The address of legacy was taken over, and leads to who forwards to it: a question goes round until no place is left, and
+/// then it is answered here.
+#[test]
+fn an_address_of_legacy_that_leads_back_here_is_answered_for() {
+    let address = free_address();
+    let forwarding = Forwarding { otherwise: Otherwise::Port53, ..to(address) };
+    let listen = format!("--listen={address}");
+    let resolver = resolver_with([image(APEX, &text("192.0.2.1"))], &forwarding, &[&listen]);
+    for _ in 0..20 {
+        assert_eq!(resolver.says(WWW), OURS);
+    }
+    assert!(count(&resolver, "/instead/full") > 0);
 }
 
 /// The operator asks for it every second, to see who answers, whether legacy is there or not.

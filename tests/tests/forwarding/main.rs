@@ -40,11 +40,17 @@ fn to(legacy: SocketAddr) -> Forwarding {
 
 /// A resolver of nameserver ns1 that has these zones, which move here.
 fn resolver(zones: impl IntoIterator<Item = Image>, forwarding: &Forwarding) -> Resolver {
+    resolver_with(zones, forwarding, &[])
+}
+
+/// The same, with more arguments.
+fn resolver_with(zones: impl IntoIterator<Item = Image>, forwarding: &Forwarding, more: &[&str]) -> Resolver {
     let dir = TempDir::new().expect("a temporary directory");
     let cache = dir.path().join("cache");
     std::fs::create_dir(&cache).expect("a directory");
     disk_cache::write_with(&cache, zones, Some(forwarding)).expect("a cache");
-    Resolver::start_from_disk(Path::new(RESOLVER), dir, &["--nameserver=ns1", "--compare-soa=true"])
+    let arguments = [&["--nameserver=ns1", "--compare-soa=true"], more].concat();
+    Resolver::start_from_disk(Path::new(RESOLVER), dir, &arguments)
 }
 
 /// A number of `/forwarding`, summed over all zones.
