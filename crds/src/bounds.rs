@@ -70,6 +70,20 @@ fn name_length() -> Value {
     )
 }
 
+/// An owner name that may change.
+pub(crate) fn owner_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": MAX_NAME_LENGTH,
+        "x-kubernetes-validations": [
+            rule("self != ''", "name is empty: write \"@\" for the apex of the zone"),
+            printable("the name"),
+            labels(),
+            name_length(),
+        ],
+    })
+}
+
 /// `spec.name` of a DNSRecord.
 pub(crate) fn record_name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

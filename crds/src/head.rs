@@ -145,6 +145,11 @@ pub struct Forwarding {
     #[serde(default = "default_timeout")]
     #[schemars(schema_with = "published::legacy_timeout")]
     pub timeout_milliseconds: u32,
+    /// Owner names, absolute, of which each side has records of its own: answers to questions for them are not compared. At
+    /// most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "published::left_out")]
+    pub not_compared: Vec<String>,
 }
 
 /// Who answers when a legacy DNS does not in time.

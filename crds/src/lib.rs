@@ -57,9 +57,9 @@ pub use head::{
 };
 pub use manifest::{DIRECTORIES, Manifest, ManifestError, definitions, manifests};
 pub use migration::{
-    Answers, Backfill, BackfillSource, ChangedSide, Compare, DifferenceKind, DualWrite, Legacy, LegacySeen,
-    MigratedZone, MigrationPhase, NameserverAnswers, RRsetDifference, Reject, Shadow, ZoneMigration,
-    ZoneMigrationSpec, ZoneMigrationStatus,
+    Answers, Backfill, BackfillSource, ChangedSide, Compare, DifferenceKind, DualWrite, LeftOut, Legacy,
+    LegacySeen, MAX_LEFT_OUT, MigratedZone, MigrationPhase, NameserverAnswers, RRsetDifference, Reject,
+    Shadow, ZoneMigration, ZoneMigrationSpec, ZoneMigrationStatus,
 };
 pub use nameservers::{
     FamilyPolicy, Nameserver, NameserverPhase, NameserverSet, NameserverSetSpec, NameserverSetStatus,

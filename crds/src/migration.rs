@@ -197,11 +197,37 @@ pub struct Compare {
     pub apex_ns: bool,
     /// Whether another serial is a difference.
     pub serial: bool,
+    /// RRsets that each side has of its own: they are no difference, and are neither brought over nor written to legacy. At
+    /// most 100. For what cannot be here as it is there, such as ALIAS, once what is here instead of it is right.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_LEFT_OUT), extend("x-kubernetes-list-type" = "atomic"))]
+    pub leave_out: Vec<LeftOut>,
+}
+
+/// RRsets that are not compared in [`Compare::leave_out`].
+pub const MAX_LEFT_OUT: usize = 100;
+
+/// An RRset that each side has of its own.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct LeftOut {
+    /// The owner name, relative to the zone; "@" is the apex. With a last dot it is absolute.
+    #[schemars(schema_with = "bounds::owner_name")]
+    pub name: String,
+    /// The type, such as CNAME or TYPE65401. All of the name when left out.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub type_: Option<String>,
 }
 
 impl Default for Compare {
     fn default() -> Self {
-        Self { interval: "5m".to_owned(), poll: "10s".to_owned(), apex_ns: false, serial: false }
+        Self {
+            interval: "5m".to_owned(),
+            poll: "10s".to_owned(),
+            apex_ns: false,
+            serial: false,
+            leave_out: Vec::new(),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::bounds::{self, MAX_NAME_LENGTH, rule};
+use crate::migration::MAX_LEFT_OUT;
 
 /// Octets of a journal in a head. Beyond that a checkpoint comes first.
 pub const MAX_JOURNAL: usize = 64 * 1024;
@@ -189,6 +190,16 @@ pub(crate) fn cut_over(_: &mut SchemaGenerator) -> Schema {
         "maxItems": 26,
         "x-kubernetes-list-type": "set",
         "items": {"type": "string", "maxLength": 63},
+    })
+}
+
+/// `spec.forwarding.notCompared` of a head: owner names.
+pub(crate) fn left_out(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": MAX_LEFT_OUT,
+        "x-kubernetes-list-type": "set",
+        "items": {"type": "string", "maxLength": MAX_NAME_LENGTH},
     })
 }
 

@@ -1,8 +1,11 @@
 //! Forwarding: who answers for a zone that moves here from a legacy DNS.
 
 use port53_crds::{
-    Forwarding as ForwardingFields, GREATEST_LEGACY_TIMEOUT, LEAST_LEGACY_TIMEOUT, LEGACY_TIMEOUT, Otherwise,
+    Forwarding as ForwardingFields, GREATEST_LEGACY_TIMEOUT, LEAST_LEGACY_TIMEOUT, LEGACY_TIMEOUT,
+    MAX_LEFT_OUT, Otherwise,
 };
+use port53_zone::{Name, name};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -26,6 +29,8 @@ pub struct Forwarding {
     pub otherwise: Otherwise,
     /// How long legacy may take: 100 ms to 5 s, in whole milliseconds.
     pub timeout: Duration,
+    /// Owner names about which answers are not compared. At most 100.
+    pub not_compared: BTreeSet<Name>,
 }
 
 impl Forwarding {
@@ -37,6 +42,7 @@ impl Forwarding {
             compare: false,
             otherwise: Otherwise::Port53,
             timeout: Duration::from_millis(LEGACY_TIMEOUT.into()),
+            not_compared: BTreeSet::new(),
         }
     }
 
@@ -49,6 +55,11 @@ impl Forwarding {
             otherwise: self.otherwise,
             // At most 5000.
             timeout_milliseconds: self.timeout.as_millis() as u32,
+            not_compared: self
+                .not_compared
+                .iter()
+                .map(|name| name::display(name).to_ascii_lowercase())
+                .collect(),
         }
     }
 
@@ -86,12 +97,24 @@ impl Forwarding {
             );
             return Err(StoreError::field("spec.forwarding.timeoutMilliseconds", wrong));
         }
+        let left_out = &fields.not_compared;
+        if left_out.len() > MAX_LEFT_OUT {
+            let wrong = format!("{} names: at most {MAX_LEFT_OUT}", left_out.len());
+            return Err(StoreError::field("spec.forwarding.notCompared", wrong));
+        }
+        let read = left_out.iter().map(|text| {
+            let wrong =
+                |error| StoreError::field("spec.forwarding.notCompared", format!("\"{text}\" {error}"));
+            name::parse_absolute(text).map_err(wrong)
+        });
+        let not_compared = read.collect::<Result<_, _>>()?;
         Ok(Forwarding {
             addresses,
             cut_over: fields.cut_over.clone(),
             compare: fields.compare,
             otherwise: fields.otherwise,
             timeout: Duration::from_millis(milliseconds.into()),
+            not_compared,
         })
     }
 }
@@ -107,6 +130,7 @@ mod tests {
             compare: true,
             otherwise: Otherwise::LastKnown,
             timeout: Duration::from_millis(250),
+            not_compared: BTreeSet::from([name::parse_absolute("old.example.com").expect("a name")]),
         }
     }
 

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::admission::DualWrites;
     use crate::engine::both::{Counterpart, Seen};
-    use crate::migrations::scope::Scope;
+    use crate::migrations::scope::{NotCounted, Scope};
     use crate::objects::ObjectRef;
     use crate::stages::Published;
     use port53_zone::content::Content;
@@ -100,7 +100,7 @@ mod tests {
         let holder = ObjectRef::Zone { namespace: "dns".to_owned(), name: "example".to_owned() };
         let (primary, contact) = (apex(), apex());
         let soa = Soa { primary, contact, serial: 1, refresh: 1, retry: 2, expire: 3, minimum: 4, ttl: 5 };
-        let scope = Scope { apex: apex(), apex_ns: false };
+        let scope = Scope { apex: apex(), apex_ns: false, left_out: NotCounted::default() };
         let server = Err((Reason::Pending, String::new()));
         let seen = Some(Seen { serial: 1, content: there.clone(), asked: Instant::now() });
         let counterpart = Counterpart { scope, server, seen };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use port53_crds::{Answers, ZoneMigration};
 use port53_store::Forwarding;
-use port53_zone::RRset;
+use port53_zone::{Name, RRset};
 
 /// What was seen of a zone that moves here.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -31,12 +31,19 @@ pub(super) struct Facts {
     pub(super) is_finished: bool,
 }
 
+/// What a migration says of its legacy DNS, as it was read.
+pub(super) struct Legacy {
+    pub(super) addresses: Vec<SocketAddr>,
+    /// Owner names of which each side has records of its own.
+    pub(super) not_compared: BTreeSet<Name>,
+}
+
 /// Who is to answer, where that is `now` so; nothing where every nameserver answers by itself. While it `fell_back` without
 /// a person none does.
 pub(super) fn forwarding(
     migration: &ZoneMigration,
     fell_back: bool,
-    addresses: &[SocketAddr],
+    legacy: Legacy,
     now: Option<&Forwarding>,
     facts: &Facts,
 ) -> Option<Forwarding> {
@@ -47,7 +54,8 @@ pub(super) fn forwarding(
         return None;
     }
     Some(Forwarding {
-        addresses: addresses.to_vec(),
+        addresses: legacy.addresses,
+        not_compared: legacy.not_compared,
         cut_over: match spec.fallback || fell_back {
             true => Vec::new(),
             false => {
@@ -109,12 +117,22 @@ mod tests {
         }
     }
 
+    fn legacy() -> Legacy {
+        let address = "192.0.2.53:53".parse().expect("an address");
+        Legacy { addresses: vec![address], not_compared: BTreeSet::new() }
+    }
+
+    /// These are cut over, as the head says.
+    fn cut_over_now<'a>(names: impl IntoIterator<Item = &'a str>) -> Forwarding {
+        let mut now = Forwarding::to("192.0.2.53:53".parse().expect("an address"));
+        now.cut_over = names.into_iter().map(str::to_owned).collect();
+        now
+    }
+
     /// The nameservers that are cut over, told again and again until nothing changes.
     fn steps(more: &Value, from: &[&str], facts: &Facts) -> Option<Vec<String>> {
-        let address = ["192.0.2.53:53".parse().expect("an address")];
-        let mut now = Forwarding::to(address[0]);
-        now.cut_over = from.iter().map(|name| (*name).to_owned()).collect();
-        forwarding(&migration(more), false, &address, Some(&now), facts).map(|next| next.cut_over)
+        let now = cut_over_now(from.iter().copied());
+        forwarding(&migration(more), false, legacy(), Some(&now), facts).map(|next| next.cut_over)
     }
 
     const BOTH_LEGACY: [(&str, Answers); 2] = [("ns1", Answers::Legacy), ("ns2", Answers::Legacy)];
@@ -154,23 +172,20 @@ mod tests {
     /// no longer the same.
     #[test]
     fn what_was_seen_before_it_was_asked_for_counts_for_nothing() {
-        let address = ["192.0.2.53:53".parse().expect("an address")];
         let mut asked = migration(&json!({"shadow": {}, "cutover": ["ns1"]}));
         asked.metadata.generation = Some(2);
         let cut_over = |generation| {
             let facts = Facts { generation: Some(generation), ..facts(true, &BOTH_LEGACY) };
-            forwarding(&asked, false, &address, None, &facts).map(|next| next.cut_over)
+            forwarding(&asked, false, legacy(), None, &facts).map(|next| next.cut_over)
         };
         assert_eq!((cut_over(1), cut_over(2)), (Some(vec![]), Some(vec!["ns1".to_owned()])));
     }
 
     #[test]
     fn while_it_fell_back_without_a_person_nothing_is_cut_over() {
-        let address = ["192.0.2.53:53".parse().expect("an address")];
         let asked = migration(&json!({"shadow": {}, "cutover": ["ns1"]}));
-        let mut now = Forwarding::to(address[0]);
-        now.cut_over = vec!["ns1".to_owned()];
-        let next = forwarding(&asked, true, &address, Some(&now), &facts(true, &BOTH_LEGACY));
+        let now = cut_over_now(["ns1"]);
+        let next = forwarding(&asked, true, legacy(), Some(&now), &facts(true, &BOTH_LEGACY));
         assert_eq!(next.map(|next| next.cut_over), Some(vec![]));
     }
 
@@ -182,9 +197,7 @@ mod tests {
     /// "With `finish: true` set and then taken back everything goes on."
     #[test]
     fn what_is_over_forwards_nothing_and_taken_back_leaves_all_as_they_are() {
-        let address = ["192.0.2.53:53".parse().expect("an address")];
-        let mut now = Forwarding::to(address[0]);
-        now.cut_over = vec!["ns1".to_owned(), "ns2".to_owned()];
+        let now = cut_over_now(["ns1", "ns2"]);
         let over = Facts { is_finished: true, ..facts(true, &[]) };
         let spec = |finish, fallback| {
             migration(&json!({
@@ -192,7 +205,7 @@ mod tests {
             }))
         };
         let told = |finish, fallback, now: Option<&Forwarding>, facts: &Facts| {
-            forwarding(&spec(finish, fallback), false, &address, now, facts).map(|next| next.cut_over.len())
+            forwarding(&spec(finish, fallback), false, legacy(), now, facts).map(|next| next.cut_over.len())
         };
         assert_eq!(told(true, false, Some(&now), &facts(true, &[])), Some(2), "it waits for something");
         assert_eq!(told(true, false, Some(&now), &over), None);

@@ -7,7 +7,7 @@ use port53_crds::{DualWrite, Reason};
 use port53_zone::Name;
 
 use super::Orders;
-use super::scope::Scope;
+use super::scope::{NotCounted, Scope};
 use crate::engine::both::{Counterpart, Counterparts};
 use crate::index::Key;
 
@@ -36,7 +36,10 @@ pub(super) fn counterparts(
             let apex = apex_of(key, &orders.migration.spec.zone_ref.name)?;
             let before = before.as_ref().and_then(|before| before.get(&apex));
             let counterpart = known.get(key).or(before).cloned().unwrap_or_else(|| {
-                let scope = Scope { apex: apex.clone(), apex_ns: orders.migration.spec.compare.apex_ns };
+                let compare = &orders.migration.spec.compare;
+                // One that is wrong has no worker that would get on.
+                let left_out = NotCounted::read(&compare.leave_out, &apex).unwrap_or_default();
+                let scope = Scope { apex: apex.clone(), apex_ns: compare.apex_ns, left_out };
                 let why = "legacy was not looked at yet".to_owned();
                 Arc::new(Counterpart { scope, server: Err((Reason::Pending, why)), seen: None })
             });

@@ -248,6 +248,7 @@ fn sides(apart: &Apart) -> [Option<Print>; 2] {
 mod tests {
     use super::*;
     use crate::migrations::merge::Changed;
+    use crate::migrations::scope::NotCounted;
     use port53_zone::{name, rdata};
 
     fn apart(ours: &str, theirs: &str) -> Apart {
@@ -268,7 +269,7 @@ mod tests {
     impl Looks {
         fn note(&mut self, apart: &[Apart]) {
             let apex = name::parse_absolute("example.com").expect("a name");
-            let scope = Scope { apex: apex.clone(), apex_ns: false };
+            let scope = Scope { apex: apex.clone(), apex_ns: false, left_out: NotCounted::default() };
             let ours = Content::empty(apex, [0; 16]);
             self.memory.looked();
             self.memory.note(&ours, apart, &scope, &mut self.agreed, Timestamp::now());

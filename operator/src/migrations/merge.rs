@@ -82,6 +82,7 @@ fn changed(base: Option<Print>, ours: Option<&RRset>, theirs: Option<&RRset>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::scope::NotCounted;
     use port53_zone::{name, rdata};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -91,7 +92,7 @@ mod tests {
     }
 
     fn scope() -> Scope {
-        Scope { apex: apex(), apex_ns: false }
+        Scope { apex: apex(), apex_ns: false, left_out: NotCounted::default() }
     }
 
     fn rrset(host: u8, address: u8) -> RRset {

@@ -90,6 +90,7 @@ use crate::index::{self, Kept, Key, Shelf, parse};
 use crate::objects::ObjectRef;
 use crate::stages::Apex;
 use cutover::Facts;
+use scope::NotCounted;
 use shadow::Rollouts;
 use shadow::latch::{self, Latches};
 use worker::{Shared, Worker};
@@ -286,12 +287,14 @@ impl Controller {
             let now = world.forwardings.get(apex);
             let addresses: Result<Vec<_>, _> =
                 spec.legacy.addresses.iter().map(|text| address(LEGACY_ADDRESSES, text)).collect();
+            let left_out = NotCounted::read(&spec.compare.leave_out, apex);
             // What cannot be read changes nothing.
-            let Ok(addresses) = addresses else { continue };
+            let (Ok(addresses), Ok(left_out)) = (addresses, left_out) else { continue };
             let facts = self.facts_of(key, orders);
             let written = self.migrations.status(key).and_then(|status| status.fallback.as_ref());
             let fell_back = latch::holding(&orders.migration, latches.get(key), written).is_some();
-            let next = cutover::forwarding(&orders.migration, fell_back, &addresses, now, &facts);
+            let legacy = cutover::Legacy { addresses, not_compared: left_out.names().cloned().collect() };
+            let next = cutover::forwarding(&orders.migration, fell_back, legacy, now, &facts);
             if next.is_some() || now.is_some() {
                 // Where all answer by themselves, the Zone says its nameservers.
                 let shows = next.as_ref().map_or(Apex::Port53, |_| {

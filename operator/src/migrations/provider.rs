@@ -14,11 +14,12 @@ pub(super) fn provider_only(rtype: Rtype) -> Option<&'static str> {
         ALIAS => Some(
             "it is an ALIAS of PowerDNS, which looks the addresses up for each answer: write them there as A and AAAA, \
              or a CNAME where nothing else is at the name, or set outgoing-axfr-expand-alias=yes, which has transfers \
-             give the addresses of that moment",
+             give the addresses of that moment; or answer it by DNSRecords of your own, and name both in \
+             spec.compare.leaveOut",
         ),
         LUA => Some(
             "it is a LUA record of PowerDNS, a program that makes each answer: write there what it would answer as \
-             records of that type",
+             records of that type; or answer it by DNSRecords of your own, and name both in spec.compare.leaveOut",
         ),
         _ => None,
     }

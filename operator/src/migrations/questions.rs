@@ -18,6 +18,7 @@ use port53_zone::content::Content;
 use port53_zone::{Name, Rtype, Soa, name, rdata};
 use tokio::time::timeout;
 
+use super::scope::NotCounted;
 use crate::cluster::confirm;
 use crate::proof::ask::{self, Replied, Transport};
 use crate::proof::oracle::{self, Zones};
@@ -45,9 +46,11 @@ pub(super) async fn otherwise(
     legacy: SocketAddr,
     pod: SocketAddr,
     (soa, content): (Soa, Content),
+    left_out: NotCounted,
 ) -> Option<Vec<Otherwise>> {
     let (apex, serial) = (content.apex().clone(), soa.serial);
-    let questions = questions(soa, content);
+    let mut questions = questions(soa, content);
+    questions.retain(|question| !left_out.has_name(&question.name));
     let has_it = || async { confirm::ask(pod, &apex).await == Ok(confirm::Answer::Serial(serial)) };
     let asked = timeout(PATIENCE, async {
         if !has_it().await {

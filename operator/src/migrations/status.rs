@@ -313,8 +313,12 @@ impl Seen<'_> {
                         "; {count} questions are answered otherwise nevertheless: see status.differences"
                     ),
                 };
+                let left_out = match self.migration.spec.compare.leave_out.len() {
+                    0 => String::new(),
+                    count => format!(", but for {count} entries of spec.compare.leaveOut"),
+                };
                 let message = format!(
-                    "{} RRsets are the same at serial {ours} here and {} at legacy{answers}{unheld}",
+                    "{} RRsets are the same at serial {ours} here and {} at legacy{left_out}{answers}{unheld}",
                     self.of(),
                     theirs.serial
                 );

@@ -123,6 +123,7 @@ impl Unheld {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrations::scope::NotCounted;
     use port53_zone::RRset;
 
     fn at(text: &str) -> Name {
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_listed_and_what_is_held_otherwise_is_told() {
-        let scope = Scope { apex: at("example.com"), apex_ns: false };
+        let scope = Scope { apex: at("example.com"), apex_ns: false, left_out: NotCounted::default() };
         let address = rdata::parse_value(Rtype::A, "192.0.2.1").expect("an address");
         let www = RRset::new(at("www.example.com"), Rtype::A, 300, [address]);
         let content = Content::build(at("example.com"), [1; 16], [(www, None)]).expect("a content");

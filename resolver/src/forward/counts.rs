@@ -76,11 +76,13 @@ pub enum NotCompared {
     Any,
     /// One of them cannot be read.
     Unreadable,
+    /// Each side has records of its own at the name.
+    LeftOut,
 }
 
 impl NotCompared {
     /// All of them with their labels.
-    pub const ALL: [(NotCompared, &'static str); 7] = [
+    pub const ALL: [(NotCompared, &'static str); 8] = [
         (NotCompared::Full, "full"),
         (NotCompared::Truncated, "truncated"),
         (NotCompared::NotComplete, "not-complete"),
@@ -88,6 +90,7 @@ impl NotCompared {
         (NotCompared::ApexSoa, "apex-soa"),
         (NotCompared::Any, "any"),
         (NotCompared::Unreadable, "unreadable"),
+        (NotCompared::LeftOut, "left-out"),
     ];
 }
 

@@ -290,7 +290,8 @@ impl Place {
             known.put(question.key(), answer.clone(), server::clock());
         }
         if said.forwarding.compare {
-            forwarder.shadow.compare(Pair { zone: zone.clone(), question, legacy: answer });
+            let pair = Pair { zone: zone.clone(), question, legacy: answer };
+            forwarder.shadow.compare(pair, &said.forwarding.not_compared);
         }
         made
     }

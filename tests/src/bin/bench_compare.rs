@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use port53_legacy::{Limits, Server};
 use port53_operator::migrations::agreed::Agreed;
 use port53_operator::migrations::merge::apart;
-use port53_operator::migrations::scope::Scope;
+use port53_operator::migrations::scope::{NotCounted, Scope};
 use port53_tests::legacy::Legacy;
 use port53_tests::machine::{self, Running};
 use port53_tests::migration;
@@ -91,7 +91,7 @@ fn same(server: SocketAddr) -> Result<()> {
     let ours = runtime.block_on(server.transfer(&apex, [7; 16])).map_err(|trouble| trouble.to_string())?;
     let transferred = begun.elapsed();
     let theirs = runtime.block_on(server.transfer(&apex, [7; 16])).map_err(|trouble| trouble.to_string())?;
-    let scope = Scope { apex, apex_ns: false };
+    let scope = Scope { apex, apex_ns: false, left_out: NotCounted::default() };
     let (ours, theirs) = (ours.version.content, theirs.version.content);
     let mut agreed = Agreed::default();
     agreed.note_all(ours.iter().map(|(rrset, _)| rrset), &[]);

@@ -2,7 +2,7 @@
 
 use crate::cli::port53;
 use crate::cutover::{HERE, THERE, answer, platform};
-use crate::rig::{NAME, Rig};
+use crate::rig::{NAME, Rig, at};
 use port53_tests::eventually;
 use port53_tests::peer::Program;
 use port53_tests::platform::NAMESPACE;
@@ -121,6 +121,62 @@ fn a_nameserver_is_cut_over_once_answers_agree() {
         }
     });
     rig.comes_to("CutOver=True Seen");
+}
+
+/// An ALIAS can only be answered by legacy, which answers by it until clients do not come any more: it kept the zone there for
+/// ever.
+#[test]
+fn what_each_side_has_of_its_own_keeps_nothing_from_being_cut_over() {
+    let platform = &platform();
+    let records = "www A 192.0.2.1\nshop TYPE65401 \\# 1 00\nshop A 192.0.2.50\n";
+    let rig = Rig::new(platform, Program::Bind, "leftout", records);
+    rig.record("shop", "name: shop, type: A, ttl: 300, values: ['192.0.2.51']");
+    let with = |leave_out: &str| {
+        rig.migrate(&format!(
+            "backfill: {{from: Transfer}}, dualWrite: Async, shadow: {{}}, cutover: [ns1], \
+             compare: {{poll: 1s, leaveOut: {leave_out}}}"
+        ));
+    };
+    with("[]");
+    rig.comes_to("CutOver=False WaitingForSync");
+    let status = rig.status_comes_to("both are listed", |status| {
+        status["rejects"][0]["type"] == "TYPE65401"
+            && status["differences"].as_array().is_some_and(|all| all.len() == 2)
+    });
+    let message = status["rejects"][0]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("spec.compare.leaveOut"), "{message}");
+    with("[{name: shop, type: NONSENSE}]");
+    let message = rig.comes_to("Ready=False InvalidSpec");
+    assert!(message.contains("leaveOut[0].type: \"NONSENSE\" is no type"), "{message}");
+
+    with("[{name: shop, type: TYPE65401}, {name: shop, type: A}]");
+    let message = rig.comes_to("InSync=True Equal");
+    assert!(message.contains("but for 2 entries of spec.compare.leaveOut"), "{message}");
+    rig.comes_to("CutOver=True Seen");
+    rig.status_comes_to("nothing is listed", |status| status["rejected"] == 0 && status["inconsistent"] == 0);
+    let question = format!("shop.{} A", rig.domain);
+    for (resolver, address) in platform.resolvers.iter().zip(["192.0.2.51", "192.0.2.50"]) {
+        assert_eq!(resolver.says(&question), format!("NoError {address}"), "{}", rig.status());
+    }
+    eventually("the answer is not compared", || {
+        let metrics = platform.resolvers[1].get("/metrics");
+        let mut left_out = metrics.lines().filter(|line| line.contains("reason=\"left-out\""));
+        match left_out.find(|line| !line.ends_with(" 0")) {
+            Some(_) => Ok(()),
+            None => Err(platform.resolvers[1].says(&question)),
+        }
+    });
+    // What changes there and here since stays with each.
+    rig.record("shop", "name: shop, type: A, ttl: 300, values: ['192.0.2.52']");
+    rig.record("next", "name: next, type: A, ttl: 300, values: ['192.0.2.7']");
+    rig.status_comes_to("what came after it is there", |status| {
+        status["waiting"] == 0 && status["inconsistent"] == 0
+    });
+    eventually("the record at legacy", || match at(&rig.legacy, &format!("next.{}", rig.domain), "A") {
+        said if said == "192.0.2.7" => Ok(()),
+        said => Err(said),
+    });
+    assert_eq!(at(&rig.legacy, &format!("shop.{}", rig.domain), "A"), "192.0.2.50");
 }
 
 /// Legacy answers otherwise than its transfer has it, here by DNS64 (RFC 6147): the records of both sides are the same, and

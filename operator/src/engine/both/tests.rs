@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::version::{Version, Wish};
+use crate::migrations::scope::NotCounted;
 use crate::migrations::sending::NotTaken;
 use port53_crds::Holder;
 use port53_zone::{Soa, name, rdata};
@@ -49,7 +50,7 @@ impl Zone {
     }
 
     fn first(&self) -> First {
-        let scope = Scope { apex: apex(), apex_ns: false };
+        let scope = Scope { apex: apex(), apex_ns: false, left_out: NotCounted::default() };
         let server = Ok(Server::new(Vec::new(), None, port53_legacy::Limits::default()));
         let seen = Some(Seen { serial: 1, content: self.seen.clone(), asked: self.begun + self.asked });
         First::Legacy(Arc::new(Counterpart { scope, server, seen }))

@@ -121,7 +121,12 @@ impl Worker {
         let pod = turn.world.resolvers.first()?.address;
         self.asked_at = Some(Instant::now());
         let zone = (published.soa.clone(), published.content.clone());
-        Some(AbortOnDropHandle::new(tokio::spawn(questions::otherwise(legacy, pod, zone))))
+        Some(AbortOnDropHandle::new(tokio::spawn(questions::otherwise(
+            legacy,
+            pod,
+            zone,
+            turn.scope.left_out.clone(),
+        ))))
     }
 
     /// Has legacy asked much at once and as by others, where that is due, and takes what came of it.

@@ -7,7 +7,7 @@ use port53_zone::content::Content;
 use port53_zone::{Rtype, name};
 
 use super::super::Orders;
-use super::super::scope::Scope;
+use super::super::scope::{NotCounted, Scope};
 use crate::admission::World;
 use crate::index::{self, Key};
 use crate::objects::ObjectRef;
@@ -71,7 +71,9 @@ pub(super) fn turn_of(orders: &Orders, world: Arc<World>) -> Result<Turn, (Reaso
         Some(published) => published.content.clone(),
         None => Content::empty(apex.clone(), world.settings.salt),
     };
-    let scope = Scope { apex_ns: are_apex_ns_compared(&migration, &ours, &zone), apex };
+    let left_out = NotCounted::read(&migration.spec.compare.leave_out, &apex);
+    let left_out = left_out.map_err(|why| (Reason::InvalidSpec, why))?;
+    let scope = Scope { apex_ns: are_apex_ns_compared(&migration, &ours, &zone), apex, left_out };
     Ok(Turn { key: (namespace, name), migration, world, zone, scope, published, ours })
 }
 
