@@ -17,12 +17,14 @@
 //! | room | what it does |
 //! |---|---|
 //! | `mod` | what of the changes may be published now, and what is meant |
+//! | `counterpart` | the legacy DNS, as it is known |
 //! | `moves` | changes by name, and what undoes them |
 //! | `refusing` | what is at neither, and how long |
 //! | `asking` | writes to legacy, and takes note of what came of it |
 //! | [`points`] | where a process may end between the writes |
 
 mod asking;
+mod counterpart;
 mod moves;
 pub mod points;
 mod refusing;
@@ -34,17 +36,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use port53_crds::{MAX_INTENTS, MAX_JOURNAL, Reason, Way};
-use port53_legacy::Server;
 use port53_store::{Head, Intent};
-use port53_zone::content::{Change, Content, journal};
+use port53_zone::content::{Change, journal};
 use port53_zone::{Name, RRset, Rtype, serial};
 
 pub(super) use asking::Ended;
+pub use counterpart::{Counterpart, Counterparts, First, Seen};
 use moves::{Move, Place};
 use refusing::Refusal;
 
 use super::version::Stored;
-use crate::migrations::scope::Scope;
 
 /// How long a published change may be answered by no resolver, or not be published at all, until both are put back.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,60 +53,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_OCTETS: usize = 512 * 1024;
 /// Before what legacy refused to remove is tried again: there is no object that could change.
 const REMOVED_AGAIN: Duration = Duration::from_secs(300);
-
-/// A legacy DNS that is to have each change of a zone first.
-#[derive(Clone, Debug)]
-pub struct Counterpart {
-    /// What of the zone is to be the same.
-    pub scope: Scope,
-    /// Where it is written to; or why that cannot be said.
-    pub server: Result<Server, (Reason, String)>,
-    /// What it was seen to have last.
-    pub seen: Option<Seen>,
-}
-
-/// A version of a zone at a legacy DNS.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// Its serial.
-    pub serial: u32,
-    /// Its records.
-    pub content: Content,
-    /// When it was asked for: what was written there since may be missing.
-    pub asked: Instant,
-}
-
-impl Counterpart {
-    /// Whether another says the same.
-    pub fn is_same(&self, other: &Counterpart) -> bool {
-        let are_same_servers = match (&self.server, &other.server) {
-            (Ok(a), Ok(b)) => a.is(b),
-            (Err(a), Err(b)) => a == b,
-            _ => false,
-        };
-        let is_same_version = match (&self.seen, &other.seen) {
-            (Some(a), Some(b)) => a.serial == b.serial && a.content.is(&b.content) && a.asked == b.asked,
-            (None, None) => true,
-            _ => false,
-        };
-        self.scope == other.scope && are_same_servers && is_same_version
-    }
-}
-
-/// Who is to have changes of a zone first.
-#[derive(Clone, Debug, Default)]
-pub enum First {
-    /// It is not known yet: as the head says.
-    #[default]
-    Unknown,
-    /// Nobody: they are published at once.
-    Nobody,
-    /// A legacy DNS.
-    Legacy(Arc<Counterpart>),
-}
-
-/// Zones of which a legacy DNS is to have each change first, by apex; nothing before that is known.
-pub type Counterparts = Option<BTreeMap<Name, Arc<Counterpart>>>;
 
 /// The version of an object that owns an RRset, and what its status says of it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

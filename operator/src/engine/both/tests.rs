@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::engine::version::{Version, Wish};
-use crate::migrations::scope::NotCounted;
+use crate::migrations::scope::{NotCounted, Scope};
 use crate::migrations::sending::NotTaken;
 use port53_crds::Holder;
+use port53_legacy::Server;
+use port53_zone::content::Content;
 use port53_zone::{Soa, name, rdata};
 
 const OWNER: &str = "dns/www";
