@@ -198,7 +198,8 @@ pub struct Compare {
     /// Whether another serial is a difference.
     pub serial: bool,
     /// RRsets that each side has of its own: they are no difference, and are neither brought over nor written to legacy. At
-    /// most 100. For what cannot be here as it is there, such as ALIAS, once what is here instead of it is right.
+    /// most 100. For what cannot be here as it is there, such as ALIAS: leave that and what you will have instead out, then
+    /// write that.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_LEFT_OUT), extend("x-kubernetes-list-type" = "atomic"))]
     pub leave_out: Vec<LeftOut>,

@@ -20,7 +20,8 @@ use port53_crds::{
     find_condition,
 };
 use port53_operator::migrations::lists;
-use port53_zone::name;
+use port53_operator::migrations::scope::NotCounted;
+use port53_zone::{name, rdata};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -234,6 +235,16 @@ async fn rejects(of: &OfZone) -> Result<Vec<Reject>, String> {
     }
 }
 
+/// Whether the migration of a zone leaves an RRset out.
+fn is_left_out(migration: &ZoneMigration, zone: &str, name: &str, type_: &str) -> bool {
+    let is_it = || {
+        let apex = name::parse_absolute(zone).ok()?;
+        let left_out = NotCounted::read(&migration.spec.compare.leave_out, &apex).ok()?;
+        Some(left_out.has(&name::parse_absolute(name).ok()?, rdata::parse_rtype(type_)?))
+    };
+    is_it().unwrap_or_default()
+}
+
 /// Says which side is right of all, or of a name and type, and waits until the operator has settled what can be; then both
 /// sides are compared once more.
 async fn resolve(of: &OfZone, side: &str, what: &[String], timeout: Duration) -> Result<Ended, String> {
@@ -243,6 +254,13 @@ async fn resolve(of: &OfZone, side: &str, what: &[String], timeout: Duration) ->
         find_condition(&status.conditions, ConditionType::LegacyReachable).filter(|one| one.status == "False")
     }) {
         return Err(format!("legacy is not reached: {}", condition.message));
+    }
+    if let [name, type_] = what
+        && is_left_out(&migration, &of.zone, name, type_)
+    {
+        return Err(format!(
+            "{name} {type_} is left out (spec.compare.leaveOut): each side has its own, and neither is written"
+        ));
     }
     let said = std::iter::once(side).chain(what.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
     let migration = cluster.annotate(&migration, Annotation::Prefer, &said).await?;

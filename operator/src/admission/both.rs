@@ -18,8 +18,8 @@ pub(super) fn judge(world: &World, record: &DNSRecord, verdict: &mut Verdict) {
     let (Some(apex), Some(name)) = (&verdict.zone, &verdict.name) else { return };
     let Some(rtype) = rdata::parse_rtype(&record.spec.type_) else { return };
     if let Some(clash) = clash(world, apex, name, rtype, record) {
-        let fix =
-            "wait until it is brought over, or settle it with port53 migration resolve, one way or the other";
+        let fix = "wait until it is brought over, or settle it with port53 migration resolve, one way or the other; \
+                   what spec.compare.leaveOut of the ZoneMigration names is left to each side";
         let message = format!("legacy has {clash} there, and not what is published here");
         verdict.complaints.push(Complaint::error(Reason::LegacyRefused, "spec.values", message, fix));
         verdict.outcome = Outcome::Rejected;

@@ -32,7 +32,7 @@ pub(super) struct Facts {
 }
 
 /// What a migration says of its legacy DNS, as it was read.
-pub(super) struct Legacy {
+pub(super) struct Elsewhere {
     pub(super) addresses: Vec<SocketAddr>,
     /// Owner names of which each side has records of its own.
     pub(super) not_compared: BTreeSet<Name>,
@@ -43,7 +43,7 @@ pub(super) struct Legacy {
 pub(super) fn forwarding(
     migration: &ZoneMigration,
     fell_back: bool,
-    legacy: Legacy,
+    legacy: Elsewhere,
     now: Option<&Forwarding>,
     facts: &Facts,
 ) -> Option<Forwarding> {
@@ -117,9 +117,9 @@ mod tests {
         }
     }
 
-    fn legacy() -> Legacy {
+    fn legacy() -> Elsewhere {
         let address = "192.0.2.53:53".parse().expect("an address");
-        Legacy { addresses: vec![address], not_compared: BTreeSet::new() }
+        Elsewhere { addresses: vec![address], not_compared: BTreeSet::new() }
     }
 
     /// These are cut over, as the head says.

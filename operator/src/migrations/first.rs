@@ -35,14 +35,23 @@ pub(super) fn counterparts(
         .filter_map(|(key, orders)| {
             let apex = apex_of(key, &orders.migration.spec.zone_ref.name)?;
             let before = before.as_ref().and_then(|before| before.get(&apex));
-            let counterpart = known.get(key).or(before).cloned().unwrap_or_else(|| {
-                let compare = &orders.migration.spec.compare;
-                // One that is wrong has no worker that would get on.
-                let left_out = NotCounted::read(&compare.leave_out, &apex).unwrap_or_default();
-                let scope = Scope { apex: apex.clone(), apex_ns: compare.apex_ns, left_out };
-                let why = "legacy was not looked at yet".to_owned();
-                Arc::new(Counterpart { scope, server: Err((Reason::Pending, why)), seen: None })
-            });
+            let compare = &orders.migration.spec.compare;
+            let left_out = NotCounted::read(&compare.leave_out, &apex);
+            let counterpart = match (known.get(key).or(before), left_out) {
+                // The worker says it later.
+                (Some(known), Ok(left_out)) if known.scope.left_out != left_out => {
+                    let scope = Scope { left_out, ..known.scope.clone() };
+                    Arc::new(Counterpart { scope, ..known.as_ref().clone() })
+                }
+                (Some(known), _) => known.clone(),
+                // What cannot be read leaves nothing out; its worker does not get on, and so no change does.
+                (None, left_out) => {
+                    let left_out = left_out.unwrap_or_default();
+                    let scope = Scope { apex: apex.clone(), apex_ns: compare.apex_ns, left_out };
+                    let why = "legacy was not looked at yet".to_owned();
+                    Arc::new(Counterpart { scope, server: Err((Reason::Pending, why)), seen: None })
+                }
+            };
             Some((apex, counterpart))
         });
     Some(counterparts.collect())

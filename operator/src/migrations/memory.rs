@@ -71,6 +71,11 @@ impl Memory {
         self.looks += 1;
     }
 
+    /// Other RRsets count than before: what both agree on is noted anew.
+    pub(super) fn scope_is_other(&mut self) {
+        self.looked_at = None;
+    }
+
     /// Legacy was transferred: nothing that was read back before counts any more.
     pub(super) fn transferred(&mut self) {
         self.read_back.clear();

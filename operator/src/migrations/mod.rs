@@ -287,13 +287,17 @@ impl Controller {
             let now = world.forwardings.get(apex);
             let addresses: Result<Vec<_>, _> =
                 spec.legacy.addresses.iter().map(|text| address(LEGACY_ADDRESSES, text)).collect();
-            let left_out = NotCounted::read(&spec.compare.leave_out, apex);
             // What cannot be read changes nothing.
-            let (Ok(addresses), Ok(left_out)) = (addresses, left_out) else { continue };
+            let Ok(addresses) = addresses else { continue };
+            let not_compared = match NotCounted::read(&spec.compare.leave_out, apex) {
+                Ok(left_out) => left_out.names().cloned().collect(),
+                // It is no reason not to fall back.
+                Err(_) => now.map(|now| now.not_compared.clone()).unwrap_or_default(),
+            };
             let facts = self.facts_of(key, orders);
             let written = self.migrations.status(key).and_then(|status| status.fallback.as_ref());
             let fell_back = latch::holding(&orders.migration, latches.get(key), written).is_some();
-            let legacy = cutover::Legacy { addresses, not_compared: left_out.names().cloned().collect() };
+            let legacy = cutover::Elsewhere { addresses, not_compared };
             let next = cutover::forwarding(&orders.migration, fell_back, legacy, now, &facts);
             if next.is_some() || now.is_some() {
                 // Where all answer by themselves, the Zone says its nameservers.

@@ -14,12 +14,13 @@ pub(super) fn provider_only(rtype: Rtype) -> Option<&'static str> {
         ALIAS => Some(
             "it is an ALIAS of PowerDNS, which looks the addresses up for each answer: write them there as A and AAAA, \
              or a CNAME where nothing else is at the name, or set outgoing-axfr-expand-alias=yes, which has transfers \
-             give the addresses of that moment; or answer it by DNSRecords of your own, and name both in \
-             spec.compare.leaveOut",
+             give the addresses of that moment; or leave it out (spec.compare.leaveOut), and then answer it by \
+             DNSRecords of your own",
         ),
         LUA => Some(
             "it is a LUA record of PowerDNS, a program that makes each answer: write there what it would answer as \
-             records of that type; or answer it by DNSRecords of your own, and name both in spec.compare.leaveOut",
+             records of that type; or leave it out (spec.compare.leaveOut), and then answer it by DNSRecords of your \
+             own",
         ),
         _ => None,
     }

@@ -6,7 +6,7 @@
 //! and, where legacy answers at all there, over UDP; answers are compared in their normal form. What differs is asked once
 //! more, and counts when it differs again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,7 +18,6 @@ use port53_zone::content::Content;
 use port53_zone::{Name, Rtype, Soa, name, rdata};
 use tokio::time::timeout;
 
-use super::scope::NotCounted;
 use crate::cluster::confirm;
 use crate::proof::ask::{self, Replied, Transport};
 use crate::proof::oracle::{self, Zones};
@@ -46,11 +45,10 @@ pub(super) async fn otherwise(
     legacy: SocketAddr,
     pod: SocketAddr,
     (soa, content): (Soa, Content),
-    left_out: NotCounted,
+    left_out: BTreeSet<Name>,
 ) -> Option<Vec<Otherwise>> {
     let (apex, serial) = (content.apex().clone(), soa.serial);
-    let mut questions = questions(soa, content);
-    questions.retain(|question| !left_out.has_name(&question.name));
+    let questions = questions(soa, content);
     let has_it = || async { confirm::ask(pod, &apex).await == Ok(confirm::Answer::Serial(serial)) };
     let asked = timeout(PATIENCE, async {
         if !has_it().await {
@@ -64,9 +62,9 @@ pub(super) async fn otherwise(
         }
         let mut found: BTreeMap<Question, Otherwise> = BTreeMap::new();
         for transport in transports {
-            let differing = differing([legacy, pod], &apex, transport, &questions).await;
+            let differing = differing([legacy, pod], (&apex, &left_out), transport, &questions).await;
             let again: Vec<Question> = differing.into_iter().map(|one| one.question).collect();
-            for one in self::differing([legacy, pod], &apex, transport, &again).await {
+            for one in self::differing([legacy, pod], (&apex, &left_out), transport, &again).await {
                 match found.get_mut(&one.question) {
                     Some(known) if known.how != one.how => known.how = format!("{}; {}", known.how, one.how),
                     Some(_) => {}
@@ -95,7 +93,7 @@ fn questions(soa: Soa, content: Content) -> Vec<Question> {
 
 async fn differing(
     [legacy, pod]: [SocketAddr; 2],
-    apex: &Name,
+    within: (&Name, &BTreeSet<Name>),
     transport: Transport,
     questions: &[Question],
 ) -> Vec<Otherwise> {
@@ -110,18 +108,22 @@ async fn differing(
     };
     let (theirs, ours) = futures::join!(plainly, ask::all(pod, transport, questions));
     let all = questions.iter().zip(ours.iter().zip(&theirs));
-    all.filter_map(|(question, (ours, theirs))| judge(apex, question, transport, ours, theirs)).collect()
+    all.filter_map(|(question, (ours, theirs))| judge(within, question, transport, ours, theirs)).collect()
 }
 
-/// What no answer says nothing of is left to those who look whether it answers.
+/// What no answer says nothing of is left to those who look whether it answers. Answers that are about a name which is
+/// left out are not compared.
 fn judge(
-    apex: &Name,
+    (apex, left_out): (&Name, &BTreeSet<Name>),
     question: &Question,
     transport: Transport,
     ours: &Replied,
     theirs: &Replied,
 ) -> Option<Otherwise> {
     let (Ok((ours, _)), Ok((theirs, _))) = (ours, theirs) else { return None };
+    if [ours, theirs].iter().any(|answer| compare::is_about(answer, apex, left_out)) {
+        return None;
+    }
     let Compared::Differs(differences) = compare_within(apex, theirs, ours, What::default()) else {
         return None;
     };
@@ -184,8 +186,9 @@ mod tests {
     #[test]
     fn only_two_answers_can_differ() {
         let apex = name::parse_absolute("example.com").expect("a name");
-        let judge =
-            |ours: &Replied, theirs: &Replied| judge(&apex, &question(), Transport::Udp, ours, theirs);
+        let judge = |ours: &Replied, theirs: &Replied| {
+            judge((&apex, &BTreeSet::new()), &question(), Transport::Udp, ours, theirs)
+        };
         assert_eq!(judge(&response(0), &response(0)), None);
         assert_eq!(judge(&response(0), &Err("does not answer".to_owned())), None);
         let other = judge(&response(3), &response(0)).expect("another answer");

@@ -74,6 +74,15 @@ impl NotCounted {
             let field = format!("spec.compare.leaveOut[{place}]");
             let name = name::parse(&entry.name, apex)
                 .map_err(|error| format!("{field}.name: \"{}\" {error}", entry.name))?;
+            let domain = name::display(apex);
+            let is_twice =
+                format!("{}.", entry.name).to_ascii_lowercase().ends_with(&domain.to_ascii_lowercase());
+            if is_twice || !name.ends_with(apex) {
+                return Err(format!(
+                    "{field}.name: \"{}\" is no name in {domain}: write it relative to that, or with the last dot",
+                    entry.name
+                ));
+            }
             let types = all.entry(name).or_insert_with(|| Types::These(BTreeSet::new()));
             let Some(text) = &entry.type_ else {
                 *types = Types::All;
@@ -101,7 +110,8 @@ impl NotCounted {
         self.0.contains_key(name)
     }
 
-    fn has(&self, name: &Name, rtype: Rtype) -> bool {
+    /// Whether an RRset is among them.
+    pub fn has(&self, name: &Name, rtype: Rtype) -> bool {
         match self.0.get(name) {
             None => false,
             Some(Types::All) => true,
@@ -173,6 +183,10 @@ mod tests {
         }
         let wrong = read(&[("@", None), ("www", Some("ALIAS"))]).expect_err("ALIAS is no type");
         assert!(wrong.contains("leaveOut[1].type") && wrong.contains("TYPE65401"), "{wrong}");
+        for outside in ["www.example.net.", "www.Example.com", "example.com"] {
+            let wrong = read(&[(outside, None)]).expect_err(outside);
+            assert!(wrong.contains("is no name in example.com."), "{wrong}");
+        }
         let wrong = read(&[("www..shop", None)]).expect_err("an empty label");
         assert!(wrong.contains("leaveOut[0].name: \"www..shop\""), "{wrong}");
     }

@@ -76,7 +76,7 @@ pub enum NotCompared {
     Any,
     /// One of them cannot be read.
     Unreadable,
-    /// Each side has records of its own at the name.
+    /// It is about a name of which each side has records of its own.
     LeftOut,
 }
 

@@ -290,8 +290,7 @@ impl Place {
             known.put(question.key(), answer.clone(), server::clock());
         }
         if said.forwarding.compare {
-            let pair = Pair { zone: zone.clone(), question, legacy: answer };
-            forwarder.shadow.compare(pair, &said.forwarding.not_compared);
+            forwarder.shadow.compare(Pair { zone: zone.clone(), question, legacy: answer });
         }
         made
     }

@@ -11,8 +11,7 @@ use port53_zone::answer::compare::{self, Compared, What};
 use port53_zone::answer::forward::{Answer, Question};
 use port53_zone::answer::{self, Asked, Transport};
 use port53_zone::image::{ZoneState, Zones};
-use port53_zone::{Name, Rtype, name, rdata};
-use std::collections::BTreeSet;
+use port53_zone::{Rtype, name, rdata};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -50,15 +49,13 @@ impl Shadow {
         Shadow { waiting, what }
     }
 
-    /// Has a pair compared when there is room, unless it is about one of the names that are `left_out`.
-    pub(super) fn compare(&self, pair: Pair, left_out: &BTreeSet<Name>) {
-        let name = pair.question.name();
-        let is_apex = name.as_ref() == Some(&pair.zone.apex);
+    /// Has a pair compared when there is room.
+    pub(super) fn compare(&self, pair: Pair) {
+        let is_apex = pair.question.name().as_ref() == Some(&pair.zone.apex);
         let why_not = match pair.question.rtype() {
             Rtype::ANY => Some(NotCompared::Any),
             Rtype::NS if is_apex => Some(NotCompared::ApexNs),
             Rtype::SOA if is_apex && !self.what.soa => Some(NotCompared::ApexSoa),
-            _ if name.is_some_and(|name| left_out.contains(&name)) => Some(NotCompared::LeftOut),
             _ if pair.legacy.is_truncated() => Some(NotCompared::Truncated),
             _ => None,
         };
@@ -84,6 +81,14 @@ fn look_at(pair: &Pair, zones: &Zones, what: What, ours: &mut [u8]) {
         return counts.not_compared(NotCompared::Unreadable);
     };
     let (legacy, ours) = (pair.legacy.as_slice(), &ours[..made.len]);
+    let said = pair.zone.said.load();
+    let is_left_out = said.as_ref().is_some_and(|said| {
+        let names = &said.forwarding.not_compared;
+        [legacy, ours].iter().any(|response| compare::is_about(response, &pair.zone.apex, names))
+    });
+    if is_left_out {
+        return counts.not_compared(NotCompared::LeftOut);
+    }
     match compare::compare_within(&pair.zone.apex, legacy, ours, what) {
         Compared::Same => counts.same(),
         Compared::Truncated => counts.not_compared(NotCompared::Truncated),

@@ -128,55 +128,69 @@ fn a_nameserver_is_cut_over_once_answers_agree() {
 #[test]
 fn what_each_side_has_of_its_own_keeps_nothing_from_being_cut_over() {
     let platform = &platform();
-    let records = "www A 192.0.2.1\nshop TYPE65401 \\# 1 00\nshop A 192.0.2.50\n";
+    let records = "www CNAME shop\nmail A 192.0.2.1\nshop TYPE65401 \\# 1 00\nshop A 192.0.2.50\n";
     let rig = Rig::new(platform, Program::Bind, "leftout", records);
-    rig.record("shop", "name: shop, type: A, ttl: 300, values: ['192.0.2.51']");
-    let with = |leave_out: &str| {
+    let with = |leave_out: &str, more: &str| {
         rig.migrate(&format!(
-            "backfill: {{from: Transfer}}, dualWrite: Async, shadow: {{}}, cutover: [ns1], \
-             compare: {{poll: 1s, leaveOut: {leave_out}}}"
+            "backfill: {{from: Transfer}}, dualWrite: Async, shadow: {{}}, \
+             compare: {{poll: 1s, interval: 1h, leaveOut: {leave_out}}}, {more}"
         ));
     };
-    with("[]");
+    with("[]", "cutover: [ns1]");
     rig.comes_to("CutOver=False WaitingForSync");
-    let status = rig.status_comes_to("both are listed", |status| {
-        status["rejects"][0]["type"] == "TYPE65401"
-            && status["differences"].as_array().is_some_and(|all| all.len() == 2)
-    });
+    let status = rig.status_comes_to("the ALIAS is listed", |status| status["rejected"] == 1);
     let message = status["rejects"][0]["message"].as_str().unwrap_or_default();
     assert!(message.contains("spec.compare.leaveOut"), "{message}");
-    with("[{name: shop, type: NONSENSE}]");
+    with("[{name: shop, type: NONSENSE}]", "cutover: [ns1]");
     let message = rig.comes_to("Ready=False InvalidSpec");
     assert!(message.contains("leaveOut[0].type: \"NONSENSE\" is no type"), "{message}");
 
-    with("[{name: shop, type: TYPE65401}, {name: shop, type: A}]");
+    // First it is left out, then each side has its own: what legacy has is for a person to change here.
+    let left_out = "[{name: shop, type: TYPE65401}, {name: shop, type: A}]";
+    with(left_out, "");
     let message = rig.comes_to("InSync=True Equal");
     assert!(message.contains("but for 2 entries of spec.compare.leaveOut"), "{message}");
-    rig.comes_to("CutOver=True Seen");
     rig.status_comes_to("nothing is listed", |status| status["rejected"] == 0 && status["inconsistent"] == 0);
-    let question = format!("shop.{} A", rig.domain);
-    for (resolver, address) in platform.resolvers.iter().zip(["192.0.2.51", "192.0.2.50"]) {
-        assert_eq!(resolver.says(&question), format!("NoError {address}"), "{}", rig.status());
-    }
-    eventually("the answer is not compared", || {
-        let metrics = platform.resolvers[1].get("/metrics");
-        let mut left_out = metrics.lines().filter(|line| line.contains("reason=\"left-out\""));
-        match left_out.find(|line| !line.ends_with(" 0")) {
-            Some(_) => Ok(()),
-            None => Err(platform.resolvers[1].says(&question)),
+    rig.record(&rig.object("shop", "a"), "name: shop, type: A, ttl: 300, values: ['192.0.2.51']");
+    with(left_out, "cutover: [ns1]");
+    rig.comes_to("CutOver=True Seen");
+    let ns2 = &platform.resolvers[1];
+    for name in ["shop", "www"] {
+        let question = format!("{name}.{} A", rig.domain);
+        for (resolver, address) in platform.resolvers.iter().zip(["192.0.2.51", "192.0.2.50"]) {
+            let said = resolver.says(&question);
+            assert!(said.ends_with(address), "{question}: {said}, not {address}: {}", rig.status());
         }
+    }
+    eventually("neither answer is compared", || {
+        let metrics = ns2.get("/metrics");
+        let mut left_out = metrics.lines().filter(|line| line.contains("reason=\"left-out\""));
+        if left_out.any(|line| line.ends_with(" 2")) { Ok(()) } else { Err(metrics) }
     });
-    // What changes there and here since stays with each.
-    rig.record("shop", "name: shop, type: A, ttl: 300, values: ['192.0.2.52']");
+    assert_eq!(number(&rig.status(), "differing"), 0);
+    let (code, done) = port53(&rig, "migration resolve @ZONE shop.@ZONE A --prefer legacy");
+    assert!(code != Some(0) && done.stderr.contains("is left out"), "{done:?}");
+
+    // What is written after it is there goes there, and what is left out does not.
     rig.record("next", "name: next, type: A, ttl: 300, values: ['192.0.2.7']");
-    rig.status_comes_to("what came after it is there", |status| {
-        status["waiting"] == 0 && status["inconsistent"] == 0
-    });
     eventually("the record at legacy", || match at(&rig.legacy, &format!("next.{}", rig.domain), "A") {
         said if said == "192.0.2.7" => Ok(()),
         said => Err(said),
     });
     assert_eq!(at(&rig.legacy, &format!("shop.{}", rig.domain), "A"), "192.0.2.50");
+
+    // What is wrong with it is no reason to stay here.
+    with("[{name: shop, type: NONSENSE}]", "cutover: [ns1], fallback: true");
+    rig.platform.resolvers[0].comes_to_say(&format!("shop.{} A", rig.domain), "NoError 192.0.2.50");
+
+    // Counted again it is for a person to settle, although only one side has changed since both had the same.
+    with("[{name: shop, type: TYPE65401}]", "cutover: [ns1]");
+    rig.status_comes_to("it is listed", |status| {
+        status["differences"][0]["changed"] == "Both" && status["inconsistent"] == 1
+    });
+    assert_eq!(at(&rig.legacy, &format!("shop.{}", rig.domain), "A"), "192.0.2.50");
+    let ours = platform.get("dnsrecord", &rig.namespace, &rig.object("shop", "a")).unwrap_or_default();
+    assert_eq!(ours["spec"]["values"][0], "192.0.2.51");
 }
 
 /// Legacy answers otherwise than its transfer has it, here by DNS64 (RFC 6147): the records of both sides are the same, and

@@ -21,6 +21,7 @@
 use super::message::{self, AUTHORITY, RecordAt};
 use super::qname::is_at_or_below;
 use super::query::HEADER;
+use crate::caseless;
 use crate::name::{self, Name};
 use crate::rdata::{self, Rdata, names};
 use domain::base::iana::Rtype;
@@ -112,6 +113,21 @@ pub fn compare_within(apex: &Name, one: &[u8], other: &[u8], what: What) -> Comp
         (Some(one), Some(other)) => compare_normal(&one.within(&apex), &other.within(&apex), what),
         _ => Compared::Unreadable,
     }
+}
+
+/// Whether a response is about one of `names` in the zone at `apex`: that is asked for, or an alias leads there, or to what is
+/// below it, or may be made by it where it is a wildcard. All is below the apex, so that is meant alone.
+pub fn is_about(message: &[u8], apex: &Name, names: &BTreeSet<Name>) -> bool {
+    const WILDCARD: &[u8] = b"\x01*";
+    let Some(response) = Normal::of(message, What::default()).filter(|_| !names.is_empty()) else {
+        return false;
+    };
+    let is_it = |asked: &[u8], name: &Name| match name.as_slice().strip_prefix(WILDCARD) {
+        _ if name == apex => caseless::eq(asked, name.as_slice()),
+        Some(above) => is_at_or_below(asked, above) && !caseless::eq(asked, above),
+        None => is_at_or_below(asked, name.as_slice()),
+    };
+    response.chain.iter().any(|asked| names.iter().any(|name| is_it(asked, name)))
 }
 
 fn compare_normal(one: &Normal, other: &Normal, what: What) -> Compared {

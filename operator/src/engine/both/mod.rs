@@ -213,6 +213,10 @@ impl Both {
             let key = Place::of_intent(intent);
             let wanted = moves.get(&key);
             let step = match counterpart {
+                // By now each side has its own.
+                Some(_) if scope.is_some_and(|scope| moves::is_own(scope, &intent.name, &intent.new)) => {
+                    Step::Done
+                }
                 Some(_) => self.step(view, &key, intent, wanted),
                 None => Step::Wait,
             };

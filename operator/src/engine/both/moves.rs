@@ -51,6 +51,15 @@ pub(super) struct Move {
     pub(super) old: Vec<Change>,
 }
 
+/// Whether changes of a name are each side's own: one of them does not count, or an alias comes or goes beside what does not,
+/// which can only be together.
+pub(super) fn is_own(scope: &Scope, name: &Name, changes: &[Change]) -> bool {
+    changes.iter().any(|change| {
+        let is_alias = change.rtype() == Rtype::CNAME;
+        !scope.takes(name, change.rtype()) || is_alias && scope.left_out.has_name(name)
+    })
+}
+
 /// The changes that legacy is to have first, by what they are about; and the others: what is each side's own, and what
 /// changes who owns an RRset or how its name is spelled, which legacy does not see. Without a scope everything counts.
 pub(super) fn split(
@@ -60,8 +69,15 @@ pub(super) fn split(
 ) -> (BTreeMap<Place, Move>, Vec<Change>) {
     let mut by_name: BTreeMap<SortKey, Move> = BTreeMap::new();
     let mut others = Vec::new();
+    let is_alias_of_own = |change: &&Change| {
+        let is_left_out = |scope: &Scope| scope.left_out.has_name(change.name());
+        change.rtype() == Rtype::CNAME && scope.is_some_and(is_left_out)
+    };
+    let own: BTreeSet<SortKey> =
+        changes.iter().filter(is_alias_of_own).map(|change| SortKey::of(change.name())).collect();
     for change in changes {
-        let counts = scope.is_none_or(|scope| scope.takes(change.name(), change.rtype()));
+        let counts = scope.is_none_or(|scope| scope.takes(change.name(), change.rtype()))
+            && !own.contains(&SortKey::of(change.name()));
         if !counts || !is_missing(&change, content) {
             others.push(change);
             continue;

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::version::{Version, Wish};
 use crate::migrations::scope::{NotCounted, Scope};
 use crate::migrations::sending::NotTaken;
-use port53_crds::Holder;
+use port53_crds::{Holder, LeftOut};
 use port53_legacy::Server;
 use port53_zone::content::Content;
 use port53_zone::{Soa, name, rdata};
@@ -31,6 +31,7 @@ struct Zone {
     generation: i64,
     answered: Option<By>,
     trouble: Option<&'static str>,
+    left_out: NotCounted,
     begun: Instant,
     /// Seconds since.
     now: u64,
@@ -47,12 +48,17 @@ impl Zone {
         let mut stored = Version::next(None, None, wish).stored;
         stored.head.intents = Some(Vec::new());
         let (both, answered, trouble) = (Both::default(), None, None);
-        let (begun, asked) = (Instant::now(), Duration::ZERO);
-        Zone { both, stored, seen: content, asked, generation: 1, answered, trouble, begun, now: 0 }
+        let (begun, asked, left_out) = (Instant::now(), Duration::ZERO, NotCounted::default());
+        Zone { both, stored, seen: content, asked, generation: 1, answered, trouble, left_out, begun, now: 0 }
+    }
+
+    fn leave_out(&mut self, name: &str, type_: Option<&str>) {
+        let entry = LeftOut { name: name.to_owned(), type_: type_.map(str::to_owned) };
+        self.left_out = NotCounted::read(&[entry], &apex()).expect("it is right");
     }
 
     fn first(&self) -> First {
-        let scope = Scope { apex: apex(), apex_ns: false, left_out: NotCounted::default() };
+        let scope = Scope { apex: apex(), apex_ns: false, left_out: self.left_out.clone() };
         let server = Ok(Server::new(Vec::new(), None, port53_legacy::Limits::default()));
         let seen = Some(Seen { serial: 1, content: self.seen.clone(), asked: self.begun + self.asked });
         First::Legacy(Arc::new(Counterpart { scope, server, seen }))
@@ -175,6 +181,33 @@ fn what_was_written_over_before_it_was_seen_is_not_looked_for_any_more() {
         zone.plan(&[]);
         assert_eq!(zone.both.written_names().count(), unseen, "asked for after {asked} s");
     }
+}
+
+/// It went back and forth between both values until legacy had been put back.
+#[test]
+fn what_is_left_out_while_it_waits_for_legacy_is_published_and_nothing_is_put_back() {
+    let mut zone = Zone::new();
+    zone.plan(&[put(2)]);
+    zone.legacy(|| Err(NotTaken::Passing((Reason::Unreachable, "no route".to_owned()))));
+    assert!(zone.plan(&[put(2)]).is_empty() && !zone.ways().is_empty());
+    zone.leave_out("www", Some("A"));
+    assert_eq!(zone.plan(&[put(2)]), [put(2)]);
+    assert!(zone.ways().is_empty());
+    assert!(zone.plan(&[put(2)]).is_empty());
+}
+
+/// The address went at once, and the alias was refused at legacy, which has an address there of its own.
+#[test]
+fn an_alias_beside_what_is_left_out_is_published_with_it() {
+    let mut zone = Zone::new();
+    zone.leave_out("www", Some("A"));
+    let (owner, rtype) = (name::parse("www", &apex()).expect("a name"), Rtype::CNAME);
+    let value = rdata::parse_value(rtype, "shop.example.net.").expect("a name");
+    let alias =
+        Change::Put { rrset: RRset::new(owner.clone(), rtype, 60, [value]), owner: Some(OWNER.into()) };
+    let both = [Change::Remove { name: owner, rtype: Rtype::A }, alias];
+    assert_eq!(zone.plan(&both), both);
+    assert!(zone.ways().is_empty());
 }
 
 #[test]

@@ -64,6 +64,7 @@ use super::parent::Parent;
 use super::prefer::Prefer;
 use super::questions::Otherwise;
 use super::round::Round;
+use super::scope::Scope;
 use super::shadow::latch::Latches;
 use super::shadow::watch::Watching;
 use super::shadow::{Rollouts, gate};
@@ -119,6 +120,8 @@ pub(super) struct Worker {
     theirs: Option<Version>,
     /// When it was asked for.
     theirs_asked: Option<Instant>,
+    /// What counted when it was looked at last.
+    scope: Option<Scope>,
     /// RRsets of it that count, and what of them nothing here can hold.
     counted: usize,
     unheld: Unheld,
@@ -200,6 +203,7 @@ impl Worker {
             agreed: None,
             theirs: None,
             theirs_asked: None,
+            scope: None,
             counted: 0,
             unheld: Unheld::default(),
             legacy: None,
@@ -304,6 +308,12 @@ impl Worker {
         let generation = turn.migration.metadata.generation;
         if self.looked_after != generation {
             self.polled = None;
+        }
+        if self.scope.as_ref() != Some(&turn.scope) {
+            // What did not count is known from a whole transfer alone.
+            (self.polled, self.transferred) = (None, None);
+            self.memory.scope_is_other();
+            self.scope = Some(turn.scope.clone());
         }
         let before = self.transferred;
         self.look(&turn, request.is_some()).await;

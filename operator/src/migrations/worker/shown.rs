@@ -121,12 +121,8 @@ impl Worker {
         let pod = turn.world.resolvers.first()?.address;
         self.asked_at = Some(Instant::now());
         let zone = (published.soa.clone(), published.content.clone());
-        Some(AbortOnDropHandle::new(tokio::spawn(questions::otherwise(
-            legacy,
-            pod,
-            zone,
-            turn.scope.left_out.clone(),
-        ))))
+        let left_out = turn.scope.left_out.names().cloned().collect();
+        Some(AbortOnDropHandle::new(tokio::spawn(questions::otherwise(legacy, pod, zone, left_out))))
     }
 
     /// Has legacy asked much at once and as by others, where that is due, and takes what came of it.

@@ -294,3 +294,26 @@ fn what_is_beyond_an_alias_that_leads_out_of_the_zone_does_not_count() {
     let no = "a.ex. A | aa nxdomain | | ex. 5 SOA m.ex. h.ex. 1 2 3 4 5";
     assert!(matches!(within("a.ex. A | aa", no), Compared::Differs(_)));
 }
+
+#[test]
+fn an_answer_is_about_the_names_of_its_chain_and_what_they_cover() {
+    let apex = name::parse_absolute("ex").expect("a name");
+    for (names, text, expected) in [
+        (&["shop.ex"][..], "SHOP.ex. A | aa | shop.ex. 5 A 192.0.2.1", true),
+        (&["shop.ex"], "w.ex. A | aa | w.ex. 5 CNAME Shop.ex.; shop.ex. 5 A 192.0.2.1", true),
+        // A delegation or DNAME, and what it covers.
+        (&["shop.ex"], "a.b.shop.ex. A | aa", true),
+        (&["shop.ex"], "workshop.ex. A | aa", false),
+        (&["b.shop.ex"], "shop.ex. A | aa", false),
+        (&["*.shop.ex"], "a.b.shop.ex. A | aa", true),
+        (&["*.shop.ex"], "shop.ex. A | aa", false),
+        // Everything is below the apex.
+        (&["ex"], "w.ex. A | aa", false),
+        (&["ex"], "w.ex. A | aa | w.ex. 5 CNAME ex.; ex. 5 A 192.0.2.1", true),
+        (&["mail.ex", "w.ex"], "w.ex. MX | aa", true),
+        (&[], "w.ex. A | aa", false),
+    ] {
+        let all = names.iter().map(|name| name::parse_absolute(name).expect("a name")).collect();
+        assert_eq!(is_about(&response(text), &apex, &all), expected, "{names:?}: {text}");
+    }
+}
