@@ -16,8 +16,8 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use port53_client::explain;
 use port53_crds::{
-    ConditionType, DifferenceKind, RRsetDifference, Reject, ZoneMigration, ZoneMigrationStatus,
-    find_condition,
+    ConditionType, DifferenceKind, PREFER_ANNOTATION, RRsetDifference, Reject, ZoneMigration,
+    ZoneMigrationStatus, find_condition,
 };
 use port53_operator::migrations::lists;
 use port53_operator::migrations::scope::NotCounted;
@@ -266,7 +266,13 @@ async fn resolve(of: &OfZone, side: &str, what: &[String], timeout: Duration) ->
     let migration = cluster.annotate(&migration, Annotation::Prefer, &said).await?;
     let settled = until(&cluster, &migration, timeout, |now| Annotation::Prefer.of(now).is_none()).await;
     if let Err(why) = settled {
-        eprintln!("{why}; {} migration diff {} says what still differs, and why", program(), of.zone);
+        // Nobody waits for it any more: what changes until it could be heeded is not what was looked at.
+        let taken = cluster.take_back(&migration, Annotation::Prefer).await;
+        let left = match taken {
+            Ok(_) => "it is not asked for any longer".to_owned(),
+            Err(why) => format!("it stays asked for ({why}): take the annotation {PREFER_ANNOTATION} away"),
+        };
+        eprintln!("{why}; {left}; {} migration diff {} says what still differs, and why", program(), of.zone);
         return Ok(Ended::WithProblems);
     }
     let Found { differences: mut left, count } = differences(of, timeout).await?;
@@ -330,18 +336,21 @@ async fn listed<T: DeserializeOwned>(
 ) -> Result<Vec<T>, String> {
     let (namespace, name) = namespaced(migration);
     let api = cluster.of::<ConfigMap>(namespace);
-    let mut list = Vec::new();
+    let (mut list, mut shares) = (Vec::new(), 1);
     for number in 0.. {
+        if number >= shares {
+            break;
+        }
         let map = lists::name(name, kind, number);
         let found = cluster.asked(|| api.get_opt(&map)).await.map_err(|error| explain(&error))?;
-        let text = found.and_then(|found| found.data?.remove(&lists::file(kind)));
-        let Some(text) = text else { break };
+        let mut data = found.and_then(|found| found.data).unwrap_or_default();
+        if let Some(said) = data.get(lists::SHARES).and_then(|said| said.parse().ok()) {
+            shares = said;
+        }
+        let Some(text) = data.remove(&lists::file(kind)) else { break };
         let share: Vec<T> = serde_json::from_str(&text).map_err(|error| {
             format!("ConfigMap {namespace}/{map} cannot be read: {error}: delete it, and it is written again")
         })?;
-        if share.is_empty() {
-            break;
-        }
         list.extend(share);
     }
     Ok(list)

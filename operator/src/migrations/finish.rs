@@ -71,7 +71,11 @@ pub(super) fn waits(given: &Given<'_>) -> Option<Waits> {
         return Some((Status::False, Reason::WaitingForCutover, message));
     }
     if given.has_more {
-        let message = "legacy has what is not here, and would be lost: see status.differences".to_owned();
+        let name = given.migration.metadata.name.as_deref().unwrap_or_default();
+        let message = format!(
+            "legacy has what is not here, and would be lost: see status.differences; where legacy is gone for good, \
+             kubectl annotate zonemigration {name} {QUIET_ANNOTATION}=true"
+        );
         return Some((Status::False, Reason::Differences, message));
     }
     // The last moment to say so: after it legacy, which signs, is given up.

@@ -1,19 +1,22 @@
 //! Lists that are too long for a status, as ConfigMaps beside the migration. Pure.
 //!
 //! ```text
-//! NAME.rejects, NAME.rejects.1, …        data: {"rejects.json": "[…]"}
+//! NAME.rejects, NAME.rejects.1, …        data: {"rejects.json": "[…]"}, in the first also "shares": "2"
 //! NAME.differences, …                    data: {"differences.json": "[…]"}
 //! NAME.shadow, …                         data: {"shadow.json": "[…]"}
 //! ```
 //!
-//! Each begins with the most of the list that it holds; the next goes on. Those that are no longer needed are emptied, not
-//! deleted, while the migration is there: who reads the list by its first name finds it.
+//! Each begins with the most of the list that it holds; the next goes on. The first says how many there are: those beyond are
+//! of a longer list before, and stay as they were.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Octets of a list in one ConfigMap, of the MiB that it may have.
 const SHARE: usize = 768 * 1024;
+
+/// Where the first ConfigMap of a list says how many it has.
+pub const SHARES: &str = "shares";
 
 /// The ConfigMaps of a list, by name, with their data.
 pub(super) fn config_maps<T: Serialize>(migration: &str, kind: &str, list: &[T]) -> Vec<(String, Value)> {
@@ -31,8 +34,13 @@ pub(super) fn config_maps<T: Serialize>(migration: &str, kind: &str, list: &[T])
             share.push(value);
         }
     }
+    let count = shares.len();
     let named = shares.into_iter().enumerate().map(|(number, share)| {
-        (name(migration, kind, number), json!({file(kind): Value::from(share).to_string()}))
+        let mut data = json!({file(kind): Value::from(share).to_string()});
+        if number == 0 {
+            data[SHARES] = count.to_string().into();
+        }
+        (name(migration, kind, number), data)
     });
     named.collect()
 }
@@ -62,6 +70,7 @@ mod tests {
             maps.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
             ["example.rejects", "example.rejects.1"]
         );
+        assert_eq!((&maps[0].1["shares"], &maps[1].1["shares"]), (&json!("2"), &Value::Null));
         let read = maps.iter().flat_map(|(_, data)| {
             let text = data["rejects.json"].as_str().expect("text");
             assert!(text.len() <= SHARE);

@@ -2,7 +2,7 @@
 
 use port53_zone::{Name, Rtype, name, rdata};
 
-use super::merge::Apart;
+use super::merge::{Apart, Changed};
 
 /// See the module.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -61,15 +61,46 @@ impl Prefer {
         self.of.as_ref().is_none_or(|(of, _)| of == name)
     }
 
-    /// Whether it is about this.
+    /// Whether it is about this. What legacy has and was never here is deleted there by its name alone: most of a zone is so
+    /// before it was brought over, and what is refused here always is.
     pub(super) fn is_about(&self, apart: &Apart) -> bool {
-        self.of.as_ref().is_none_or(|(name, rtype)| *name == apart.name && *rtype == apart.rtype)
+        let was_never_here = || apart.ours.is_none() && apart.changed == Changed::Legacy;
+        match &self.of {
+            Some((name, rtype)) => *name == apart.name && *rtype == apart.rtype,
+            None => self.side == Side::Legacy || !was_never_here(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Said of all in the middle of a backfill it deleted at legacy what was not here yet.
+    #[test]
+    fn what_was_never_here_is_deleted_at_legacy_by_its_name_alone() {
+        let owner = name::parse_absolute("www.example.com").expect("a name");
+        let value = rdata::parse_value(Rtype::A, "192.0.2.1").expect("an address");
+        let theirs = Some(port53_zone::RRset::new(owner.clone(), Rtype::A, 60, [value]));
+        let apart = |changed| Apart {
+            name: owner.clone(),
+            rtype: Rtype::A,
+            ours: None,
+            theirs: theirs.clone(),
+            changed,
+        };
+        for (said, changed, expected) in [
+            ("port53", Changed::Legacy, false),
+            ("port53 www.example.com. A", Changed::Legacy, true),
+            ("legacy", Changed::Legacy, true),
+            // It was here, and was deleted here.
+            ("port53", Changed::Port53, true),
+            ("port53", Changed::Both, true),
+        ] {
+            let prefer = Prefer::parse(said).expect("a preference");
+            assert_eq!(prefer.is_about(&apart(changed)), expected, "{said} {changed:?}");
+        }
+    }
 
     #[test]
     fn a_side_and_perhaps_a_name_and_type() {

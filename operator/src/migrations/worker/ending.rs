@@ -5,14 +5,14 @@
 //! an operator that begins between the two finds all of them cut over, as they are.
 
 use k8s_openapi::jiff::Timestamp;
-use port53_crds::{ConditionType, ZoneMigrationStatus, find_condition};
+use port53_crds::{ConditionType, QUIET_ANNOTATION, ZoneMigrationStatus, find_condition};
 
 use super::super::finish::{Given, is_over, waits};
 use super::super::merge::{Apart, Changed};
 use super::super::parent::Waits;
 use super::super::status;
 use super::super::writing;
-use super::{Turn, Worker};
+use super::{Turn, Worker, annotation};
 
 /// Whether a status says that it is over.
 pub(in super::super) fn is_finished(status: &ZoneMigrationStatus) -> bool {
@@ -38,12 +38,16 @@ impl Worker {
             return None;
         }
         let is_reached = matches!(self.legacy, Some(Ok(())));
+        let is_gone = annotation(&turn.migration, QUIET_ANNOTATION) == Some("true");
         let given = Given {
             migration: &turn.migration,
             answers: &self.seen.answers,
             told: turn.told(),
-            has_more: is_reached
-                && (found.iter().any(|one| one.changed != Changed::Port53) || !self.unheld.is_empty()),
+            // One question that was lost is no reason to forget what it has; that it is gone for good a person says.
+            has_more: (is_reached || !is_gone)
+                && (found.iter().any(|one| one.changed != Changed::Port53)
+                    || !self.unheld.is_empty()
+                    || self.doubt.is_some()),
             parent: &self.parent,
             ours: self.ours.as_ref(),
             now: Timestamp::now(),
