@@ -9,7 +9,7 @@ use port53_tests::legacy::LOCKED;
 use port53_tests::liar::{self, Then};
 use port53_tests::migration::{self, record};
 use port53_tests::peer::Program;
-use port53_tests::platform::Platform;
+use port53_tests::platform::{NAMESPACE, Platform};
 use port53_tests::{eventually, webhook};
 use serde_json::Value;
 
@@ -422,6 +422,11 @@ fn a_change_on_its_way_is_at_neither_when_the_zone_is_rolled_back() {
     let object = rig.object("www", "a");
     rig.record_comes_to(&object, "Ready=True Served");
     let serial = rig.platform.head(&rig.domain).expect("it is published")["spec"]["serial"].clone();
+    // It is kept a moment after it is published, and what is not kept cannot be rolled back to.
+    let revision = format!("{}.{serial}", rig.domain);
+    eventually("the revision", || {
+        rig.platform.get("zonerevision", NAMESPACE, &revision).map(drop).ok_or(format!("no {revision}"))
+    });
     let Rig { legacy, namespace, domain, .. } = rig;
     let write = |platform: &Platform, address: &str| {
         platform.apply(&record(&namespace, NAME, &object, &www_at(address)));
