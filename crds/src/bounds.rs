@@ -76,12 +76,16 @@ pub(crate) fn owner_name(_: &mut SchemaGenerator) -> Schema {
         "type": "string",
         "maxLength": MAX_NAME_LENGTH,
         "x-kubernetes-validations": [
-            rule("self != ''", "name is empty: write \"@\" for the apex of the zone"),
+            not_empty(),
             printable("the name"),
             labels(),
             name_length(),
         ],
     })
+}
+
+fn not_empty() -> Value {
+    rule("self != ''", "name is empty: write \"@\" for the apex of the zone")
 }
 
 /// `spec.name` of a DNSRecord.
@@ -91,7 +95,7 @@ pub(crate) fn record_name(_: &mut SchemaGenerator) -> Schema {
         "maxLength": MAX_NAME_LENGTH,
         "x-kubernetes-validations": [
             rule("self == oldSelf", "name is immutable: create a DNSRecord with the new name, then delete this one"),
-            rule("self != ''", "name is empty: write \"@\" for the apex of the zone"),
+            not_empty(),
             printable("the name"),
             labels(),
             name_length(),

@@ -67,6 +67,15 @@ pub fn root() -> Name {
     Name::root_bytes()
 }
 
+/// What a relative name in the zone at `apex` was perhaps meant to be: with a last dot it would be in the zone as well, such as
+/// `www.example.com` in example.com, which means www.example.com.example.com.
+pub fn with_forgotten_dot(text: &str, apex: &Name) -> Option<Name> {
+    if is_absolute(text) || apex.is_root() {
+        return None;
+    }
+    parse_absolute(text).ok().filter(|meant| meant.ends_with(apex))
+}
+
 /// The name as people write it, with the last dot. What has a meaning in a master file is escaped, octets
 /// outside printable ASCII and spaces are `\DDD`.
 pub fn display(name: &Name) -> String {

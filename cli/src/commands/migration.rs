@@ -336,11 +336,8 @@ async fn listed<T: DeserializeOwned>(
 ) -> Result<Vec<T>, String> {
     let (namespace, name) = namespaced(migration);
     let api = cluster.of::<ConfigMap>(namespace);
-    let (mut list, mut shares) = (Vec::new(), 1);
-    for number in 0.. {
-        if number >= shares {
-            break;
-        }
+    let (mut list, mut number, mut shares) = (Vec::new(), 0, 1);
+    while number < shares {
         let map = lists::name(name, kind, number);
         let found = cluster.asked(|| api.get_opt(&map)).await.map_err(|error| explain(&error))?;
         let mut data = found.and_then(|found| found.data).unwrap_or_default();
@@ -352,6 +349,7 @@ async fn listed<T: DeserializeOwned>(
             format!("ConfigMap {namespace}/{map} cannot be read: {error}: delete it, and it is written again")
         })?;
         list.extend(share);
+        number += 1;
     }
     Ok(list)
 }

@@ -74,13 +74,11 @@ impl NotCounted {
             let field = format!("spec.compare.leaveOut[{place}]");
             let name = name::parse(&entry.name, apex)
                 .map_err(|error| format!("{field}.name: \"{}\" {error}", entry.name))?;
-            let domain = name::display(apex);
-            let is_twice =
-                format!("{}.", entry.name).to_ascii_lowercase().ends_with(&domain.to_ascii_lowercase());
-            if is_twice || !name.ends_with(apex) {
+            if !name.ends_with(apex) || name::with_forgotten_dot(&entry.name, apex).is_some() {
                 return Err(format!(
-                    "{field}.name: \"{}\" is no name in {domain}: write it relative to that, or with the last dot",
-                    entry.name
+                    "{field}.name: \"{}\" is no name in {}: write it relative to that, or with the last dot",
+                    entry.name,
+                    name::display(apex)
                 ));
             }
             let types = all.entry(name).or_insert_with(|| Types::These(BTreeSet::new()));
@@ -187,6 +185,9 @@ mod tests {
             let wrong = read(&[(outside, None)]).expect_err(outside);
             assert!(wrong.contains("is no name in example.com."), "{wrong}");
         }
+        assert!(read(&[("notexample.com", None)]).is_ok(), "notexample.com.example.com");
+        let entry = LeftOut { name: "www".to_owned(), type_: None };
+        assert!(NotCounted::read(&[entry], &name::root()).is_ok(), "in the root");
         let wrong = read(&[("www..shop", None)]).expect_err("an empty label");
         assert!(wrong.contains("leaveOut[0].name: \"www..shop\""), "{wrong}");
     }

@@ -119,9 +119,10 @@ pub fn compare_within(apex: &Name, one: &[u8], other: &[u8], what: What) -> Comp
 /// below it, or may be made by it where it is a wildcard. All is below the apex, so that is meant alone.
 pub fn is_about(message: &[u8], apex: &Name, names: &BTreeSet<Name>) -> bool {
     const WILDCARD: &[u8] = b"\x01*";
-    let Some(response) = Normal::of(message, What::default()).filter(|_| !names.is_empty()) else {
+    if names.is_empty() {
         return false;
-    };
+    }
+    let Some(response) = Normal::of(message, What::default()) else { return false };
     let is_it = |asked: &[u8], name: &Name| match name.as_slice().strip_prefix(WILDCARD) {
         _ if name == apex => caseless::eq(asked, name.as_slice()),
         Some(above) => is_at_or_below(asked, above) && !caseless::eq(asked, above),

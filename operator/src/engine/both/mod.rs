@@ -214,9 +214,7 @@ impl Both {
             let wanted = moves.get(&key);
             let step = match counterpart {
                 // By now each side has its own.
-                Some(_) if scope.is_some_and(|scope| moves::is_own(scope, &intent.name, &intent.new)) => {
-                    Step::Done
-                }
+                Some(_) if scope.is_some_and(|scope| moves::is_own(scope, &intent.new)) => Step::Done,
                 Some(_) => self.step(view, &key, intent, wanted),
                 None => Step::Wait,
             };

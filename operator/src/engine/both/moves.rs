@@ -51,13 +51,16 @@ pub(super) struct Move {
     pub(super) old: Vec<Change>,
 }
 
-/// Whether changes of a name are each side's own: one of them does not count, or an alias comes or goes beside what does not,
-/// which can only be together.
-pub(super) fn is_own(scope: &Scope, name: &Name, changes: &[Change]) -> bool {
-    changes.iter().any(|change| {
-        let is_alias = change.rtype() == Rtype::CNAME;
-        !scope.takes(name, change.rtype()) || is_alias && scope.left_out.has_name(name)
-    })
+/// Whether one of the changes of a name is each side's own, so that all of them are.
+pub(super) fn is_own(scope: &Scope, changes: &[Change]) -> bool {
+    let is_own =
+        |change: &Change| !scope.takes(change.name(), change.rtype()) || is_alias_beside_own(scope, change);
+    changes.iter().any(is_own)
+}
+
+/// An alias that comes or goes beside what is left out can only do so together with it.
+fn is_alias_beside_own(scope: &Scope, change: &Change) -> bool {
+    change.rtype() == Rtype::CNAME && scope.left_out.has_name(change.name())
 }
 
 /// The changes that legacy is to have first, by what they are about; and the others: what is each side's own, and what
@@ -69,15 +72,13 @@ pub(super) fn split(
 ) -> (BTreeMap<Place, Move>, Vec<Change>) {
     let mut by_name: BTreeMap<SortKey, Move> = BTreeMap::new();
     let mut others = Vec::new();
-    let is_alias_of_own = |change: &&Change| {
-        let is_left_out = |scope: &Scope| scope.left_out.has_name(change.name());
-        change.rtype() == Rtype::CNAME && scope.is_some_and(is_left_out)
-    };
-    let own: BTreeSet<SortKey> =
-        changes.iter().filter(is_alias_of_own).map(|change| SortKey::of(change.name())).collect();
+    let is_alias_beside_own =
+        |change: &&Change| scope.is_some_and(|scope| is_alias_beside_own(scope, change));
+    let own: BTreeSet<Name> =
+        changes.iter().filter(is_alias_beside_own).map(|change| change.name().clone()).collect();
     for change in changes {
         let counts = scope.is_none_or(|scope| scope.takes(change.name(), change.rtype()))
-            && !own.contains(&SortKey::of(change.name()));
+            && !own.contains(change.name());
         if !counts || !is_missing(&change, content) {
             others.push(change);
             continue;

@@ -67,12 +67,7 @@ fn owner(text: &str, apex: &Name) -> Result<Name, Box<Complaint>> {
         let message = format!("{} is not in zone {zone}", name::display(&parsed));
         return Err(Box::new(Complaint::error(Reason::OutOfZone, "spec.name", message, fix)));
     }
-    // www.example.com without its last dot would be www.example.com.example.com.
-    if !name::is_absolute(text)
-        && !apex.is_root()
-        && let Ok(meant) = name::parse_absolute(text)
-        && meant.ends_with(apex)
-    {
+    if let Some(meant) = name::with_forgotten_dot(text, apex) {
         let message = format!(
             "\"{}\" has no last dot, so it is relative to the zone and means {}: was {} meant?",
             shortened(text),
